@@ -1,0 +1,5 @@
+package webapi
+
+type formState struct{}
+
+func (c *call) readForm(body []byte) []value { return nil }

@@ -1,0 +1,176 @@
+package webapi
+
+import (
+	"bytes"
+	"unicode"
+)
+
+// guid is a GUID in the order of its text.
+type guid [16]byte
+
+const lowerHex = "0123456789abcdef"
+
+// append writes the form D: 8-4-4-4-12 lower-case digits.
+func (g *guid) append(out []byte) []byte {
+	n := len(out)
+	out = append(out, "00000000-0000-0000-0000-000000000000"...)
+	d := out[n : n+36]
+	at := 0
+	for i, c := range g {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			at++
+		}
+		d[at], d[at+1] = lowerHex[c>>4], lowerHex[c&15]
+		at += 2
+	}
+	return out
+}
+
+// nibble is the value of a hexadecimal digit, 0xFF for any other byte.
+var nibble = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xFF
+		if d := hexDigit(byte(i)); d >= 0 {
+			t[i] = byte(d)
+		}
+	}
+	return t
+}()
+
+// parseGUID is new Guid(string): the forms N, D, B, P and X with white space
+// around them.
+func parseGUID(s []byte) (g guid, ok bool) {
+	if len(s) == 36 && parseDashed(s, &g) {
+		return g, true
+	}
+	s = bytes.TrimFunc(s, unicode.IsSpace)
+	switch {
+	case bytes.IndexByte(s, '-') >= 0:
+		switch {
+		case len(s) == 38 && (s[0] == '{' && s[37] == '}' || s[0] == '(' && s[37] == ')'):
+			s = s[1:37]
+		case len(s) != 36 || s[0] == '{' || s[0] == '(':
+			return g, false
+		}
+		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+			return g, false
+		}
+		return g, parseDashed(s, &g) || parseLoose(s, &g)
+	case bytes.IndexByte(s, '{') >= 0:
+		return g, parseHexGroups(s, &g)
+	case len(s) == 32:
+		for i := range g {
+			high, low := nibble[s[2*i]], nibble[s[2*i+1]]
+			if high|low > 15 {
+				return g, false
+			}
+			g[i] = high<<4 | low
+		}
+		return g, true
+	}
+	return g, false
+}
+
+func parseDashed(s []byte, g *guid) bool {
+	if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	at := 0
+	for i := range g {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			at++
+		}
+		high, low := nibble[s[at]], nibble[s[at+1]]
+		if high|low > 15 {
+			return false
+		}
+		g[i] = high<<4 | low
+		at += 2
+	}
+	return true
+}
+
+// parseLoose reads the groups of form D as the framework's number parser does:
+// a plus sign or 0x counts as digits of the group.
+func parseLoose(s []byte, g *guid) bool {
+	out := g[:0]
+	for _, group := range [][]byte{s[:8], s[9:13], s[14:18], s[19:23], s[24:]} {
+		v, ok := parseHexNumber(group, 64)
+		if !ok {
+			return false
+		}
+		for i := len(group)/2 - 1; i >= 0; i-- {
+			out = append(out, byte(v>>(8*i)))
+		}
+	}
+	return true
+}
+
+// parseHexNumber takes an optional plus and 0x, then at least one digit.
+func parseHexNumber(s []byte, bits int) (uint64, bool) {
+	if len(s) > 0 && s[0] == '+' {
+		s = s[1:]
+	}
+	if len(s) > 1 && s[0] == '0' && s[1]|0x20 == 'x' {
+		s = s[2:]
+	}
+	if len(s) == 0 {
+		return 0, false
+	}
+	var v uint64
+	for _, c := range s {
+		d := hexDigit(c)
+		if d < 0 || v>>(bits-4) != 0 {
+			return 0, false
+		}
+		v = v<<4 | uint64(d)
+	}
+	return v, true
+}
+
+// parseHexGroups reads form X: {0x…,0x…,0x…,{0x…, eight times}}.
+func parseHexGroups(s []byte, g *guid) bool {
+	compact := make([]byte, 0, len(s))
+	for _, u := range string(s) {
+		if !unicode.IsSpace(u) {
+			compact = append(compact, string(u)...)
+		}
+	}
+	s = compact
+	if len(s) == 0 || s[0] != '{' {
+		return false
+	}
+	s = s[1:]
+	number := func(end byte, bits int) (uint64, bool) {
+		if len(s) < 2 || s[0] != '0' || s[1]|0x20 != 'x' {
+			return 0, false
+		}
+		n := bytes.IndexByte(s, end)
+		if n < 3 {
+			return 0, false
+		}
+		v, ok := parseHexNumber(s[2:n], bits)
+		s = s[n+1:]
+		return v, ok
+	}
+	a, okA := number(',', 32)
+	b, okB := number(',', 32)
+	c, okC := number(',', 32)
+	if !okA || !okB || !okC || len(s) == 0 || s[0] != '{' {
+		return false
+	}
+	s = s[1:]
+	*g = guid{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a), byte(b >> 8), byte(b), byte(c >> 8), byte(c)}
+	for i := 0; i < 8; i++ {
+		end := byte(',')
+		if i == 7 {
+			end = '}'
+		}
+		v, ok := number(end, 32)
+		if !ok || v > 255 {
+			return false
+		}
+		g[8+i] = byte(v)
+	}
+	return string(s) == "}"
+}

@@ -1,0 +1,296 @@
+package webapi
+
+import (
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// mediaType is a parsed media type or range.
+type mediaType struct {
+	name    string // type/subtype as it was sent
+	charset string
+	quality float64 // 1 when none is given
+}
+
+// headerScanner reads a header value by the grammar of RFC 2616 as
+// System.Net.Http does: a value that breaks it counts as absent.
+type headerScanner struct {
+	s  string
+	at int
+}
+
+func (h *headerScanner) space() {
+	for h.at < len(h.s) && (h.s[h.at] == ' ' || h.s[h.at] == '\t') {
+		h.at++
+	}
+}
+
+// take consumes c if it is next.
+func (h *headerScanner) take(c byte) bool {
+	h.space()
+	if h.at < len(h.s) && h.s[h.at] == c {
+		h.at++
+		return true
+	}
+	return false
+}
+
+func (h *headerScanner) end() bool {
+	h.space()
+	return h.at == len(h.s)
+}
+
+func (h *headerScanner) token() string {
+	h.space()
+	start := h.at
+	for h.at < len(h.s) && h.s[h.at] > ' ' && h.s[h.at] < 0x7F && strings.IndexByte(`()<>@,;:\"/[]?={}`, h.s[h.at]) < 0 {
+		h.at++
+	}
+	return h.s[start:h.at]
+}
+
+// value is a token or a quoted string, which keeps its quotes.
+func (h *headerScanner) value() string {
+	h.space()
+	if h.at == len(h.s) || h.s[h.at] != '"' {
+		return h.token()
+	}
+	start := h.at
+	for h.at++; h.at < len(h.s); h.at++ {
+		switch h.s[h.at] {
+		case '\\':
+			h.at++
+		case '"':
+			h.at++
+			return h.s[start:h.at]
+		}
+	}
+	return ""
+}
+
+func (h *headerScanner) mediaType() (m mediaType, ok bool) {
+	m.quality = 1
+	main := h.token()
+	if main == "" || !h.take('/') {
+		return m, false
+	}
+	sub := h.token()
+	if sub == "" {
+		return m, false
+	}
+	m.name = main + "/" + sub
+	for h.take(';') {
+		name := h.token()
+		if name == "" {
+			return m, false
+		}
+		value := ""
+		if h.take('=') {
+			if value = h.value(); value == "" {
+				return m, false
+			}
+		}
+		switch {
+		case strings.EqualFold(name, "charset"):
+			m.charset = value
+		case strings.EqualFold(name, "q"):
+			if q, err := strconv.ParseFloat(value, 64); err == nil {
+				m.quality = q
+			}
+		}
+	}
+	return m, true
+}
+
+// parseContentType returns nil for a header that is absent or malformed.
+func parseContentType(header http.Header) *mediaType {
+	values := header["Content-Type"]
+	if len(values) == 0 {
+		return nil
+	}
+	switch values[0] { // what nearly every client sends
+	case "application/json":
+		return &plainJSON
+	case "text/json":
+		return &plainTextJSON
+	}
+	h := headerScanner{s: values[0]}
+	m, ok := h.mediaType()
+	if !ok || !h.end() {
+		return nil
+	}
+	return &m
+}
+
+var (
+	plainJSON     = mediaType{name: jsonType, quality: 1}
+	plainTextJSON = mediaType{name: textJSONType, quality: 1}
+)
+
+const (
+	jsonType     = "application/json"
+	textJSONType = "text/json"
+	formType     = "application/x-www-form-urlencoded"
+)
+
+// specificity orders ranges of one quality: a full name, type/*, */*.
+func (m *mediaType) specificity() int {
+	switch {
+	case m.name == "*/*":
+		return 0
+	case strings.HasSuffix(m.name, "/*"):
+		return 1
+	}
+	return 2
+}
+
+// includes reports whether a supported media type is in the range m.
+func (m *mediaType) includes(supported string) bool {
+	switch m.specificity() {
+	case 0:
+		return true
+	case 1:
+		return len(supported) >= len(m.name) && strings.EqualFold(supported[:len(m.name)-1], m.name[:len(m.name)-1])
+	}
+	return strings.EqualFold(supported, m.name)
+}
+
+// parseAccept reads every Accept line that keeps the grammar, best first.
+func parseAccept(lines []string) []mediaType {
+	var accepted []mediaType
+	for _, line := range lines {
+		h := headerScanner{s: line}
+		var inLine []mediaType
+		for {
+			m, ok := h.mediaType()
+			if !ok {
+				inLine = nil
+				break
+			}
+			inLine = append(inLine, m)
+			if h.take(',') {
+				continue
+			}
+			if !h.end() {
+				inLine = nil
+			}
+			break
+		}
+		accepted = append(accepted, inLine...)
+	}
+	sort.SliceStable(accepted, func(i, j int) bool {
+		a, b := &accepted[i], &accepted[j]
+		if a.quality != b.quality {
+			return a.quality > b.quality
+		}
+		return a.specificity() > b.specificity()
+	})
+	return accepted
+}
+
+// responseType chooses the answer's media type among those of the JSON
+// formatter: by Accept, else by the request's Content-Type, else the first.
+func (c *call) responseType(header http.Header, content *mediaType) string {
+	lines := header["Accept"]
+	if len(lines) == 0 {
+		if header["X-Requested-With"] != nil && isXHR(header) {
+			return jsonType
+		}
+	} else {
+		accepted := parseAccept(lines)
+		if len(accepted) == 0 || len(accepted) == 1 && accepted[0].name == "*/*" {
+			if isXHR(header) {
+				return jsonType
+			}
+		}
+		for i := range accepted {
+			if accepted[i].quality == 0 {
+				continue
+			}
+			for _, supported := range c.e.responseTypes {
+				if accepted[i].includes(supported) {
+					return supported
+				}
+			}
+		}
+	}
+	if content != nil {
+		for _, supported := range c.e.responseTypes {
+			if content.includes(supported) {
+				return supported
+			}
+		}
+	}
+	return c.e.responseTypes[0]
+}
+
+// isXHR is the mapping that Web API has for scripts that say who they are.
+func isXHR(header http.Header) bool {
+	for _, v := range header["X-Requested-With"] {
+		if strings.Contains(strings.ToLower(v), "xmlhttprequest") {
+			return true
+		}
+	}
+	return false
+}
+
+// responseUTF16 chooses the answer's charset: by Accept-Charset, else the
+// request's, else UTF-8.
+func responseUTF16(header http.Header, content *mediaType) bool {
+	type charset struct {
+		name    string
+		quality float64
+	}
+	var accepted []charset
+	for _, line := range header["Accept-Charset"] {
+		h := headerScanner{s: line}
+		var inLine []charset
+		for {
+			c := charset{name: h.token(), quality: 1}
+			ok := c.name != ""
+			if ok && h.take(';') {
+				name := h.token()
+				ok = strings.EqualFold(name, "q") && h.take('=')
+				if ok {
+					q, err := strconv.ParseFloat(h.token(), 64)
+					ok = err == nil && q <= 1
+					c.quality = q
+				}
+			}
+			if !ok {
+				inLine = nil
+				break
+			}
+			inLine = append(inLine, c)
+			if h.take(',') {
+				continue
+			}
+			if !h.end() {
+				inLine = nil
+			}
+			break
+		}
+		accepted = append(accepted, inLine...)
+	}
+	sort.SliceStable(accepted, func(i, j int) bool {
+		a, b := accepted[i], accepted[j]
+		if a.quality != b.quality {
+			return a.quality > b.quality
+		}
+		return a.name != "*" && b.name == "*"
+	})
+	for _, c := range accepted {
+		if c.quality == 0 {
+			continue
+		}
+		switch {
+		case c.name == "*" || strings.EqualFold(c.name, "utf-8"):
+			return false
+		case strings.EqualFold(c.name, "utf-16"):
+			return true
+		}
+	}
+	return content != nil && strings.EqualFold(content.charset, "utf-16")
+}

@@ -1,0 +1,149 @@
+package webapi
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed47566266/understudy/contracts"
+)
+
+// Violation is one fact of the contract that a request broke.
+type Violation struct {
+	// Rule is the id of the contract's rule: "Reason/length", "method". Text
+	// that is no JSON breaks "body".
+	Rule string `json:"rule"`
+	// Pointer is the JSON pointer to the member, as sent; empty for the whole
+	// request.
+	Pointer string `json:"pointer"`
+	// Line is the line of the page, from 1.
+	Line int `json:"line"`
+	// Source says whether the page states the fact or it was inferred.
+	Source contracts.Source `json:"source"`
+	// Quote is the page's own words on that line.
+	Quote string `json:"quote"`
+	// Found says what was there instead. It never holds a value of the request,
+	// so that it can be logged where patients' data cannot.
+	Found string `json:"found"`
+}
+
+// String says the violation in one line.
+func (v Violation) String() string {
+	where := v.Pointer
+	if where == "" {
+		where = "request"
+	}
+	return where + " breaks " + v.Rule + " (page line " + strconv.Itoa(v.Line) + "): found " + v.Found
+}
+
+func (e *Endpoint) broken(rule string, fact contracts.Fact, pointer, found string) Violation {
+	return Violation{Rule: rule, Pointer: pointer, Line: fact.Line, Source: fact.Source, Quote: fact.Quote, Found: found}
+}
+
+// violated records what a fault of the JSON reader means for the contract.
+func (c *call) violated(why faultKind, field *fieldPlan) {
+	found := ""
+	switch why {
+	case faultSyntax:
+		found = "text that is no JSON"
+	case faultEnd:
+		found = "the end of the text"
+	case faultDepth:
+		found = "more than " + strconv.Itoa(maxDepth-1) + " levels"
+	case faultEncoding:
+		found = "bytes that are none of the charset"
+	case faultMissing:
+		c.violations = append(c.violations, c.e.broken(field.id+"/required", *field.fact.Required, c.pointer(field.name), "nothing"))
+		return
+	case faultReference:
+		found = "a reference of Json.NET's"
+	case faultPosition:
+		found = "a value where none can stand"
+	case faultConvert:
+		found = c.r.tok.article()
+	}
+	if field == nil || why == faultDepth || why == faultEncoding {
+		c.violations = append(c.violations, c.e.broken("body", c.e.contract.Body.Fact, c.pointer(""), found))
+		return
+	}
+	rule, fact := field.id+"/type", field.fact.Type
+	if why == faultConvert && (c.r.tok == tokenNull || c.r.tok == tokenUndefined) {
+		rule, fact = field.id+"/nullable", field.fact.NullableFact
+	}
+	c.violations = append(c.violations, c.e.broken(rule, fact, c.pointer(""), found))
+}
+
+// pointer is the JSON pointer to where the reader stands, and to a member there.
+func (c *call) pointer(member string) string {
+	var b strings.Builder
+	write := func(p *place) {
+		b.WriteByte('/')
+		if p.in == inObject {
+			writePointerToken(&b, string(p.name))
+		} else {
+			b.WriteString(strconv.Itoa(max(p.index, 0)))
+		}
+	}
+	r := &c.r
+	if r.here.in != inNone {
+		for i := range r.stack {
+			write(&r.stack[i])
+		}
+		if r.state != stateArrayStart && r.state != stateConstructorStart && r.state != stateObjectStart {
+			write(&r.here)
+		}
+	}
+	if member != "" {
+		b.WriteByte('/')
+		writePointerToken(&b, member)
+	}
+	return b.String()
+}
+
+// writePointerToken escapes a name and bounds it: an unknown name is the
+// client's own text.
+func writePointerToken(b *strings.Builder, name string) {
+	name = printable(name)
+	name = strings.ReplaceAll(name, "~", "~0")
+	b.WriteString(strings.ReplaceAll(name, "/", "~1"))
+}
+
+// printable makes foreign text fit for a log line: no control characters, at
+// most 64 bytes.
+func printable(s string) string {
+	if len(s) > 64 {
+		cut := 64
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return strings.Map(func(u rune) rune {
+		if u < ' ' || u == 0x7F || u == utf8.RuneError || u >= 0x80 && u < 0xA0 || u == 0x2028 || u == 0x2029 {
+			return '?'
+		}
+		return u
+	}, s)
+}
+
+func (t token) article() string {
+	switch t {
+	case tokenStartObject, tokenEndObject, tokenPropertyName:
+		return "an object"
+	case tokenStartArray, tokenEndArray:
+		return "an array"
+	case tokenInteger, tokenFloat:
+		return "a number of another kind or out of range"
+	case tokenString:
+		return "a string of another form"
+	case tokenBoolean:
+		return "a boolean"
+	case tokenNull:
+		return "null"
+	case tokenUndefined:
+		return "a number of another form, or nothing"
+	case tokenDate:
+		return "a date"
+	}
+	return "a value of another kind"
+}

@@ -1,0 +1,414 @@
+// Package webapi answers requests to a contract's endpoint as ASP.NET Web API 2
+// (5.2.7) with Json.NET (13.0) does, byte for byte.
+//
+// [New] takes a contract and a [Profile], [Endpoint.Answer] one request; there is
+// no server in it and no state between requests. What it promises is measured:
+// the recorded answers of the real framework in testdata are its judge. Where
+// the framework and the page disagree the framework wins here; diff_test.go
+// names each such place.
+//
+// Beside the answer come [Violation] values: which fact of the page a refused
+// request broke, and where. The answer never depends on them.
+package webapi
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/seed47566266/understudy/contracts"
+)
+
+// Request is what of an HTTP request decides its answer.
+type Request struct {
+	Method string
+	// Target is the path and query as they were sent, percent-encoding and all.
+	Target string
+	// Scheme and Host are echoed in refusals of an unknown path; an empty Scheme
+	// is http.
+	Scheme, Host string
+	// Header holds canonical names. Read are Content-Type, Accept,
+	// Accept-Charset and X-Requested-With.
+	Header http.Header
+	// Body is the whole body; it is not changed and not kept.
+	Body []byte
+}
+
+// Response is the answer. For HEAD, Body is what a GET would have had; the
+// server leaves it out.
+type Response struct {
+	Status int
+	// ContentType is empty for an answer without a body.
+	ContentType string
+	// Allow is set with status 405.
+	Allow string
+	Body  []byte
+	// Violations says what a refused request broke, in the order found. It is
+	// empty for an accepted one.
+	Violations []Violation
+}
+
+// Endpoint answers for one contract under one profile. It is safe for use by
+// many goroutines.
+type Endpoint struct {
+	contract *contracts.Contract
+	profile  Profile
+	zone     *timeZone
+	root     *modelPlan
+	path     string   // "/" + route
+	segments []string // of the route
+
+	requestTypes  []string // of the JSON formatter
+	form          bool
+	responseTypes []string
+	calls         sync.Pool
+}
+
+// New checks the profile and prepares the contract. It fails for a profile with
+// an unknown value and for a contract that lists no JSON format.
+func New(c *contracts.Contract, p Profile) (*Endpoint, error) {
+	zone, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	e := &Endpoint{contract: c, profile: p, zone: zone, path: "/" + c.Route, segments: strings.Split(c.Route, "/")}
+	for _, f := range c.RequestFormats {
+		switch f.MediaType {
+		case jsonType, textJSONType:
+			e.requestTypes = append(e.requestTypes, f.MediaType)
+		case formType:
+			e.form = true
+		}
+	}
+	for _, f := range c.ResponseFormats {
+		if f.MediaType == jsonType || f.MediaType == textJSONType {
+			e.responseTypes = append(e.responseTypes, f.MediaType)
+		}
+	}
+	if len(e.requestTypes) == 0 || len(e.responseTypes) == 0 {
+		return nil, fmt.Errorf("the contract of %s lists no JSON format; nothing can be read or answered", c.Route)
+	}
+	e.root = planModel(&c.Body)
+	e.calls.New = func() any { return &call{e: e} }
+	return e, nil
+}
+
+// fieldKind is contracts.Kind as a number, for the inner loops.
+type fieldKind uint8
+
+const (
+	kindGUID fieldKind = iota
+	kindDate
+	kindString
+	kindDecimal
+	kindInteger
+	kindList
+)
+
+// modelPlan is a model prepared for binding.
+type modelPlan struct {
+	name   string
+	fields []fieldPlan
+	index  map[string]int // by exact name
+}
+
+type fieldPlan struct {
+	fact     *contracts.Field
+	name     string
+	id       string // of its rules: Reason, Reasons/ReasonId
+	jsonName string // `"Reason":`
+	kind     fieldKind
+	as       readAs
+	nullable bool
+	// requiredByReader marks required value types: their lack is the JSON
+	// reader's error; that of everything else is the validator's.
+	requiredByReader bool
+	required         bool // checked by the validator
+	length           *contracts.Length
+	typeName         string // as .NET prints it
+	shape            string // what Json.NET says the type needs
+	list             *modelPlan
+}
+
+func planModel(m *contracts.Model) *modelPlan {
+	return planFields(m, "")
+}
+
+func planFields(m *contracts.Model, prefix string) *modelPlan {
+	plan := &modelPlan{name: m.Name, index: map[string]int{}}
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		p := fieldPlan{fact: f, name: f.Name, id: prefix + f.Name, jsonName: `"` + f.Name + `":`,
+			nullable: f.Nullable, length: f.Length, shape: primitiveShape}
+		switch f.Kind {
+		case contracts.GUID:
+			p.kind, p.typeName = kindGUID, "System.Guid"
+		case contracts.Date:
+			p.kind, p.as, p.typeName = kindDate, readDate, "System.DateTime"
+		case contracts.String:
+			p.kind, p.as, p.typeName = kindString, readString, "System.String"
+		case contracts.Decimal:
+			p.kind, p.as, p.typeName = kindDecimal, readDecimal, "System.Decimal"
+		case contracts.Integer:
+			p.kind, p.as, p.typeName = kindInteger, readInt32, "System.Int32"
+		case contracts.Collection:
+			p.kind, p.shape = kindList, listShape
+			p.list = planFields(f.Items, p.id+"/")
+			p.typeName = "System.Collections.Generic.List`1[" + f.Items.Name + "]"
+		}
+		if f.Nullable && p.kind != kindString && p.kind != kindList {
+			p.typeName = "System.Nullable`1[" + p.typeName + "]"
+		}
+		p.requiredByReader = f.Required != nil && !f.Nullable
+		p.required = f.Required != nil && f.Nullable
+		plan.fields = append(plan.fields, p)
+		plan.index[f.Name] = i
+	}
+	return plan
+}
+
+// value is one member of a bound model.
+type value struct {
+	present bool // not null
+	seen    bool // the body has it
+	guid    guid
+	date    dateTime
+	dec     decimal
+	num     int32
+	text    []byte
+	items   [][]value // elements of a collection; nil is a null element
+}
+
+func (v *value) clear()               { v.present, v.items = false, v.items[:0] }
+func (v *value) setGUID(g guid)       { v.present, v.guid = true, g }
+func (v *value) setDate(d dateTime)   { v.present, v.date = true, d }
+func (v *value) setText(s []byte)     { v.present, v.text = true, s }
+func (v *value) setDecimal(d decimal) { v.present, v.dec = true, d }
+func (v *value) setInt(i int32)       { v.present, v.num = true, i }
+
+// keep holds on to elements that were appended to a list that was there before.
+func (v *value) keep(list [][]value) {
+	if v.present {
+		v.items = list
+	}
+}
+
+// call is the working state of one request, kept for the next one.
+type call struct {
+	e          *Endpoint
+	r          reader
+	errs       modelState
+	key        []byte
+	values     []value // arena of the models' members
+	references map[string]reference
+	violations []Violation
+	form       formState
+}
+
+// newValues returns n empty members.
+func (c *call) newValues(n int) []value {
+	if len(c.values)+n > cap(c.values) {
+		// Models that were handed out keep the old arena alive.
+		c.values = make([]value, 0, max(2*cap(c.values), 4*n, 32))
+	}
+	at := len(c.values)
+	c.values = c.values[:at+n]
+	values := c.values[at : at+n : at+n]
+	for i := range values {
+		v := &values[i]
+		v.present, v.seen, v.text, v.items = false, false, nil, v.items[:0]
+		v.dec, v.num, v.guid, v.date = decimal{}, 0, guid{}, dateTime{}
+	}
+	return values
+}
+
+const invalidRequest = "The request is invalid."
+
+// Answer answers one request. The body is appended to buf[:0].
+func (e *Endpoint) Answer(req *Request, buf []byte) Response {
+	c := e.calls.Get().(*call)
+	c.errs.reset()
+	c.values = c.values[:0]
+	c.references = nil
+	c.violations = nil
+	resp := c.answer(req, buf[:0])
+	resp.Violations = c.violations
+	// Memory that one large request needed is not kept for the small ones.
+	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 {
+		c.r.b, c.r.source = nil, nil
+		e.calls.Put(c)
+	}
+	return resp
+}
+
+func (c *call) answer(req *Request, out []byte) Response {
+	content := parseContentType(req.Header)
+	resp := Response{Status: http.StatusOK}
+	resp.ContentType = c.responseType(req.Header, content)
+	wide := len(req.Header["Accept-Charset"]) > 0 || content != nil && content.charset != ""
+	if wide {
+		wide = responseUTF16(req.Header, content)
+	}
+	resp.Body, resp.Status, resp.Allow = c.action(req, content, out)
+	switch {
+	case len(resp.Body) == 0:
+		resp.ContentType = ""
+	case wide:
+		resp.ContentType += "; charset=utf-16"
+		resp.Body = encodeUTF16(resp.Body)
+	case resp.ContentType == jsonType:
+		resp.ContentType = "application/json; charset=utf-8"
+	default:
+		resp.ContentType += "; charset=utf-8"
+	}
+	return resp
+}
+
+// action routes, binds, validates and acts. The body is UTF-8.
+func (c *call) action(req *Request, content *mediaType, out []byte) (body []byte, status int, allow string) {
+	e := c.e
+	result, name := e.route(req.Method, req.Target)
+	switch result {
+	case routeFound:
+	case routeMethod:
+		c.violations = append(c.violations, e.broken("method", e.contract.RouteFact, "", "the method "+printable(req.Method)))
+		method := req.Method
+		return appendMessage(out, "The requested resource does not support http method '"+method+"'."),
+			http.StatusMethodNotAllowed, e.contract.Method
+	default:
+		c.violations = append(c.violations, e.broken("route", e.contract.RouteFact, "", "another path"))
+		scheme := req.Scheme
+		if scheme == "" {
+			scheme = "http"
+		}
+		out = appendPair(append(out, '{'), "Message", "No HTTP resource was found that matches the request URI '"+scheme+"://"+req.Host+req.Target+"'.")
+		if e.profile.ErrorDetail {
+			out = appendPair(append(out, ','), "MessageDetail", e.routeDetail(result, name))
+		}
+		return append(out, '}'), http.StatusNotFound, ""
+	}
+
+	var model []value
+	switch {
+	case c.reads(e.requestTypes, content):
+		if len(req.Body) > 0 {
+			utf16LE := content.charset != "" && strings.EqualFold(content.charset, "utf-16")
+			text, source := decodeBody(req.Body, utf16LE)
+			c.r.reset(text, source, e.profile.ErrorDetail, e.zone)
+			model = c.readJSON()
+		}
+	case e.form && c.reads(formTypes, content):
+		model = c.readForm(req.Body)
+	case len(req.Body) > 0:
+		return c.unsupported(content, out), http.StatusUnsupportedMediaType, ""
+	}
+	if model != nil {
+		c.validate(e.root, model)
+	}
+	switch {
+	case c.errs.failed:
+		return c.errs.append(out, e.profile.ErrorDetail), http.StatusBadRequest, ""
+	case model == nil && e.profile.NullBody == AcceptNull:
+		return out, http.StatusOK, ""
+	case model == nil:
+		c.violations = append(c.violations, e.broken("body", e.contract.Body.Fact, "", "no body, or null"))
+		return appendMessage(out, invalidRequest), http.StatusBadRequest, ""
+	case e.profile.SuccessBody == NoBody:
+		return out, http.StatusOK, ""
+	}
+	return c.appendModel(out, e.root, model), http.StatusOK, ""
+}
+
+var formTypes = []string{formType}
+
+// reads reports whether a formatter of the given media types takes the content.
+func (c *call) reads(types []string, content *mediaType) bool {
+	if content == nil {
+		return false
+	}
+	for _, t := range types {
+		if content.name == t || content.includes(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Endpoint) routeDetail(result routeResult, name string) string {
+	switch result {
+	case routeController:
+		return "No type was found that matches the controller named '" + name + "'."
+	case routeAction:
+		return "No action was found on the controller '" + e.segments[1] + "' that matches the name '" + name + "'."
+	}
+	return "No route data was found for this request."
+}
+
+// unsupportedStack is the stack trace that the recorded server shows with its
+// refusal of a media type; another build of the framework shows other offsets.
+const unsupportedStack = "  at System.Net.Http.HttpContentExtensions.ReadAsAsync[T] (System.Net.Http.HttpContent content, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00109] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"  at System.Net.Http.HttpContentExtensions.ReadAsAsync (System.Net.Http.HttpContent content, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00000] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"  at System.Web.Http.ModelBinding.FormatterParameterBinding.ReadContentAsync (System.Net.Http.HttpRequestMessage request, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00027] in <ff5b3a95e4ff4c228bbd033d6519ccfa>:0 "
+
+func (c *call) unsupported(content *mediaType, out []byte) []byte {
+	e := c.e
+	name := "application/octet-stream"
+	message := "The request contains an entity body but no Content-Type header. The inferred media type '" + name + "' is not supported for this resource."
+	if content != nil {
+		name = content.name
+		message = "The request entity's media type '" + name + "' is not supported for this resource."
+	}
+	found := "the media type " + printable(name)
+	if content == nil {
+		found = "no Content-Type, or one that breaks the grammar"
+	}
+	c.violations = append(c.violations, e.broken("request/"+e.requestTypes[0], e.contract.RequestFormats[0].Fact, "", found))
+	out = appendPair(append(out, '{'), "Message", message)
+	if e.profile.ErrorDetail {
+		out = appendPair(append(out, ','), "ExceptionMessage",
+			"No MediaTypeFormatter is available to read an object of type '"+e.root.name+"' from content with media type '"+name+"'.")
+		out = appendPair(append(out, ','), "ExceptionType", "System.Net.Http.UnsupportedMediaTypeException")
+		out = appendPair(append(out, ','), "StackTrace", unsupportedStack)
+	}
+	return append(out, '}')
+}
+
+// validate is the DataAnnotations validator on a bound model.
+func (c *call) validate(m *modelPlan, model []value) {
+	for i := range m.fields {
+		f, v := &m.fields[i], &model[i]
+		if f.required && (!v.present || f.kind == kindString && isSpaceText(v.text)) {
+			c.invalid(f, "The "+f.name+" field is required.")
+			found := "blank text"
+			if !v.present {
+				found = "null"
+				if !v.seen {
+					found = "nothing"
+				}
+			}
+			c.violations = append(c.violations, c.e.broken(f.id+"/required", *f.fact.Required, "/"+f.name, found))
+		}
+		if f.length != nil && v.present {
+			if len(v.text) <= f.length.Max && f.length.Min == 0 {
+				continue // no more UTF-16 units than bytes
+			}
+			if n := utf16Length(v.text); n < f.length.Min || n > f.length.Max {
+				message := "The field " + f.name + " must be a string with a maximum length of " + strconv.Itoa(f.length.Max) + "."
+				if f.length.Min > 0 {
+					message = "The field " + f.name + " must be a string with a minimum length of " + strconv.Itoa(f.length.Min) +
+						" and a maximum length of " + strconv.Itoa(f.length.Max) + "."
+				}
+				c.invalid(f, message)
+				c.violations = append(c.violations, c.e.broken(f.id+"/length", f.length.Fact, "/"+f.name, strconv.Itoa(n)+" UTF-16 units"))
+			}
+		}
+	}
+}
+
+func (c *call) invalid(f *fieldPlan, message string) {
+	c.key = append(c.key[:0], c.e.profile.ParameterName...)
+	c.key = append(append(c.key, '.'), f.name...)
+	c.errs.message(c.key, message)
+}
