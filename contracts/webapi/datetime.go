@@ -56,7 +56,12 @@ func (z *timeZone) offsetAt(utc int64) (offset int64, daylight bool) {
 	}
 	t := time.Unix(seconds, 0).In(z.loc)
 	_, o := t.Zone()
-	return int64(o) * ticksPerSecond, t.IsDST()
+	// .NET keeps offsets in whole minutes; local mean times have seconds.
+	minutes := (o + 30) / 60
+	if o < 0 {
+		minutes = (o - 30) / 60
+	}
+	return int64(minutes) * ticksPerMinute, t.IsDST()
 }
 
 // local is DateTime.ToLocalTime of a moment of UTC.

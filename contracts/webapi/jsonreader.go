@@ -1430,7 +1430,15 @@ func (r *reader) fromString(as readAs) *fault {
 		if len(s) == 0 {
 			return r.set(tokenNull, tokenValue{}, false)
 		}
-		if d, ok := parseDateText(s, r.zone, true); ok {
+		d, ok := parseDateText(s, r.zone, true)
+		if !ok && len(s) >= 20 && len(s) <= 40 && s[10] == 'T' && s[19] == '.' {
+			// The format that Json.NET tries before takes a point without digits.
+			withoutPoint := append(append(make([]byte, 0, 40), s[:19]...), s[20:]...)
+			if len(withoutPoint) == 19 || withoutPoint[19] < '0' || withoutPoint[19] > '9' {
+				d, ok = parseISO(withoutPoint, r.zone)
+			}
+		}
+		if ok {
 			return r.set(tokenDate, tokenValue{kind: valueDate, date: d}, false)
 		}
 		return r.fail(faultConvert, "Could not convert string to DateTime: ", string(s), ".")
