@@ -1,5 +1,355 @@
 package webapi
 
-type formState struct{}
+import (
+	"bytes"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
-func (c *call) readForm(body []byte) []value { return nil }
+// This file is how Web API binds application/x-www-form-urlencoded: the names
+// in jQuery's or MVC's spelling become keys, the model binder asks for each
+// member by its key, and .NET's type converters read the values. Its order of
+// errors is the binder's: conversions, then members that are missing, then
+// values that are empty, then the validator.
+
+// formValues are the pairs of a body by key, without regard to case.
+type formValues struct {
+	values map[string][]string // by folded key
+	keys   []string            // folded, sorted
+}
+
+// readForm binds a form body. It returns nil for a null model.
+func (c *call) readForm(body []byte) []value {
+	f, ok := parseForm(body)
+	if !ok {
+		c.key = append(c.key[:0], c.e.profile.ParameterName...)
+		c.errs.exception(c.key, "The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key")
+		c.violations = append(c.violations, c.e.broken("body", c.e.contract.Body.Fact, "", "a name with an opening bracket that is not closed"))
+		return nil
+	}
+	if len(f.keys) == 0 {
+		return nil
+	}
+	b := formBinder{c: c, values: f}
+	model := b.object(c.e.root, "")
+	for _, check := range b.empty {
+		if b.state.valid(check.key) {
+			b.state.message([]byte(check.key), "A value is required.")
+			b.broken(check.field, check.key, "an empty value")
+		}
+	}
+	for i := range b.state.entries {
+		e := &b.state.entries[i]
+		for _, err := range e.errors {
+			c.key = append(append(c.key[:0], c.e.profile.ParameterName...), '.')
+			c.key = append(c.key, e.key...)
+			if err.exception {
+				c.errs.exception(c.key, err.text)
+			} else {
+				c.errs.message(c.key, err.text)
+			}
+		}
+	}
+	return model
+}
+
+// formBinder binds one body; state is its own ModelState, which also has an
+// entry for every value that was read, and so fixes the order of the keys.
+type formBinder struct {
+	c      *call
+	values *formValues
+	state  modelState
+	empty  []emptyCheck
+}
+
+// emptyCheck is a member that got an empty value and can be nothing.
+type emptyCheck struct {
+	key   string
+	field *fieldPlan
+}
+
+// object binds the members of a model under a prefix.
+func (b *formBinder) object(m *modelPlan, prefix string) []value {
+	model := b.c.newValues(len(m.fields))
+	bound := make([]bool, len(m.fields))
+	for i := range m.fields {
+		f, key := &m.fields[i], memberKey(prefix, m.fields[i].name)
+		if f.list != nil {
+			bound[i] = b.list(f, key, &model[i])
+		} else {
+			bound[i] = b.scalar(f, key, &model[i])
+		}
+	}
+	for i := range m.fields {
+		f, key := &m.fields[i], memberKey(prefix, m.fields[i].name)
+		if f.requiredByReader && !bound[i] {
+			b.state.message([]byte(key), "The "+f.name+" property is required.")
+			if !model[i].seen {
+				b.c.violations = append(b.c.violations, b.c.e.broken(f.id+"/required", *f.fact.Required, formPointer(key), "nothing"))
+			}
+		}
+		if bound[i] && !f.nullable && !model[i].present && b.state.valid(key) {
+			b.empty = append(b.empty, emptyCheck{key, f})
+		}
+	}
+	return model
+}
+
+func memberKey(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
+}
+
+// scalar reads a member of a simple type. It reports whether it was bound,
+// which an empty value also is.
+func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
+	values, found := b.values.get(key)
+	if !found {
+		return false
+	}
+	v.seen = true
+	b.state.entry([]byte(key))
+	text := []byte(values[0])
+	if isSpaceText(text) {
+		return true
+	}
+	result := parseOK
+	trimmed := bytes.TrimFunc(text, unicode.IsSpace)
+	switch f.kind {
+	case kindString:
+		v.setText(text)
+		return true
+	case kindGUID:
+		var g guid
+		if g, result = parseGUIDText(trimmed); result == parseOK {
+			v.setGUID(g)
+		}
+	case kindDate:
+		if d, ok := parseDateText(trimmed, b.c.e.zone, false); ok {
+			v.setDate(d)
+		} else {
+			result = parseInvalid
+		}
+	case kindDecimal:
+		var d decimal
+		if d, result = parseDecimalText(trimmed, styleFloat); result == parseOK {
+			v.setDecimal(d)
+		}
+	case kindInteger:
+		var i int32
+		if i, result = convertInt32(trimmed); result == parseOK {
+			v.setInt(i)
+		}
+	}
+	switch result {
+	case parseOK:
+		return true
+	case parseInvalid:
+		b.state.message([]byte(key), "The value '"+strings.Join(values, ",")+"' is not valid for "+f.name+".")
+		b.broken(f, key, "a value of another form")
+	case parseOverflow:
+		b.state.exception([]byte(key), "The parameter conversion from type 'System.String' to type '"+f.typeName+"' failed. See the inner exception for more information.")
+		b.broken(f, key, "a number out of range")
+	}
+	return false
+}
+
+func (b *formBinder) broken(f *fieldPlan, key, found string) {
+	b.c.violations = append(b.c.violations, b.c.e.broken(f.id+"/type", f.fact.Type, formPointer(key), found))
+}
+
+// formPointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
+// /Reasons/0/ReasonId.
+func formPointer(key string) string {
+	return "/" + strings.NewReplacer("[", "/", "].", "/", "]", "", ".", "/").Replace(key)
+}
+
+// convertInt32 is Int32Converter: a number, or a hexadecimal one after #, 0x
+// or &h.
+func convertInt32(s []byte) (int32, parseResult) {
+	hex := s
+	switch {
+	case s[0] == '#':
+		hex = s[1:]
+	case len(s) > 1 && (s[0] == '0' && s[1]|0x20 == 'x' || s[0] == '&' && s[1]|0x20 == 'h'):
+		hex = s[2:]
+	default:
+		return parseInt32Text(s)
+	}
+	if len(hex) == 0 || hex[0] == '-' {
+		return 0, parseOverflow // exceptions that are none of format, reported alike
+	}
+	v, result := parseHexNumber(hex, 32)
+	return int32(v), result
+}
+
+// list binds a collection. A value under its own name makes an element for
+// each time it is there; otherwise elements are looked for by index.
+func (b *formBinder) list(f *fieldPlan, key string, v *value) bool {
+	if !b.values.hasPrefix(key) {
+		return false
+	}
+	v.seen, v.present = true, true
+	if values, found := b.values.get(key); found {
+		for range values {
+			v.items = append(v.items, b.object(f.list, key))
+		}
+		return true
+	}
+	if names, found := b.values.get(key + ".index"); found {
+		for _, name := range names {
+			element := key + "[" + name + "]"
+			if !b.values.hasPrefix(element) {
+				v.items = append(v.items, nil)
+				continue
+			}
+			v.items = append(v.items, b.object(f.list, element))
+		}
+		return true
+	}
+	for i := 0; ; i++ {
+		element := key + "[" + strconv.Itoa(i) + "]"
+		if !b.values.hasPrefix(element) {
+			return true
+		}
+		v.items = append(v.items, b.object(f.list, element))
+	}
+}
+
+func foldKey(key string) string { return strings.ToUpper(key) }
+
+func (f *formValues) get(key string) ([]string, bool) {
+	values, found := f.values[foldKey(key)]
+	return values, found
+}
+
+// hasPrefix reports whether there is the key itself or one under it.
+func (f *formValues) hasPrefix(key string) bool {
+	key = foldKey(key)
+	if _, found := f.values[key]; found {
+		return true
+	}
+	for _, next := range []string{key + ".", key + "["} {
+		i := sort.SearchStrings(f.keys, next)
+		if i < len(f.keys) && strings.HasPrefix(f.keys[i], next) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseForm splits a body into its pairs; false for a name that jQuery's
+// syntax does not allow. A part without = is a name with an empty value, even
+// the empty part behind a last &.
+func parseForm(body []byte) (*formValues, bool) {
+	f := &formValues{values: map[string][]string{}}
+	if len(body) == 0 {
+		return f, true
+	}
+	for _, part := range bytes.Split(body, []byte("&")) {
+		name, text, _ := bytes.Cut(part, []byte("="))
+		key, ok := normalizeKey(decodeFormText(name))
+		if !ok {
+			return nil, false
+		}
+		key = foldKey(key)
+		if _, found := f.values[key]; !found {
+			f.keys = append(f.keys, key)
+		}
+		f.values[key] = append(f.values[key], decodeFormText(text))
+	}
+	sort.Strings(f.keys)
+	return f, true
+}
+
+// normalizeKey turns jQuery's names into MVC's: a[b] into a.b, a[] into a, and
+// leaves a[0].
+func normalizeKey(key string) (string, bool) {
+	if strings.IndexByte(key, '[') < 0 {
+		return key, true
+	}
+	var b strings.Builder
+	for rest := key; ; {
+		open := strings.IndexByte(rest, '[')
+		if open < 0 {
+			b.WriteString(rest)
+			return b.String(), true
+		}
+		b.WriteString(rest[:open])
+		end := strings.IndexByte(rest[open:], ']')
+		if end < 0 {
+			return "", false
+		}
+		inner := rest[open+1 : open+end]
+		if first, _ := utf8.DecodeRuneInString(inner); inner != "" && unicode.IsDigit(first) {
+			b.WriteString("[" + inner + "]")
+		} else if inner != "" {
+			b.WriteString("." + inner)
+		}
+		rest = rest[open+end+1:]
+	}
+}
+
+// decodeFormText decodes plus signs and percent-encoding. Malformed escapes
+// stay as they are; bytes that are not UTF-8 become U+FFFD.
+func decodeFormText(raw []byte) string {
+	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 && utf8.Valid(raw) {
+		return string(raw)
+	}
+	out := make([]byte, 0, len(raw))
+	start := 0 // of bytes that are decoded together
+	flush := func() {
+		if decoded := out[start:]; !utf8.Valid(decoded) {
+			text := string(toValid(decoded))
+			out = append(out[:start], text...)
+		}
+		start = len(out)
+	}
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		switch {
+		case c == '+':
+			out = append(out, ' ')
+			i++
+		case c == '%' && i+2 < len(raw) && hexDigit(raw[i+1]) >= 0 && hexDigit(raw[i+2]) >= 0:
+			out = append(out, byte(hexDigit(raw[i+1])<<4|hexDigit(raw[i+2])))
+			i += 3
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+			i++
+		default:
+			flush()
+			n, valid, _ := sequence(raw[i:])
+			if valid {
+				out = append(out, raw[i:i+n]...)
+			} else {
+				out = utf8.AppendRune(out, utf8.RuneError)
+			}
+			i += n
+			start = len(out)
+		}
+	}
+	flush()
+	return string(out)
+}
+
+// toValid is replaceInvalid for text that is complete: an end that is cut short
+// is replaced too.
+func toValid(b []byte) []byte {
+	out := make([]byte, 0, len(b)+2)
+	for len(b) > 0 {
+		n, valid, _ := sequence(b)
+		if valid {
+			out = append(out, b[:n]...)
+		} else {
+			out = utf8.AppendRune(out, utf8.RuneError)
+		}
+		b = b[n:]
+	}
+	return out
+}

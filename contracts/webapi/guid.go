@@ -37,11 +37,22 @@ var nibble = func() (t [256]byte) {
 	return t
 }()
 
-// parseGUID is new Guid(string): the forms N, D, B, P and X with white space
-// around them.
 func parseGUID(s []byte) (g guid, ok bool) {
 	if len(s) == 36 && parseDashed(s, &g) {
 		return g, true
+	}
+	g, result := parseGUIDText(s)
+	return g, result == parseOK
+}
+
+// parseGUIDText is new Guid(string): the forms N, D, B, P and X with white space
+// around them.
+func parseGUIDText(s []byte) (g guid, result parseResult) {
+	valid := func(ok bool) (guid, parseResult) {
+		if !ok {
+			return g, parseInvalid
+		}
+		return g, parseOK
 	}
 	s = bytes.TrimFunc(s, unicode.IsSpace)
 	switch {
@@ -50,25 +61,26 @@ func parseGUID(s []byte) (g guid, ok bool) {
 		case len(s) == 38 && (s[0] == '{' && s[37] == '}' || s[0] == '(' && s[37] == ')'):
 			s = s[1:37]
 		case len(s) != 36 || s[0] == '{' || s[0] == '(':
-			return g, false
+			return g, parseInvalid
 		}
 		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
-			return g, false
+			return g, parseInvalid
 		}
-		return g, parseDashed(s, &g) || parseLoose(s, &g)
+		return valid(parseDashed(s, &g) || parseLoose(s, &g))
 	case bytes.IndexByte(s, '{') >= 0:
-		return g, parseHexGroups(s, &g)
+		result = parseHexGroups(s, &g)
+		return g, result
 	case len(s) == 32:
 		for i := range g {
 			high, low := nibble[s[2*i]], nibble[s[2*i+1]]
 			if high|low > 15 {
-				return g, false
+				return g, parseInvalid
 			}
 			g[i] = high<<4 | low
 		}
-		return g, true
+		return g, parseOK
 	}
-	return g, false
+	return g, parseInvalid
 }
 
 func parseDashed(s []byte, g *guid) bool {
@@ -95,8 +107,8 @@ func parseDashed(s []byte, g *guid) bool {
 func parseLoose(s []byte, g *guid) bool {
 	out := g[:0]
 	for _, group := range [][]byte{s[:8], s[9:13], s[14:18], s[19:23], s[24:]} {
-		v, ok := parseHexNumber(group, 64)
-		if !ok {
+		v, result := parseHexNumber(group, 64)
+		if result != parseOK {
 			return false
 		}
 		for i := len(group)/2 - 1; i >= 0; i-- {
@@ -107,7 +119,7 @@ func parseLoose(s []byte, g *guid) bool {
 }
 
 // parseHexNumber takes an optional plus and 0x, then at least one digit.
-func parseHexNumber(s []byte, bits int) (uint64, bool) {
+func parseHexNumber(s []byte, bits int) (uint64, parseResult) {
 	if len(s) > 0 && s[0] == '+' {
 		s = s[1:]
 	}
@@ -115,21 +127,24 @@ func parseHexNumber(s []byte, bits int) (uint64, bool) {
 		s = s[2:]
 	}
 	if len(s) == 0 {
-		return 0, false
+		return 0, parseInvalid
 	}
 	var v uint64
 	for _, c := range s {
 		d := hexDigit(c)
-		if d < 0 || v>>(bits-4) != 0 {
-			return 0, false
+		if d < 0 {
+			return 0, parseInvalid
+		}
+		if v>>(bits-4) != 0 {
+			return 0, parseOverflow
 		}
 		v = v<<4 | uint64(d)
 	}
-	return v, true
+	return v, parseOK
 }
 
 // parseHexGroups reads form X: {0x…,0x…,0x…,{0x…, eight times}}.
-func parseHexGroups(s []byte, g *guid) bool {
+func parseHexGroups(s []byte, g *guid) parseResult {
 	compact := make([]byte, 0, len(s))
 	for _, u := range string(s) {
 		if !unicode.IsSpace(u) {
@@ -137,40 +152,44 @@ func parseHexGroups(s []byte, g *guid) bool {
 		}
 	}
 	s = compact
-	if len(s) == 0 || s[0] != '{' {
-		return false
-	}
-	s = s[1:]
-	number := func(end byte, bits int) (uint64, bool) {
-		if len(s) < 2 || s[0] != '0' || s[1]|0x20 != 'x' {
-			return 0, false
+	result := parseOK
+	// number reads one number and the character behind it.
+	number := func(end byte) (v uint64) {
+		if result != parseOK {
+			return 0
 		}
-		n := bytes.IndexByte(s, end)
-		if n < 3 {
-			return 0, false
+		if n := bytes.IndexByte(s, end); n < 3 || s[0] != '0' || s[1]|0x20 != 'x' {
+			result = parseInvalid
+		} else {
+			v, result = parseHexNumber(s[2:n], 32)
+			s = s[n+1:]
 		}
-		v, ok := parseHexNumber(s[2:n], bits)
-		s = s[n+1:]
-		return v, ok
+		return v
 	}
-	a, okA := number(',', 32)
-	b, okB := number(',', 32)
-	c, okC := number(',', 32)
-	if !okA || !okB || !okC || len(s) == 0 || s[0] != '{' {
-		return false
+	brace := func() {
+		if result == parseOK && (len(s) == 0 || s[0] != '{') {
+			result = parseInvalid
+		} else if result == parseOK {
+			s = s[1:]
+		}
 	}
-	s = s[1:]
+	brace()
+	a, b, c := number(','), number(','), number(',')
+	brace()
 	*g = guid{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a), byte(b >> 8), byte(b), byte(c >> 8), byte(c)}
 	for i := 0; i < 8; i++ {
 		end := byte(',')
 		if i == 7 {
 			end = '}'
 		}
-		v, ok := number(end, 32)
-		if !ok || v > 255 {
-			return false
+		v := number(end)
+		if v > 255 {
+			return parseInvalid
 		}
 		g[8+i] = byte(v)
 	}
-	return string(s) == "}"
+	if result == parseOK && string(s) != "}" {
+		return parseInvalid
+	}
+	return result
 }

@@ -204,7 +204,6 @@ type call struct {
 	values     []value // arena of the models' members
 	references map[string]reference
 	violations []Violation
-	form       formState
 }
 
 // newValues returns n empty members.
