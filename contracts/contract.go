@@ -214,8 +214,11 @@ func (m *Model) rules(rules []Rule, prefix string) []Rule {
 				fmt.Sprintf("%s is %d to %d characters long.", f.Name, f.Length.Min, f.Length.Max), f.Length.Fact})
 		}
 		null := f.Name + " may be null."
-		if !f.Nullable {
+		switch {
+		case !f.Nullable:
 			null = f.Name + " may not be null."
+		case f.Required != nil:
+			null = "The type of " + f.Name + " admits null; Required refuses it."
 		}
 		rules = append(rules, Rule{id + "/nullable", null, f.NullableFact})
 		if f.Items != nil {

@@ -123,7 +123,7 @@ func (r *reader) infer(c *contracts.Contract, at int) error {
 	if len(members) < len(c.Body.Fields) {
 		return r.fail(at, "the sample lacks %s", c.Body.Fields[len(members)].Name)
 	}
-	if err := r.object(&c.Body, members, at); err != nil {
+	if err := r.object(&c.Body, members); err != nil {
 		return err
 	}
 	r.nullability(&c.Body, members, false)
@@ -132,7 +132,7 @@ func (r *reader) infer(c *contracts.Contract, at int) error {
 
 // object checks the members of one sample object against the model's fields and
 // infers the elements of its collections.
-func (r *reader) object(model *contracts.Model, members []member, at int) error {
+func (r *reader) object(model *contracts.Model, members []member) error {
 	for i := range model.Fields {
 		f, m := &model.Fields[i], members[i]
 		if f.Kind == contracts.Collection {
@@ -178,7 +178,7 @@ func (r *reader) element(f *contracts.Field, m member) error {
 			Type: contracts.Fact{Source: contracts.Inferred, Line: em.line + 1, Quote: strings.TrimSpace(r.lines[em.line]),
 				Because: "the sample shows " + shape[kind]}})
 	}
-	if err := r.object(f.Items, members, at); err != nil {
+	if err := r.object(f.Items, members); err != nil {
 		return err
 	}
 	r.nullability(f.Items, members, true)

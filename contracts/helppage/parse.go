@@ -282,7 +282,7 @@ func (r *reader) row(m *contracts.Model) (f contracts.Field, err error) {
 		return f, err
 	}
 	rules, found := strings.CutSuffix(text, "|")
-	if !found {
+	if !found || rules == "" {
 		return f, r.fail(at, "expected the additional information of %s, closed by a bar", f.Name)
 	}
 	if err := r.rules(&f, at, strings.TrimSpace(rules)); err != nil {
@@ -383,9 +383,9 @@ func (r *reader) formats(until string, sample func(at int, text string)) ([]cont
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case text == "Sample not available.":
-		case text == "{":
+		switch text {
+		case "Sample not available.":
+		case "{":
 			end, err := r.endOfSample(at)
 			if err != nil {
 				return nil, err

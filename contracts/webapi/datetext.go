@@ -578,14 +578,14 @@ func (d *dateScanner) offsetAfterTime() bool {
 }
 
 // decimals reads the digits behind a point as .NET sums them up.
-func (d *dateScanner) decimals() (f float64, any bool) {
+func (d *dateScanner) decimals() (f float64, found bool) {
 	base := 0.1
 	for d.i++; d.i < len(d.s) && isDigitUnit(d.s[d.i]); d.i++ {
 		f += float64(d.s[d.i]-'0') * base
 		base *= 0.1
-		any = true
+		found = true
 	}
-	return f, any
+	return f, found
 }
 
 func (d *dateScanner) add(value int) {

@@ -77,12 +77,6 @@ func (d decimal) digits(buf []byte) []byte {
 	return buf
 }
 
-func (d decimal) big() *big.Int {
-	n := new(big.Int).SetUint64(uint64(d.hi))
-	n.Lsh(n, 64)
-	return n.Or(n, new(big.Int).SetUint64(d.lo))
-}
-
 var (
 	ten        = big.NewInt(10)
 	maxDecimal = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 96), big.NewInt(1))

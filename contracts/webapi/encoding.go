@@ -66,7 +66,7 @@ func decodeBody(body []byte, utf16LE bool) (text []byte, source *chunkedSource) 
 // if more bytes followed.
 func sequence(b []byte) (n int, valid, cut bool) {
 	c := b[0]
-	need := 0
+	var need int
 	switch {
 	case c < 0x80:
 		return 1, true, false

@@ -27,7 +27,7 @@ func (c *call) readForm(body []byte) []value {
 	if !ok {
 		c.key = append(c.key[:0], c.e.profile.ParameterName...)
 		c.errs.exception(c.key, "The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key")
-		c.violations = append(c.violations, c.e.broken("body", c.e.contract.Body.Fact, "", "a name with an opening bracket that is not closed"))
+		c.violate(c.e.broken("body", c.e.contract.Body.Fact, "", "a name with an opening bracket that is not closed"))
 		return nil
 	}
 	if len(f.keys) == 0 {
@@ -43,15 +43,16 @@ func (c *call) readForm(body []byte) []value {
 	}
 	for i := range b.state.entries {
 		e := &b.state.entries[i]
-		for _, err := range e.errors {
-			c.key = append(append(c.key[:0], c.e.profile.ParameterName...), '.')
-			c.key = append(c.key, e.key...)
-			if err.exception {
-				c.errs.exception(c.key, err.text)
-			} else {
-				c.errs.message(c.key, err.text)
-			}
+		if e.count == 0 {
+			continue
 		}
+		c.key = append(append(c.key[:0], c.e.profile.ParameterName...), '.')
+		c.key = append(c.key, e.key...)
+		entry := c.errs.entry(c.key)
+		for _, err := range append([]stateError{e.first}, e.more...) {
+			entry.add(err)
+		}
+		c.errs.failed = true
 	}
 	return model
 }
@@ -88,7 +89,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 		if f.requiredByReader && !bound[i] {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
-				b.c.violations = append(b.c.violations, b.c.e.broken(f.id+"/required", *f.fact.Required, formPointer(key), "nothing"))
+				b.c.violate(b.c.e.broken(f.id+"/required", *f.fact.Required, formPointer(key), "nothing"))
 			}
 		}
 		if bound[i] && !f.nullable && !model[i].present && b.state.valid(key) {
@@ -160,7 +161,7 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 }
 
 func (b *formBinder) broken(f *fieldPlan, key, found string) {
-	b.c.violations = append(b.c.violations, b.c.e.broken(f.id+"/type", f.fact.Type, formPointer(key), found))
+	b.c.violate(b.c.e.broken(f.id+"/type", f.fact.Type, formPointer(key), found))
 }
 
 // formPointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
@@ -172,7 +173,7 @@ func formPointer(key string) string {
 // convertInt32 is Int32Converter: a number, or a hexadecimal one after #, 0x
 // or &h.
 func convertInt32(s []byte) (int32, parseResult) {
-	hex := s
+	var hex []byte
 	switch {
 	case s[0] == '#':
 		hex = s[1:]
@@ -251,8 +252,13 @@ func parseForm(body []byte) (*formValues, bool) {
 	if len(body) == 0 {
 		return f, true
 	}
-	for _, part := range bytes.Split(body, []byte("&")) {
+	for rest, more := body, true; more; {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte("&"))
 		name, text, _ := bytes.Cut(part, []byte("="))
+		if len(name) == 0 && len(f.values[""]) > 0 {
+			continue // no member has an empty name; that there is one counts once
+		}
 		key, ok := normalizeKey(decodeFormText(name))
 		if !ok {
 			return nil, false

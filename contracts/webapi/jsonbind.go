@@ -123,12 +123,10 @@ func (c *call) mustRead() *fault {
 
 // metadata is what the members that begin with $ said of an object.
 type metadata struct {
-	id       string
-	done     bool // the value is there already, by $ref or $values
-	model    []value
-	isModel  bool // a $ref gave a model; otherwise null
-	elements [][]value
-	isList   bool
+	id     string
+	done   bool    // the value is there already, by $ref or $values
+	model  []value // what a $ref stands for; nil is null
+	isList bool    // $values filled the list
 }
 
 // startObject reads an object into a model from its StartObject token on.
@@ -157,7 +155,7 @@ func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 			if r.tok != tokenString && r.tok != tokenNull {
 				return meta, c.serialization(faultReference, "JSON reference $ref property must have a string or null value.")
 			}
-			given, reference := r.tok == tokenString, string(r.val.text)
+			given, reference := r.tok == tokenString, r.val.text
 			if f := c.mustRead(); f != nil {
 				return meta, f
 			}
@@ -166,8 +164,8 @@ func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 					return meta, c.serialization(faultReference, "Additional content found in JSON reference object. A JSON reference object should only have a $ref property.")
 				}
 				meta.done = true
-				if target, found := c.references[reference]; found && target.plan == m {
-					meta.model, meta.isModel = target.model, true
+				if target, found := c.references[string(reference)]; found && target.plan == m {
+					meta.model = target.model
 				}
 				return meta, nil
 			}

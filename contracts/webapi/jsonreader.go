@@ -997,7 +997,8 @@ func (r *reader) constructor() *fault {
 	if f := r.spaces(); f != nil {
 		return f
 	}
-	start, end := r.pos, 0
+	start := r.pos
+	var end int
 scan:
 	for {
 		if r.pos == len(r.b) {
@@ -1193,9 +1194,10 @@ func (r *reader) convertNumber(as readAs, n []byte) *fault {
 			v = u
 		default:
 			i, result := parseDigits(n, 32)
-			if result == parseOverflow {
+			switch result {
+			case parseOverflow:
 				return r.notNumber("JSON integer ", string(n), " is too large or small for an Int32.")
-			} else if result == parseInvalid {
+			case parseInvalid:
 				return invalid("integer")
 			}
 			v = i

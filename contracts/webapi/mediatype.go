@@ -192,7 +192,7 @@ func parseAccept(lines []string) []mediaType {
 
 // responseType chooses the answer's media type among those of the JSON
 // formatter: by Accept, else by the request's Content-Type, else the first.
-func (c *call) responseType(header http.Header, content *mediaType) string {
+func (e *Endpoint) responseType(header http.Header, content *mediaType) string {
 	lines := header["Accept"]
 	if len(lines) == 0 {
 		if header["X-Requested-With"] != nil && isXHR(header) {
@@ -209,7 +209,7 @@ func (c *call) responseType(header http.Header, content *mediaType) string {
 			if accepted[i].quality == 0 {
 				continue
 			}
-			for _, supported := range c.e.responseTypes {
+			for _, supported := range e.responseTypes {
 				if accepted[i].includes(supported) {
 					return supported
 				}
@@ -217,13 +217,13 @@ func (c *call) responseType(header http.Header, content *mediaType) string {
 		}
 	}
 	if content != nil {
-		for _, supported := range c.e.responseTypes {
+		for _, supported := range e.responseTypes {
 			if content.includes(supported) {
 				return supported
 			}
 		}
 	}
-	return c.e.responseTypes[0]
+	return e.responseTypes[0]
 }
 
 // isXHR is the mapping that Web API has for scripts that say who they are.

@@ -2,6 +2,7 @@ package webapi
 
 import (
 	"bytes"
+	"hash/maphash"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -11,13 +12,17 @@ import (
 // first used. Keys differ in more than case.
 type modelState struct {
 	entries []stateEntry
-	index   map[string]int // by folded key, once there are many
+	keys    []byte         // arena of the entries' keys
+	index   map[uint64]int // last entry by the hash of the folded key, once there are many
 	failed  bool
 }
 
 type stateEntry struct {
-	key    []byte
-	errors []stateError
+	key   []byte
+	next  int        // entry before it with the same hash, -1 if none
+	count int        // of errors; an entry may have none
+	first stateError // most keys have one
+	more  []stateError
 }
 
 // stateError is a message, or an exception whose text only detail shows.
@@ -30,6 +35,7 @@ const errorOccurred = "An error has occurred."
 
 func (s *modelState) reset() {
 	s.entries = s.entries[:0]
+	s.keys = s.keys[:0]
 	s.index = nil
 	s.failed = false
 }
@@ -37,8 +43,21 @@ func (s *modelState) reset() {
 // manyKeys is where a map becomes cheaper than comparing every key.
 const manyKeys = 16
 
+var keySeed = maphash.MakeSeed()
+
+// hashKey hashes a key without regard to the case of ASCII letters.
+func hashKey(key []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(keySeed)
+	for _, c := range key {
+		_ = h.WriteByte(lowerASCII(c)) // never fails
+	}
+	return h.Sum64()
+}
+
 // entry finds or makes the entry of a key.
 func (s *modelState) entry(key []byte) *stateEntry {
+	var hash uint64
 	if s.index == nil {
 		for i := range s.entries {
 			if len(s.entries[i].key) == len(key) && bytes.EqualFold(s.entries[i].key, key) {
@@ -46,45 +65,75 @@ func (s *modelState) entry(key []byte) *stateEntry {
 			}
 		}
 		if len(s.entries) >= manyKeys {
-			s.index = map[string]int{}
+			s.index = map[uint64]int{}
 			for i := range s.entries {
-				s.index[strings.ToLower(string(s.entries[i].key))] = i
+				s.chain(i, hashKey(s.entries[i].key))
 			}
 		}
-	} else if i, found := s.index[strings.ToLower(string(key))]; found {
-		return &s.entries[i]
+	}
+	if s.index != nil {
+		hash = hashKey(key)
+		if i, found := s.index[hash]; found {
+			for ; i >= 0; i = s.entries[i].next {
+				if bytes.EqualFold(s.entries[i].key, key) {
+					return &s.entries[i]
+				}
+			}
+		}
 	}
 	n := len(s.entries)
 	if n < cap(s.entries) {
 		s.entries = s.entries[:n+1]
-		s.entries[n].key = append(s.entries[n].key[:0], key...)
-		s.entries[n].errors = s.entries[n].errors[:0]
 	} else {
-		s.entries = append(s.entries, stateEntry{key: bytes.Clone(key)})
+		s.entries = append(s.entries, stateEntry{})
 	}
+	if len(s.keys)+len(key) > cap(s.keys) {
+		// Entries keep the old arena alive.
+		s.keys = make([]byte, 0, max(2*cap(s.keys), len(key), 1024))
+	}
+	at := len(s.keys)
+	s.keys = append(s.keys, key...)
+	e := &s.entries[n]
+	e.key, e.count, e.more = s.keys[at:len(s.keys):len(s.keys)], 0, e.more[:0]
 	if s.index != nil {
-		s.index[strings.ToLower(string(key))] = n
+		s.chain(n, hash)
 	}
-	return &s.entries[n]
+	return e
+}
+
+// chain makes entry i the last one of its hash.
+func (s *modelState) chain(i int, hash uint64) {
+	s.entries[i].next = -1
+	if before, found := s.index[hash]; found {
+		s.entries[i].next = before
+	}
+	s.index[hash] = i
 }
 
 func (s *modelState) message(key []byte, text string) {
-	e := s.entry(key)
-	e.errors = append(e.errors, stateError{text: text})
+	s.entry(key).add(stateError{text: text})
 	s.failed = true
 }
 
 func (s *modelState) exception(key []byte, text string) {
-	e := s.entry(key)
-	e.errors = append(e.errors, stateError{text: text, exception: true})
+	s.entry(key).add(stateError{text: text, exception: true})
 	s.failed = true
+}
+
+func (e *stateEntry) add(err stateError) {
+	if e.count == 0 {
+		e.first = err
+	} else {
+		e.more = append(e.more, err)
+	}
+	e.count++
 }
 
 // valid reports whether no key that is key or lies under it has an error.
 func (s *modelState) valid(key string) bool {
 	for i := range s.entries {
 		e := &s.entries[i]
-		if len(e.errors) == 0 || len(e.key) < len(key) || !strings.EqualFold(string(e.key[:len(key)]), key) {
+		if e.count == 0 || len(e.key) < len(key) || !strings.EqualFold(string(e.key[:len(key)]), key) {
 			continue
 		}
 		if len(e.key) == len(key) || e.key[len(key)] == '.' || e.key[len(key)] == '[' {
@@ -101,7 +150,7 @@ func (s *modelState) append(out []byte, detail bool) []byte {
 	first := true
 	for i := range s.entries {
 		e := &s.entries[i]
-		if len(e.errors) == 0 {
+		if e.count == 0 {
 			continue
 		}
 		if !first {
@@ -111,21 +160,21 @@ func (s *modelState) append(out []byte, detail bool) []byte {
 		out = append(out, '"')
 		out = appendEscaped(out, e.key, '"')
 		out = append(out, `":[`...)
-		for j, err := range e.errors {
-			if j > 0 {
-				out = append(out, ',')
-			}
-			text := err.text
-			if err.exception && !detail || text == "" {
-				text = errorOccurred
-			}
-			out = append(out, '"')
-			out = appendEscapedString(out, text)
-			out = append(out, '"')
+		out = e.first.append(out, detail)
+		for _, err := range e.more {
+			out = err.append(append(out, ','), detail)
 		}
 		out = append(out, ']')
 	}
 	return append(out, "}}"...)
+}
+
+func (err stateError) append(out []byte, detail bool) []byte {
+	text := err.text
+	if err.exception && !detail || text == "" {
+		text = errorOccurred
+	}
+	return append(appendEscapedString(append(out, '"'), text), '"')
 }
 
 // appendMessage writes an HttpError of one message.
@@ -166,8 +215,8 @@ func appendEscaped(out, s []byte, quote byte) []byte {
 		if asIs[c] && (c != '\'' || quote == '"') {
 			continue
 		}
-		escape := ""
 		width := 1
+		var escape string
 		switch c {
 		case '\t':
 			escape = `\t`

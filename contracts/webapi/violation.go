@@ -27,6 +27,10 @@ type Violation struct {
 	Found string `json:"found"`
 }
 
+// MaxViolations is how many violations an answer lists. A hostile body can break
+// a fact in every element of a list; no one reads the thousandth.
+const MaxViolations = 64
+
 // String says the violation in one line.
 func (v Violation) String() string {
 	where := v.Pointer
@@ -40,8 +44,19 @@ func (e *Endpoint) broken(rule string, fact contracts.Fact, pointer, found strin
 	return Violation{Rule: rule, Pointer: pointer, Line: fact.Line, Source: fact.Source, Quote: fact.Quote, Found: found}
 }
 
+func (c *call) violate(v Violation) {
+	c.broken++
+	if len(c.violations) < MaxViolations {
+		c.violations = append(c.violations, v)
+	}
+}
+
 // violated records what a fault of the JSON reader means for the contract.
 func (c *call) violated(why faultKind, field *fieldPlan) {
+	if len(c.violations) == MaxViolations {
+		c.broken++
+		return
+	}
 	found := ""
 	switch why {
 	case faultSyntax:
@@ -53,7 +68,7 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	case faultEncoding:
 		found = "bytes that are none of the charset"
 	case faultMissing:
-		c.violations = append(c.violations, c.e.broken(field.id+"/required", *field.fact.Required, c.pointer(field.name), "nothing"))
+		c.violate(c.e.broken(field.id+"/required", *field.fact.Required, c.pointer(field.name), "nothing"))
 		return
 	case faultReference:
 		found = "a reference of Json.NET's"
@@ -63,14 +78,14 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 		found = c.r.tok.article()
 	}
 	if field == nil || why == faultDepth || why == faultEncoding {
-		c.violations = append(c.violations, c.e.broken("body", c.e.contract.Body.Fact, c.pointer(""), found))
+		c.violate(c.e.broken("body", c.e.contract.Body.Fact, c.pointer(""), found))
 		return
 	}
 	rule, fact := field.id+"/type", field.fact.Type
 	if why == faultConvert && (c.r.tok == tokenNull || c.r.tok == tokenUndefined) {
 		rule, fact = field.id+"/nullable", field.fact.NullableFact
 	}
-	c.violations = append(c.violations, c.e.broken(rule, fact, c.pointer(""), found))
+	c.violate(c.e.broken(rule, fact, c.pointer(""), found))
 }
 
 // pointer is the JSON pointer to where the reader stands, and to a member there.

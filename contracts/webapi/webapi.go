@@ -45,9 +45,11 @@ type Response struct {
 	// Allow is set with status 405.
 	Allow string
 	Body  []byte
-	// Violations says what a refused request broke, in the order found. It is
-	// empty for an accepted one.
+	// Violations says what a refused request broke, in the order found, up to
+	// MaxViolations. It is empty for an accepted one.
 	Violations []Violation
+	// Broken counts every violation, those past MaxViolations too.
+	Broken int
 }
 
 // Endpoint answers for one contract under one profile. It is safe for use by
@@ -204,6 +206,7 @@ type call struct {
 	values     []value // arena of the models' members
 	references map[string]reference
 	violations []Violation
+	broken     int // violations in all
 }
 
 // newValues returns n empty members.
@@ -231,26 +234,41 @@ func (e *Endpoint) Answer(req *Request, buf []byte) Response {
 	c.errs.reset()
 	c.values = c.values[:0]
 	c.references = nil
-	c.violations = nil
+	c.violations, c.broken = nil, 0
 	resp := c.answer(req, buf[:0])
-	resp.Violations = c.violations
+	resp.Violations, resp.Broken = c.violations, c.broken
 	// Memory that one large request needed is not kept for the small ones.
-	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 {
+	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 && cap(c.errs.entries) <= 1024 && cap(c.r.stack) <= 1024 {
 		c.r.b, c.r.source = nil, nil
 		e.calls.Put(c)
 	}
 	return resp
 }
 
-func (c *call) answer(req *Request, out []byte) Response {
+// Refuse makes an error of the framework's shape that the server decided on, not
+// the endpoint: {"Message":…} in the negotiated media type. It is appended to
+// buf[:0].
+func (e *Endpoint) Refuse(req *Request, status int, message string, buf []byte) Response {
 	content := parseContentType(req.Header)
-	resp := Response{Status: http.StatusOK}
-	resp.ContentType = c.responseType(req.Header, content)
-	wide := len(req.Header["Accept-Charset"]) > 0 || content != nil && content.charset != ""
-	if wide {
-		wide = responseUTF16(req.Header, content)
-	}
+	resp := Response{Status: status, Body: appendMessage(buf[:0], message)}
+	e.negotiate(&resp, req.Header, content)
+	return resp
+}
+
+func (c *call) answer(req *Request, out []byte) (resp Response) {
+	content := parseContentType(req.Header)
 	resp.Body, resp.Status, resp.Allow = c.action(req, content, out)
+	c.e.negotiate(&resp, req.Header, content)
+	return resp
+}
+
+// negotiate chooses the media type and charset of an answer and encodes it.
+func (e *Endpoint) negotiate(resp *Response, header http.Header, content *mediaType) {
+	resp.ContentType = e.responseType(header, content)
+	wide := len(header["Accept-Charset"]) > 0 || content != nil && content.charset != ""
+	if wide {
+		wide = responseUTF16(header, content)
+	}
 	switch {
 	case len(resp.Body) == 0:
 		resp.ContentType = ""
@@ -262,7 +280,6 @@ func (c *call) answer(req *Request, out []byte) Response {
 	default:
 		resp.ContentType += "; charset=utf-8"
 	}
-	return resp
 }
 
 // action routes, binds, validates and acts. The body is UTF-8.
@@ -272,12 +289,12 @@ func (c *call) action(req *Request, content *mediaType, out []byte) (body []byte
 	switch result {
 	case routeFound:
 	case routeMethod:
-		c.violations = append(c.violations, e.broken("method", e.contract.RouteFact, "", "the method "+printable(req.Method)))
+		c.violate(e.broken("method", e.contract.RouteFact, "", "the method "+printable(req.Method)))
 		method := req.Method
 		return appendMessage(out, "The requested resource does not support http method '"+method+"'."),
 			http.StatusMethodNotAllowed, e.contract.Method
 	default:
-		c.violations = append(c.violations, e.broken("route", e.contract.RouteFact, "", "another path"))
+		c.violate(e.broken("route", e.contract.RouteFact, "", "another path"))
 		scheme := req.Scheme
 		if scheme == "" {
 			scheme = "http"
@@ -312,7 +329,7 @@ func (c *call) action(req *Request, content *mediaType, out []byte) (body []byte
 	case model == nil && e.profile.NullBody == AcceptNull:
 		return out, http.StatusOK, ""
 	case model == nil:
-		c.violations = append(c.violations, e.broken("body", e.contract.Body.Fact, "", "no body, or null"))
+		c.violate(e.broken("body", e.contract.Body.Fact, "", "no body, or null"))
 		return appendMessage(out, invalidRequest), http.StatusBadRequest, ""
 	case e.profile.SuccessBody == NoBody:
 		return out, http.StatusOK, ""
@@ -363,7 +380,7 @@ func (c *call) unsupported(content *mediaType, out []byte) []byte {
 	if content == nil {
 		found = "no Content-Type, or one that breaks the grammar"
 	}
-	c.violations = append(c.violations, e.broken("request/"+e.requestTypes[0], e.contract.RequestFormats[0].Fact, "", found))
+	c.violate(e.broken("request/"+e.requestTypes[0], e.contract.RequestFormats[0].Fact, "", found))
 	out = appendPair(append(out, '{'), "Message", message)
 	if e.profile.ErrorDetail {
 		out = appendPair(append(out, ','), "ExceptionMessage",
@@ -387,7 +404,7 @@ func (c *call) validate(m *modelPlan, model []value) {
 					found = "nothing"
 				}
 			}
-			c.violations = append(c.violations, c.e.broken(f.id+"/required", *f.fact.Required, "/"+f.name, found))
+			c.violate(c.e.broken(f.id+"/required", *f.fact.Required, "/"+f.name, found))
 		}
 		if f.length != nil && v.present {
 			if len(v.text) <= f.length.Max && f.length.Min == 0 {
@@ -400,7 +417,7 @@ func (c *call) validate(m *modelPlan, model []value) {
 						" and a maximum length of " + strconv.Itoa(f.length.Max) + "."
 				}
 				c.invalid(f, message)
-				c.violations = append(c.violations, c.e.broken(f.id+"/length", f.length.Fact, "/"+f.name, strconv.Itoa(n)+" UTF-16 units"))
+				c.violate(c.e.broken(f.id+"/length", f.length.Fact, "/"+f.name, strconv.Itoa(n)+" UTF-16 units"))
 			}
 		}
 	}

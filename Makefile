@@ -1,0 +1,43 @@
+# Everything a person or CI does with this repository. The tools are pinned in
+# .ci/tools/go.mod and run through "go tool"; nothing is installed.
+
+TOOL := go tool -modfile=.ci/tools/go.mod
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## serve the mock on http://127.0.0.1:4747; pass flags with ARGS="--error-detail"
+	go run ./cmd/understudy serve $(ARGS)
+
+.PHONY: build
+build: ## build bin/understudy, without cgo
+	CGO_ENABLED=0 go build -trimpath -o bin/understudy ./cmd/understudy
+
+.PHONY: test
+test: ## run every test, with the race detector
+	go test -race ./...
+
+.PHONY: check
+check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabilities, tidiness
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	CGO_ENABLED=0 go build ./...
+	go vet ./...
+	go mod tidy -diff
+	$(TOOL) golangci-lint run
+
+.PHONY: bench
+bench: ## run the Go benchmarks; the output suits benchstat
+	go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
+
+FUZZTIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
+	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) ./contracts/helppage
+	go test -run '^$$' -fuzz '^FuzzJSON$$' -fuzztime $(FUZZTIME) ./contracts/webapi
+	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./contracts/webapi
+	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi

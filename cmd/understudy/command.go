@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
+)
+
+// streams are the parts of the process that a command may touch.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+}
+
+// Exit codes beyond 0, as the package comment lists them.
+const exitUsage = 2
+
+// exitError is an error that decides the exit code.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// run executes one command line and returns its exit code. Errors are one line
+// on the error stream: what was wrong, where, what to do.
+func run(ctx context.Context, args []string, s streams) int {
+	root := &cobra.Command{
+		Use:   "understudy",
+		Short: "A stand-in for an ASP.NET Web API endpoint, learned from its Help Page",
+		Long: "Understudy learns an HTTP endpoint from its ASP.NET Help Page: it answers as the\n" +
+			"real server would, and says which line of the page is behind each refusal.",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
+	})
+	root.AddCommand(serveCommand(s), contractCommand(s), explainCommand(s), versionCommand(s))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	message := strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", " "))
+	_, _ = fmt.Fprintln(s.err, "understudy: "+message)
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
+	return exitUsage
+}
+
+// pageFlag adds --page to a command and returns how to load the contract.
+func pageFlag(cmd *cobra.Command) func() (*contracts.Contract, error) {
+	file := cmd.Flags().String("page", "", "Help Page to learn from, as text (default: the embedded one)")
+	return func() (*contracts.Contract, error) {
+		if *file == "" {
+			return helppage.Parse(contracts.Page())
+		}
+		f, err := os.Open(*file)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the page: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		page, err := io.ReadAll(io.LimitReader(f, helppage.MaxSize+1))
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the page: %w", err)
+		}
+		c, err := helppage.Parse(page)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", *file, err)
+		}
+		return c, nil
+	}
+}

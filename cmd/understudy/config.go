@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxConfig is the largest configuration file in bytes; a full one has a few
+// hundred.
+const maxConfig = 1 << 20
+
+// configurable lets a command's flags also be set by the environment
+// (UNDERSTUDY_TIME_ZONE for --time-zone) and by a file:
+//
+//	serve:
+//	  time-zone: America/Chicago
+//
+// A flag counts for more than the environment, that for more than the file.
+func configurable(cmd *cobra.Command, s streams) {
+	file := cmd.Flags().String("config", "", "YAML file with settings for this command, by flag name")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		fromFlags := map[string]bool{}
+		cmd.Flags().Visit(func(f *pflag.Flag) { fromFlags[f.Name] = true })
+		var err error
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			name := "UNDERSTUDY_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			value := s.getenv(name)
+			if fromFlags[f.Name] || value == "" || err != nil {
+				return
+			}
+			fromFlags[f.Name] = true
+			if problem := cmd.Flags().Set(f.Name, value); problem != nil {
+				err = fmt.Errorf("environment variable %s: %w", name, problem)
+			}
+		})
+		if err != nil || *file == "" {
+			return err
+		}
+		return applyFile(cmd, *file, fromFlags)
+	}
+}
+
+func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var document yaml.Node
+	if err := yaml.NewDecoder(io.LimitReader(f, maxConfig)).Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(document.Content) == 0 {
+		return nil
+	}
+	at := func(n *yaml.Node, format string, args ...any) error {
+		return fmt.Errorf("%s:%d: %s", file, n.Line, fmt.Sprintf(format, args...))
+	}
+	root := document.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return at(root, "expected commands with their settings, e.g. “serve:”")
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		command, settings := root.Content[i], root.Content[i+1]
+		if found, _, err := cmd.Root().Find([]string{command.Value}); err != nil || found == cmd.Root() {
+			return at(command, "unknown command %q", command.Value)
+		}
+		if command.Value != cmd.Name() {
+			continue
+		}
+		if settings.Kind != yaml.MappingNode {
+			return at(settings, "expected settings by flag name under %q", command.Value)
+		}
+		for j := 0; j+1 < len(settings.Content); j += 2 {
+			name, value := settings.Content[j], settings.Content[j+1]
+			if name.Value == "config" || cmd.Flags().Lookup(name.Value) == nil {
+				return at(name, "unknown setting %q; see '%s --help'", name.Value, cmd.CommandPath())
+			}
+			if value.Kind != yaml.ScalarNode {
+				return at(value, "expected one value for %q", name.Value)
+			}
+			if set[name.Value] {
+				continue
+			}
+			if err := cmd.Flags().Set(name.Value, value.Value); err != nil {
+				return at(value, "%v", err)
+			}
+		}
+	}
+	return nil
+}

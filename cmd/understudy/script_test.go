@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/contracts"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"understudy": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+		},
+		"post": func() { os.Exit(post(os.Args[1:])) },
+	})
+}
+
+// TestScripts runs testdata/script/*.txtar: commands and what they print. Run
+// with -update to rewrite what they print.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			return os.WriteFile(env.WorkDir+"/page.txt", contracts.Page(), 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitline": waitLine,
+		},
+	})
+}
+
+// waitLine waits until a file that a background command writes has a line with
+// the given text, and sets URL from it: waitline FILE TEXT.
+func waitLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitline FILE TEXT")
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		b, err := os.ReadFile(ts.MkAbs(args[0]))
+		if line, _, complete := strings.Cut(string(b), "\n"); err == nil && complete && strings.Contains(line, args[1]) {
+			if i := strings.Index(line, "http://"); i >= 0 {
+				ts.Setenv("URL", strings.TrimSpace(line[i:]))
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s has no line with %q: %q", args[0], args[1], b)
+		}
+		// A file has no event to wait for; the poll ends with the deadline.
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// post is a small HTTP client for scripts: post METHOD URL CONTENT-TYPE [FILE].
+// It prints the status, the headers that the framework sets, and the body.
+func post(args []string) int {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	var body io.Reader
+	if len(args) > 3 {
+		f, err := os.Open(args[3])
+		if err != nil {
+			return fail(err)
+		}
+		defer func() { _ = f.Close() }()
+		body = f
+	}
+	req, err := http.NewRequestWithContext(context.Background(), args[0], args[1], body)
+	if err != nil {
+		return fail(err)
+	}
+	if args[2] != "" {
+		req.Header.Set("Content-Type", args[2])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Println(resp.StatusCode, resp.Header.Get("Content-Type"))
+	for _, name := range []string{"Allow", "X-Understudy-Violations"} {
+		if v := resp.Header.Get(name); v != "" {
+			fmt.Println(name+":", v)
+		}
+	}
+	fmt.Println(string(b))
+	return 0
+}
+
+// failingWriter fails as a closed pipe or a full disk does.
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
+		var errs strings.Builder
+		code := run(context.Background(), args, streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }})
+		require.Equal(t, exitUsage, code, args)
+		require.Contains(t, errs.String(), "understudy: ", args)
+		require.Equal(t, 1, strings.Count(errs.String(), "\n"), args)
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed47566266/understudy/contracts/webapi"
+	"github.com/seed47566266/understudy/mockserver"
+)
+
+// The server's limits. A client that sends a page's sample needs none of them;
+// they keep one that stalls or floods from holding the server.
+const (
+	headerTimeout  = 10 * time.Second
+	readTimeout    = 60 * time.Second
+	writeTimeout   = 60 * time.Second
+	idleTimeout    = 120 * time.Second
+	maxHeaderBytes = 64 << 10
+	drainTimeout   = 10 * time.Second
+)
+
+func serveCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the mock: enforce the page's rules, answer as the framework would",
+		Args:  cobra.NoArgs,
+		Example: "  understudy serve\n" +
+			"  understudy serve --addr 127.0.0.1:0 --time-zone America/Chicago",
+	}
+	contract := pageFlag(cmd)
+	profile := webapi.DefaultProfile()
+	flags := cmd.Flags()
+	addr := flags.String("addr", "127.0.0.1:4747", "`HOST:PORT` to listen on; port 0 picks one")
+	flags.BoolVar(&profile.ErrorDetail, "error-detail", false, "show the texts of exceptions, as a server does to its own machine")
+	flags.StringVar(&profile.TimeZone, "time-zone", profile.TimeZone, "the server's local time, an IANA `NAME`")
+	flags.StringVar(&profile.ParameterName, "parameter-name", profile.ParameterName, "the action's parameter, first part of ModelState's keys")
+	successBody := flags.String("success-body", string(profile.SuccessBody), "what 200 answers with: `echo|none`")
+	nullBody := flags.String("null-body", string(profile.NullBody), "what the action does with no body or null: `refuse|accept`")
+	maxBody := flags.Int64("max-body", mockserver.DefaultMaxBody, "largest request body in `BYTES`; a longer one gets 413")
+	logFormat := flags.String("log-format", "text", "form of the request log on stderr: `text|json`")
+	quiet := flags.Bool("quiet", false, "log no requests")
+	configurable(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := contract()
+		if err != nil {
+			return err
+		}
+		profile.SuccessBody, profile.NullBody = webapi.SuccessBody(*successBody), webapi.NullBody(*nullBody)
+		logger, err := requestLog(s, *logFormat, *quiet)
+		if err != nil {
+			return err
+		}
+		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody), mockserver.WithLogger(logger))
+		if err != nil {
+			return err
+		}
+		return listenAndServe(cmd.Context(), s, *addr, mock, logger)
+	}
+	return cmd
+}
+
+func requestLog(s streams, format string, quiet bool) (*slog.Logger, error) {
+	options := &slog.HandlerOptions{}
+	if quiet {
+		options.Level = slog.LevelError
+	}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(s.err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(s.err, options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: use text or json", format)
+}
+
+// listenAndServe serves until the context ends, then lets the requests under
+// way finish.
+func listenAndServe(ctx context.Context, s streams, addr string, handler http.Handler, logger *slog.Logger) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use; choose another with --addr, port 0 picks a free one", addr)
+	case err != nil:
+		return fmt.Errorf("cannot listen on %q; give --addr as HOST:PORT, e.g. 127.0.0.1:4747: %w", addr, err)
+	}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(serverErrors{logger}, "", 0),
+	}
+	if _, err := fmt.Fprintf(s.out, "understudy is listening on http://%s\n", listener.Addr()); err != nil {
+		_ = listener.Close()
+		return fmt.Errorf("cannot say where it listens: %w", err)
+	}
+	drained := make(chan error, 1)
+	context.AfterFunc(ctx, func() {
+		// The context that ended cannot bound the drain.
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		drained <- server.Shutdown(drain)
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the server stopped: %w", err)
+	}
+	if err := <-drained; err != nil {
+		return fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)
+	}
+	return nil
+}
+
+// serverErrors passes what net/http reports on to the log.
+type serverErrors struct{ logger *slog.Logger }
+
+func (e serverErrors) Write(b []byte) (int, error) {
+	e.logger.Warn("connection", "problem", string(b))
+	return len(b), nil
+}

@@ -1,0 +1,311 @@
+package helppage_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
+)
+
+func TestTheEmbeddedPage(t *testing.T) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(t, err)
+	assert.Equal(t, "POST", c.Method)
+	assert.Equal(t, "api/Calendar/PatientAppointmentPost_v2", c.Route)
+	assert.Equal(t, "AppointmentModel", c.Body.Name)
+	assert.Equal(t, "IHttpActionResult", c.ResponseType)
+	assert.Equal(t, []string{"application/json", "text/json", "application/x-www-form-urlencoded"}, mediaTypes(c.RequestFormats))
+	assert.Equal(t, []string{"application/json", "text/json"}, mediaTypes(c.ResponseFormats))
+	assert.True(t, strings.HasPrefix(string(c.Sample), "{\n\"EncounterTypeId\""))
+
+	// Name, type word, rules and nullability as a reader of the page writes them
+	// down; a trailing ? is nullable.
+	want := []string{
+		"EncounterTypeId: globally unique identifier?",
+		"EncounterTypeModeDurationId: globally unique identifier?",
+		"ProviderId: globally unique identifier?",
+		"UserId: globally unique identifier, Required@18",
+		"PatientId: globally unique identifier?",
+		"SpecialityId: globally unique identifier?",
+		"AppointmentOn: date, Required@27",
+		"SecondaryAppointmentOn: date?",
+		"Reason: string?, Required@33, 0..250@33",
+		"Note: string?, 0..1000@36",
+		"ParentId: globally unique identifier?",
+		"ReferredParentId: globally unique identifier?",
+		"PaidAmount: decimal number",
+		"AccountId: globally unique identifier, Required@48",
+		"ServiceId: globally unique identifier?",
+		"MethodId: integer?",
+		"IsCustomFormFlow: string?",
+		"DocIds: string?",
+		"Reasons: Collection of Reasons?",
+	}
+	var got []string
+	for i := range c.Body.Fields {
+		got = append(got, describe(&c.Body.Fields[i]))
+	}
+	assert.Equal(t, want, got)
+	reasons := c.Body.Field("Reasons")
+	require.Len(t, reasons.Items.Fields, 1)
+	assert.Equal(t, "ReasonId: globally unique identifier", describe(&reasons.Items.Fields[0]))
+	assert.Equal(t, contracts.Inferred, reasons.Items.Fields[0].Type.Source)
+	paid := c.Body.Field("PaidAmount")
+	assert.Equal(t, contracts.Inferred, paid.NullableFact.Source)
+	assert.Contains(t, paid.NullableFact.Because, "5")
+}
+
+func mediaTypes(formats []contracts.Format) (names []string) {
+	for _, f := range formats {
+		names = append(names, f.MediaType)
+	}
+	return names
+}
+
+func describe(f *contracts.Field) string {
+	s := f.Name + ": " + f.TypeWord()
+	if f.Nullable {
+		s += "?"
+	}
+	if f.Required != nil {
+		s += fmt.Sprintf(", Required@%d", f.Required.Line)
+	}
+	if f.Length != nil {
+		s += fmt.Sprintf(", %d..%d@%d", f.Length.Min, f.Length.Max, f.Length.Fact.Line)
+	}
+	return s
+}
+
+// aPage writes a Help Page of a made-up model. A row is "Name|type word|rules";
+// the sample is the body of its object, a member a line.
+func aPage(rows []string, sample ...string) string {
+	var b strings.Builder
+	b.WriteString("POST api/Orders/Create\nRequest Information\nURI Parameters\nNone.\nBody Parameters\n")
+	b.WriteString("OrderModel| Name | Description | Type | Additional information |\n|---|---|---|---|\n")
+	for _, row := range rows {
+		parts := strings.Split(row, "|")
+		rules := "None."
+		if len(parts) > 2 {
+			rules = parts[2]
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n%s |\n|\n", parts[0], parts[1], rules)
+	}
+	b.WriteString("Request Formats\napplication/json, text/json\nSample:\n")
+	if len(sample) == 0 {
+		b.WriteString("Sample not available.\n")
+	} else {
+		b.WriteString("{\n" + strings.Join(sample, ",\n") + "\n}\n")
+	}
+	b.WriteString("Response Information\nResource Description\nIHttpActionResultNone.\nResponse Formats\napplication/json, text/json\nSample:\nSample not available.")
+	return b.String()
+}
+
+const (
+	aGUID = `"bcbcf9ba-a364-4229-ad2f-41c79776b29b"`
+	aDate = `"2026-02-03T21:04:03.1544841-06:00"`
+)
+
+// TestNullabilityIsInferredFromTheRunningNumbers takes samples as the Help
+// Page's generator makes them for the C# types named.
+func TestNullabilityIsInferredFromTheRunningNumbers(t *testing.T) {
+	tests := []struct {
+		name   string
+		rows   []string
+		sample []string
+		want   string // the members that may not be null, strings aside
+	}{
+		{
+			"a Guid before a string takes a number",
+			[]string{"Id|globally unique identifier", "Name|string"},
+			[]string{`"Id": ` + aGUID, `"Name": "sample string 2"`},
+			"Id",
+		}, {
+			"a Guid? before a string takes none",
+			[]string{"Id|globally unique identifier", "Name|string"},
+			[]string{`"Id": ` + aGUID, `"Name": "sample string 1"`},
+			"",
+		}, {
+			"of two, the Required one is taken for the non-nullable one",
+			[]string{"A|globally unique identifier", "B|date|Required", "Name|string"},
+			[]string{`"A": ` + aGUID, `"B": ` + aDate, `"Name": "sample string 2"`},
+			"B",
+		}, {
+			"both of two take a number although neither is Required",
+			[]string{"A|globally unique identifier", "B|date", "Name|string"},
+			[]string{`"A": ` + aGUID, `"B": ` + aDate, `"Name": "sample string 3"`},
+			"A B",
+		}, {
+			"a Required member that takes no number is nullable all the same",
+			[]string{"A|globally unique identifier|Required", "Name|string"},
+			[]string{`"A": ` + aGUID, `"Name": "sample string 1"`},
+			"",
+		}, {
+			"a decimal and an integer show their own numbers",
+			[]string{"Price|decimal number", "Count|integer", "Tax|decimal number", "Lines|integer"},
+			[]string{`"Price": 1.0`, `"Count": 2`, `"Tax": 1.0`, `"Lines": 3`},
+			"Price Count Lines",
+		}, {
+			"a first number of 1 is settled by the number after it",
+			[]string{"Price|decimal number", "Name|string"},
+			[]string{`"Price": 1.0`, `"Name": "sample string 1"`},
+			"",
+		}, {
+			"a number after the last string still counts",
+			[]string{"Name|string", "A|globally unique identifier", "Count|integer"},
+			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"Count": 3`},
+			"A Count",
+		}, {
+			"what no number settles goes by Required",
+			[]string{"Name|string", "A|globally unique identifier", "B|date|Required"},
+			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"B": ` + aDate},
+			"B",
+		}, {
+			"numbers that fit no run go by Required",
+			[]string{"A|globally unique identifier|Required", "Name|string", "B|date"},
+			[]string{`"A": ` + aGUID, `"Name": "sample string 9"`, `"B": ` + aDate},
+			"A",
+		}, {
+			"an element's members have numbers of their own",
+			[]string{"Name|string", "Items|Collection of Item", "Note|string"},
+			[]string{`"Name": "sample string 1"`, "\"Items\": [\n{\n\"Id\": " + aGUID + ",\n\"Text\": \"sample string 2\",\n\"Price\": 1.0\n}\n]", `"Note": "sample string 2"`},
+			"Items.Id",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := helppage.Parse([]byte(aPage(test.rows, test.sample...)))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, strings.Join(notNullable(&c.Body, ""), " "))
+		})
+	}
+}
+
+func notNullable(m *contracts.Model, prefix string) (names []string) {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		if !f.Nullable {
+			names = append(names, prefix+f.Name)
+		}
+		if f.NullableFact.Because == "" {
+			names = append(names, prefix+f.Name+" WITHOUT A REASON")
+		}
+		if f.Items != nil {
+			names = append(names, notNullable(f.Items, prefix+f.Name+".")...)
+		}
+	}
+	return names
+}
+
+func TestAPageWithoutASampleGoesByRequired(t *testing.T) {
+	c, err := helppage.Parse([]byte(aPage([]string{"A|globally unique identifier|Required", "B|integer", "C|string|Required"})))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A"}, notNullable(&c.Body, ""))
+	assert.Nil(t, c.Sample)
+}
+
+func TestADescriptionIsKept(t *testing.T) {
+	page := strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1)
+	c, err := helppage.Parse([]byte(page))
+	require.NoError(t, err)
+	assert.Equal(t, "What it is for.", c.Body.Fields[0].Description)
+}
+
+func TestLineEndsMayBeCRLF(t *testing.T) {
+	page := strings.ReplaceAll(string(contracts.Page()), "\n", "\r\n")
+	c, err := helppage.Parse([]byte(page))
+	require.NoError(t, err)
+	assert.Len(t, c.Body.Fields, 19)
+}
+
+// TestAnErrorNamesTheLine gives the reader pages that are wrong in one place.
+func TestAnErrorNamesTheLine(t *testing.T) {
+	page := string(contracts.Page())
+	change := func(old, with string) string {
+		require.Contains(t, page, old)
+		return strings.Replace(page, old, with, 1)
+	}
+	tests := []struct {
+		name, page string
+		line       int
+		says       string
+	}{
+		{"an empty page", "", 1, "ends early"},
+		{"a page that ends after the table", page[:strings.Index(page, "Request Formats")], 64, "ends early"},
+		{"a page that ends within the sample", page[:strings.Index(page, `"Reasons": [`)], 86, "no JSON"},
+		{"a method without a body", change("POST api", "GET api"), 1, "POST, PUT or PATCH"},
+		{"a route with parameters", change("PatientAppointmentPost_v2", "Post/{id}"), 1, "plain segments"},
+		{"URI parameters", change("None.", "id"), 4, "URI parameters"},
+		{"a line that nothing claims", change("Body Parameters", "Remarks"), 5, "Body Parameters"},
+		{"a table without a name", change("AppointmentModel|", "|"), 6, "the model's name"},
+		{"an unknown type word", change("| decimal number |", "| byte |"), 44, `unknown type word "byte"`},
+		{"a field that is there twice", change("| Note |", "| reason |"), 35, "already, on line 32"},
+		{"reversed bounds", change("between 0 and 250", "between 250 and 0"), 33, "reversed"},
+		{"a bound that fits no number", change("between 0 and 250", "between 0 and 99999999999"), 33, "32 bits"},
+		{"an unknown annotation", change("Required String", "Range: 1 String"), 33, "unknown annotation"},
+		{"a length for a date", change("Required |", "String length: inclusive between 0 and 5 |"), 18, "a string length"},
+		{"a row without its second line", change("| ServiceId | globally unique identifier |\nNone. |", "| ServiceId | globally unique identifier |"), 51, "additional information"},
+		{"an unknown media type", change("application/json, text/json", "application/json, text/xml"), 65, "no media type"},
+		{"a media type that is there twice", change("application/json, text/json", "application/json, application/json"), 65, "already"},
+		{"a sample with a member too many", change(`"MethodId": 1,`, "\"MethodId\": 1,\n\"Extra\": 1,"), 84, "Extra"},
+		{"a sample with a member too few", change("\"MethodId\": 1,\n", ""), 83, "IsCustomFormFlow"},
+		{"a sample with a member twice", change(`"DocIds"`, `"Note"`), 85, "twice"},
+		{"a sample of another type", change(`"MethodId": 1,`, `"MethodId": "sample string 1",`), 83, "as integer"},
+		{"a sample value that no type makes", change(`"MethodId": 1,`, `"MethodId": 1.1,`), 83, "MethodId"},
+		{"a sample that is no JSON", change(`"MethodId": 1,`, `"MethodId": 1`), 84, "no JSON"},
+		{"a collection that shows no element", change(`[
+{
+"ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
+},
+{
+"ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
+}
+]`, "[]"), 86, "an array with an element"},
+		{"an answer with members", change("IHttpActionResultNone.", "OrderModel| Name |"), 100, "a type without members"},
+		{"text behind the end", page + "\nmore", 105, "no media type"},
+		{"bytes that are not UTF-8", change("Reason | string", "Reason | str\xFFng"), 32, "UTF-8"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := helppage.Parse([]byte(test.page))
+			require.Error(t, err)
+			var problem *helppage.Error
+			require.ErrorAs(t, err, &problem)
+			assert.Equal(t, test.line, problem.Line, err.Error())
+			assert.Contains(t, err.Error(), test.says)
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+func TestAPageThatIsTooLarge(t *testing.T) {
+	_, err := helppage.Parse(make([]byte, helppage.MaxSize+1))
+	require.ErrorContains(t, err, "at most 1048576")
+}
+
+func FuzzParse(f *testing.F) {
+	seeds := []string{string(contracts.Page()), aPage([]string{"A|string"}, `"A": "sample string 1"`), aPage([]string{"A|integer"}), "POST a/b/c\n", ""}
+	require.Len(f, seeds, 5)
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, page []byte) {
+		c, err := helppage.Parse(page)
+		if err != nil {
+			var problem *helppage.Error
+			require.ErrorAs(t, err, &problem)
+			require.Positive(t, problem.Line)
+			return
+		}
+		require.NotEmpty(t, c.Body.Fields)
+		lines := strings.Count(string(page), "\n") + 1
+		for _, r := range c.Rules() {
+			require.Positive(t, r.Fact.Line)
+			require.LessOrEqual(t, r.Fact.Line, lines)
+		}
+	})
+}
