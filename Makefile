@@ -31,7 +31,11 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 
 .PHONY: bench
 bench: ## run the Go benchmarks; the output suits benchstat
-	go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
+	go test -run '^$$' -bench . -skip '^Benchmark(HTTP|Memory)$$' -benchmem -count $(or $(COUNT),1) ./...
+
+.PHONY: bench-http
+bench-http: ## measure the mock over HTTP against a bare handler, and its memory
+	go test -run '^$$' -bench '^(BenchmarkHTTP|BenchmarkMemory)$$' -benchtime 5x ./cmd/understudy
 
 FUZZTIME ?= 60s
 

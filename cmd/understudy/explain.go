@@ -9,15 +9,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/webapi"
 )
 
 func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
-		Short: "Say what the page says of a rule or field, quoted with its line",
+		Short: "Say what the page says of a rule or field, and where the framework departs",
 		Args:  cobra.ExactArgs(1),
 		Example: "  understudy explain Reason\n" +
-			"  understudy explain Reason/length",
+			"  understudy explain Reason/length\n" +
+			"  understudy explain differences",
 	}
 	contract := pageFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -47,11 +49,38 @@ func explain(w io.Writer, c *contracts.Contract, id string) error {
 			writeWrapped(&b, "inferred: "+r.Fact.Because, "  ", "  ")
 		}
 	}
+	explainDifferences(&b, c, id)
 	if b.Len() == 0 {
 		return fmt.Errorf("the page has no rule or field %q; the nearest is %q", id, nearest(id, ids))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// explainDifferences adds where the framework departs from the page: for a field
+// those that concern it, for the id of a difference that one, for "body",
+// "request" and their like the group, for "differences" all.
+func explainDifferences(b *strings.Builder, c *contracts.Contract, id string) {
+	field := c.Body.Field(id)
+	first := true
+	for _, d := range webapi.Differences() {
+		wanted := strings.EqualFold(id, "differences") || strings.EqualFold(id, d.ID) || hasPrefixFold(d.ID, id+"/")
+		if field != nil {
+			wanted = d.Concerns(field)
+		}
+		if !wanted {
+			continue
+		}
+		if first && b.Len() > 0 {
+			b.WriteString("\nThe framework departs from the page:\n")
+		}
+		first = false
+		fmt.Fprintf(b, "%s\n", d.ID)
+		writeWrapped(b, "page: "+d.Page, "  ", "    ")
+		writeWrapped(b, "framework: "+d.Framework, "  ", "    ")
+		writeWrapped(b, "why: "+d.Why, "  ", "    ")
+		writeWrapped(b, "recorded in "+d.Source, "  ", "    ")
+	}
 }
 
 func hasPrefixFold(s, prefix string) bool {

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
 		},
+		"bare": func() { os.Exit(bare()) },
 		"post": func() { os.Exit(post(os.Args[1:])) },
 	})
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -55,10 +57,13 @@ func serveCommand(s streams) *cobra.Command {
 			return err
 		}
 		profile.SuccessBody, profile.NullBody = webapi.SuccessBody(*successBody), webapi.NullBody(*nullBody)
-		logger, err := requestLog(s, *logFormat, *quiet)
+		lines := &logBuffer{to: s.err}
+		defer func() { _ = lines.flush() }() // there is nowhere left to say that it failed
+		logger, err := requestLog(lines, *logFormat, *quiet)
 		if err != nil {
 			return err
 		}
+		tuneMemory(s)
 		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody), mockserver.WithLogger(logger))
 		if err != nil {
 			return err
@@ -68,18 +73,35 @@ func serveCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-func requestLog(s streams, format string, quiet bool) (*slog.Logger, error) {
+func requestLog(w io.Writer, format string, quiet bool) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{}
 	if quiet {
 		options.Level = slog.LevelError
 	}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(s.err, options)), nil
+		return slog.New(slog.NewTextHandler(w, options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(s.err, options)), nil
+		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return nil, fmt.Errorf("--log-format %q: use text or json", format)
+}
+
+// The mock keeps nothing between requests, so its live heap is a few megabytes
+// and collecting at twice that would be most of its work. It lets the heap grow
+// instead, up to a limit that a small container has.
+const (
+	memoryLimit = 40 << 20
+	gcPercent   = 400
+)
+
+func tuneMemory(s streams) {
+	if s.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	if s.getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 }
 
 // listenAndServe serves until the context ends, then lets the requests under

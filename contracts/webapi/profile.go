@@ -44,7 +44,7 @@ type NullBody string
 const (
 	// RefuseNull is BadRequest("The request is invalid.").
 	RefuseNull NullBody = "refuse"
-	// AcceptNull is Ok(model) with nothing in it: 200 and no body.
+	// AcceptNull goes on with nothing: 200 and no body.
 	AcceptNull NullBody = "accept"
 )
 

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
+)
+
+// bare is the least a server can do: read the body and write a fixed one. It is
+// the measure of the mock's cost over HTTP.
+func bare() int {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return exitUsage
+	}
+	fmt.Printf("listening on http://%s\n", listener.Addr())
+	answer := bytes.Repeat([]byte("x"), 900)
+	_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = w.Write(answer)
+	}))
+	return 0
+}
+
+// spawn runs this test's binary under another name, as one of the commands of
+// TestMain, and returns the address it prints.
+func spawn(b *testing.B, name string, args ...string) (url string, pid int) {
+	b.Helper()
+	self, err := os.Executable()
+	require.NoError(b, err)
+	link := filepath.Join(b.TempDir(), name)
+	require.NoError(b, os.Symlink(self, link))
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(b, err)
+	cmd := exec.Command(link, args...)
+	cmd.Stderr = null // a file, so that each line costs its write
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = null.Close()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(b, err)
+	return strings.TrimSpace(line[strings.Index(line, "http://"):]), cmd.Process.Pid
+}
+
+// load sends the body for a while over a number of connections and returns the
+// requests answered a second.
+func load(b *testing.B, url string, body []byte, connections int, duration time.Duration) float64 {
+	b.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), duration)
+	defer cancel()
+	counts := make([]int, connections)
+	var group sync.WaitGroup
+	began := time.Now()
+	for i := range connections {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				resp, err := client.Post(url, "application/json", bytes.NewReader(body))
+				if err != nil || resp.StatusCode != http.StatusOK {
+					b.Errorf("%s: %v", url, err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+				counts[i]++
+			}
+		})
+	}
+	group.Wait()
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return float64(total) / time.Since(began).Seconds()
+}
+
+// BenchmarkHTTP compares the mock with a bare handler, each in a process of its
+// own, by turns and with the same client. The mock runs with serve's defaults;
+// its request log goes to a file.
+func BenchmarkHTTP(b *testing.B) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(b, err)
+	bareURL, _ := spawn(b, "bare")
+	mockURL, _ := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
+	const connections, turn = 16, 500 * time.Millisecond
+	path := "/" + c.Route
+	load(b, bareURL+path, c.Sample, connections, turn)
+	load(b, mockURL+path, c.Sample, connections, turn)
+	var bareRate, mockRate float64
+	rounds := 0
+	for b.Loop() {
+		bareRate += load(b, bareURL+path, c.Sample, connections, turn)
+		mockRate += load(b, mockURL+path, c.Sample, connections, turn)
+		rounds++
+	}
+	b.ReportMetric(bareRate/float64(rounds), "bare-req/s")
+	b.ReportMetric(mockRate/float64(rounds), "mock-req/s")
+	b.ReportMetric(mockRate/bareRate, "mock/bare")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkMemory reports the mock's resident memory while 1,000 connections
+// send the page's sample. It needs /proc.
+func BenchmarkMemory(b *testing.B) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(b, err)
+	url, pid := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
+	peak := 0
+	for b.Loop() {
+		load(b, url+"/"+c.Route, c.Sample, 1000, 3*time.Second)
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+		require.NoError(b, err)
+		_, rest, found := strings.Cut(string(status), "VmHWM:")
+		require.True(b, found)
+		kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+		require.NoError(b, err)
+		peak = max(peak, kilobytes)
+	}
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
+	b.ReportMetric(0, "ns/op")
+}
