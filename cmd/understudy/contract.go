@@ -33,7 +33,25 @@ func contractCommand(s streams) *cobra.Command {
 		}
 		return showContract(s.out, c)
 	}
-	cmd.AddCommand(show)
+	sample := &cobra.Command{
+		Use:     "sample",
+		Short:   "Print the page's sample of a body, ready to be sent",
+		Args:    cobra.NoArgs,
+		Example: "  understudy contract sample | curl -H 'Content-Type: application/json' --data-binary @- URL",
+	}
+	sampleContract := pageFlag(sample)
+	sample.RunE = func(*cobra.Command, []string) error {
+		c, err := sampleContract()
+		if err != nil {
+			return err
+		}
+		if c.Sample == nil {
+			return fmt.Errorf("the page of /%s has no JSON sample", c.Route)
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", c.Sample)
+		return err
+	}
+	cmd.AddCommand(show, sample)
 	return cmd
 }
 

@@ -121,7 +121,7 @@ type failingWriter struct{}
 func (failingWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
-	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
+	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"}, {"contract", "sample"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
 		var errs strings.Builder
 		code := run(context.Background(), args, streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }})
 		require.Equal(t, exitUsage, code, args)
