@@ -3,6 +3,7 @@ module github.com/seed47566266/understudy
 go 1.26
 
 require (
+	github.com/brianvoe/gofakeit/v7 v7.18.1
 	github.com/google/uuid v1.6.0
 	github.com/gorilla/mux v1.8.1
 	github.com/rogpeppe/go-internal v1.16.0
