@@ -315,3 +315,21 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	_, err = mockserver.New(c, mockserver.WithProfile(p))
 	require.ErrorContains(t, err, "Mars/Olympus")
 }
+
+// TestTheViolationsHeaderStaysShort sends bodies that break many facts or break
+// them deep down: curl stops at a header of 100 KB, and proxies at 8 KB.
+func TestTheViolationsHeaderStaysShort(t *testing.T) {
+	server := start(t)
+	name := strings.Repeat("n", 500)
+	for what, body := range map[string]string{
+		"objects that never close": strings.Repeat(`{"a":`, 20_000),
+		"arrays that never close":  strings.Repeat(`[`, 100_000),
+		"deep objects, long names": strings.Repeat(`{"`+name+`":`, 200),
+		"many wrong elements":      `{"Reasons":[` + strings.Repeat(`1,`, 5000) + `1]}`,
+	} {
+		got := send(t, "POST", server.URL+endpoint, "application/json", body)
+		assert.Equal(t, 400, got.status, what)
+		assert.NotEmpty(t, got.header.Get(mockserver.ViolationsHeader), what)
+		assert.Less(t, len(got.header.Get(mockserver.ViolationsHeader)), 8000, what)
+	}
+}

@@ -26,6 +26,8 @@ type format struct {
 	row func(dst []byte, c *fixtures.Case) []byte
 	// valid appends a valid payload; nil if the format has none.
 	valid func(dst []byte, g *fixtures.Generator, i uint64) []byte
+	// described says that row tells of a case what valid does not.
+	described bool
 	// carries says whether the format can hold a case unchanged; cannot says
 	// what it cannot hold.
 	carries func(c *fixtures.Case) bool
@@ -36,7 +38,11 @@ func (f *format) append(dst []byte, r *rows, i uint64) []byte {
 	if i > 0 {
 		dst = append(dst, f.separator...)
 	}
-	if i < r.valid {
+	switch {
+	case i < r.valid && r.mixed && f.described:
+		c := r.at(i)
+		return f.row(dst, &c)
+	case i < r.valid:
 		return f.valid(dst, r.g, r.first+i)
 	}
 	return f.row(dst, &r.cases[i-r.valid])
@@ -46,8 +52,8 @@ func (f *format) append(dst []byte, r *rows, i uint64) []byte {
 const defaultTarget = "http://127.0.0.1:4747"
 
 var formats = map[string]*format{
-	"ndjson": {extension: ".ndjson", row: lineOf(objectRow), valid: bareLine, carries: everything},
-	"json": {head: "[\n", separator: ",\n", tail: "\n]\n", extension: ".json", row: objectRow, carries: everything,
+	"ndjson": {described: true, extension: ".ndjson", row: lineOf(objectRow), valid: bareLine, carries: everything},
+	"json": {described: true, head: "[\n", separator: ",\n", tail: "\n]\n", extension: ".json", row: objectRow, carries: everything,
 		valid: func(dst []byte, g *fixtures.Generator, i uint64) []byte { return g.AppendValid(dst, i) }},
 	"raw": {extension: ".body", carries: everything,
 		row:   func(dst []byte, c *fixtures.Case) []byte { return append(dst, c.Request.Body...) },

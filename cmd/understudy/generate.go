@@ -168,6 +168,7 @@ type rows struct {
 	first uint64 // number of the first valid payload
 	valid uint64
 	cases []fixtures.Case
+	mixed bool // both kinds are there, so that each row has to say which it is
 }
 
 func (r *rows) count() uint64 { return r.valid + uint64(len(r.cases)) }
@@ -205,6 +206,7 @@ func (f *generateFlags) rows(g *fixtures.Generator) (*rows, error) {
 	if err := f.filter(r); err != nil {
 		return nil, err
 	}
+	r.mixed = f.kind == kindAll
 	i, n, err := parseShard(f.shard)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,12 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	c.violate(c.e.broken(rule, fact, c.pointer(""), found))
 }
 
-// pointer is the JSON pointer to where the reader stands, and to a member there.
+// maxPointerSteps bounds a pointer: what lies deeper is no member of a page, and a
+// hostile body can go as deep as it is long.
+const maxPointerSteps = 8
+
+// pointer is the JSON pointer to where the reader stands, and to a member there;
+// it ends in "…" where that is too deep to be said.
 func (c *call) pointer(member string) string {
 	var b strings.Builder
 	write := func(p *place) {
@@ -102,6 +107,9 @@ func (c *call) pointer(member string) string {
 	r := &c.r
 	if r.here.in != inNone {
 		for i := range r.stack {
+			if i == maxPointerSteps {
+				return b.String() + "/…"
+			}
 			write(&r.stack[i])
 		}
 		if r.state != stateArrayStart && r.state != stateConstructorStart && r.state != stateObjectStart {
