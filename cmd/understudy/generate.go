@@ -362,7 +362,7 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 }
 
 func writeFile(ctx context.Context, s streams, name string, form *format, r *rows) error {
-	file, err := os.Create(name) //nolint:gosec // the user names it
+	file, err := os.Create(name)
 	if err != nil {
 		return fmt.Errorf("cannot write the payloads: %w", err)
 	}

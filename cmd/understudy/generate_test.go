@@ -60,8 +60,10 @@ func TestEverySeedKindAndFormatKeepsItsBytes(t *testing.T) {
 	for _, seed := range []string{"0", "7"} {
 		for _, kind := range generateKinds {
 			for _, format := range formatNames() {
-				if format == "raw" {
-					continue // the bodies themselves: ndjson has them
+				// raw is the bodies themselves, which ndjson has; all is the other
+				// kinds in a row.
+				if format == "raw" || kind == kindAll && format != "ndjson" && format != "json" {
+					continue
 				}
 				args := []string{"--seed", seed, "--kind", kind, "--format", format}
 				if kind == kindValid || kind == kindAll {
@@ -266,7 +268,7 @@ func TestTheManifestNamesTheFiles(t *testing.T) {
 		file := row[column["file"]]
 		require.False(t, names[strings.ToLower(file)], "%s: some file systems know no case", file)
 		names[strings.ToLower(file)] = true
-		body, err := os.ReadFile(filepath.Join(folder, file)) //nolint:gosec // in the test's own folder
+		body, err := os.ReadFile(filepath.Join(folder, file))
 		require.NoError(t, err)
 		require.Equal(t, row[column["bytes"]], strconv.Itoa(len(body)))
 		sum := sha256.Sum256(body)
