@@ -7,7 +7,7 @@ TOOL := go tool -modfile=.ci/tools/go.mod
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## serve the mock on http://127.0.0.1:4747; pass flags with ARGS="--error-detail"
@@ -37,6 +37,14 @@ bench: ## run the Go benchmarks; the output suits benchstat
 bench-http: ## measure the mock over HTTP against a bare handler, and its memory
 	go test -run '^$$' -bench '^(BenchmarkHTTP|BenchmarkMemory)$$' -benchtime 5x ./cmd/understudy
 
+.PHONY: test-newman
+test-newman: ## have newman run the Postman collection against the mock (fetches it; needs node)
+	go test -tags clients -count 1 -v -run '^TestNewman$$' ./cmd/understudy
+
+.PHONY: test-k6
+test-k6: ## have k6 run its script against the mock (fetches and builds it)
+	go test -tags clients -count 1 -v -run '^TestK6$$' ./cmd/understudy
+
 FUZZTIME ?= 60s
 
 .PHONY: fuzz
@@ -45,3 +53,4 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzJSON$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
+	go test -run '^$$' -fuzz '^FuzzJudge$$' -fuzztime $(FUZZTIME) ./fixtures
