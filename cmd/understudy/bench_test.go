@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,4 +143,22 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkGenerate has a process write five million valid payloads to a file, and
+// reports their rate and the process's peak memory.
+func BenchmarkGenerate(b *testing.B) {
+	const rows = 5_000_000
+	name := filepath.Join(b.TempDir(), "valid.ndjson")
+	peak := int64(0)
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), "understudy", "generate", "-n", strconv.Itoa(rows), "-o", name)
+		out, err := cmd.CombinedOutput()
+		require.NoError(b, err, "%s", out)
+		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+		require.True(b, ok)
+		peak = max(peak, usage.Maxrss)
+	}
+	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 }

@@ -40,7 +40,8 @@ func run(ctx context.Context, args []string, s streams) int {
 		Use:   "understudy",
 		Short: "A stand-in for an ASP.NET Web API endpoint, learned from its Help Page",
 		Long: "Understudy learns an HTTP endpoint from its ASP.NET Help Page: it answers as the\n" +
-			"real server would, and says which line of the page is behind each refusal.",
+			"real server would, makes payloads whose outcome is known, and says which line of\n" +
+			"the page is behind each.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -49,6 +50,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	// Terminals of 80 columns are still the rule.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 79"))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
