@@ -28,8 +28,8 @@ type format struct {
 	valid func(dst []byte, g *fixtures.Generator, i uint64) []byte
 	// described says that row tells of a case what valid does not.
 	described bool
-	// carries says whether the format can hold a case unchanged; cannot says
-	// what it cannot hold.
+	// carries says whether the format can hold a case unchanged; cannot says what
+	// the cases are that it cannot hold.
 	carries func(c *fixtures.Case) bool
 	cannot  string
 }
@@ -58,17 +58,17 @@ var formats = map[string]*format{
 	"raw": {extension: ".body", carries: everything,
 		row:   func(dst []byte, c *fixtures.Case) []byte { return append(dst, c.Request.Body...) },
 		valid: func(dst []byte, g *fixtures.Generator, i uint64) []byte { return g.AppendValid(dst, i) }},
-	"form": {extension: ".form", carries: oneLineForm, cannot: "the format form holds form bodies of one line",
+	"form": {extension: ".form", carries: oneLineForm, cannot: "they are no forms of one line",
 		row: func(dst []byte, c *fixtures.Case) []byte { return append(append(dst, c.Request.Body...), '\n') },
 		valid: func(dst []byte, g *fixtures.Generator, i uint64) []byte {
 			return append(append(dst, g.ValidForm(i)...), '\n')
 		}},
 	"csv":     asCase(format{head: csvRow(csvHeader...), extension: ".csv", row: csvCase, carries: everything}),
-	"curl":    asCase(format{head: curlHead, extension: ".sh", row: curlRow, carries: curlCarries, cannot: "curl cannot send raw connections, HEAD with a body or a missing Host"}),
-	"http":    asCase(format{head: "@target = " + defaultTarget + "\n", extension: ".http", row: restRow, carries: restCarries, cannot: "a REST-client file holds one line of plain text without {{"}),
-	"postman": asCase(format{head: postmanHead, separator: ",\n", tail: postmanTail, extension: ".postman_collection.json", row: postmanRow, carries: postmanCarries, cannot: "a Postman collection holds UTF-8 text without {{ and one Content-Type"}),
-	"har":     asCase(format{head: harHead, separator: ",\n", tail: "\n]}}\n", extension: ".har", row: harRow, carries: textual, cannot: "HAR holds bodies of UTF-8 text, and no raw connections"}),
-	"k6":      asCase(format{head: k6Head, separator: ",\n", tail: k6Tail, extension: ".js", row: k6Row, carries: k6Carries, cannot: "k6 sends no raw connections and each header once"}),
+	"curl":    asCase(format{head: curlHead, extension: ".sh", row: curlRow, carries: curlCarries, cannot: "raw connections, or HEAD with a body"}),
+	"http":    asCase(format{head: "@target = " + defaultTarget + "\n", extension: ".http", row: restRow, carries: restCarries, cannot: "not one line of plain text, or with {{"}),
+	"postman": asCase(format{head: postmanHead, separator: ",\n", tail: postmanTail, extension: ".postman_collection.json", row: postmanRow, carries: postmanCarries, cannot: "no text, with {{, or without one media type"}),
+	"har":     asCase(format{head: harHead, separator: ",\n", tail: "\n]}}\n", extension: ".har", row: harRow, carries: textual, cannot: "no text, or raw connections"}),
+	"k6":      asCase(format{head: k6Head, separator: ",\n", tail: k6Tail, extension: ".js", row: k6Row, carries: k6Carries, cannot: "raw connections, or a header sent twice"}),
 }
 
 // asCase has a format write a valid payload as any other case.
