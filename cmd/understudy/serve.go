@@ -91,7 +91,7 @@ func requestLog(w io.Writer, format string, quiet bool) (*slog.Logger, error) {
 // and collecting at twice that would be most of its work. It lets the heap grow
 // instead, up to a limit that a small container has.
 const (
-	memoryLimit = 40 << 20
+	memoryLimit = 32 << 20
 	gcPercent   = 400
 )
 
