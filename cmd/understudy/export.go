@@ -52,11 +52,11 @@ func (f *format) append(dst []byte, r *rows, i uint64) []byte {
 const defaultTarget = "http://127.0.0.1:4747"
 
 var formats = map[string]*format{
-	"ndjson": {described: true, extension: ".ndjson", row: lineOf(objectRow), valid: bareLine, carries: everything},
-	"json": {described: true, head: "[\n", separator: ",\n", tail: "\n]\n", extension: ".json", row: objectRow, carries: everything,
+	"ndjson": {described: true, extension: ".ndjson", row: lineOf(objectRow), valid: bareLine, carries: requests, cannot: rawAlone},
+	"json": {described: true, head: "[\n", separator: ",\n", tail: "\n]\n", extension: ".json", row: objectRow, carries: requests, cannot: rawAlone,
 		valid: func(dst []byte, g *fixtures.Generator, i uint64) []byte { return g.AppendValid(dst, i) }},
 	"raw": {extension: ".body", carries: everything,
-		row:   func(dst []byte, c *fixtures.Case) []byte { return append(dst, c.Request.Body...) },
+		row:   func(dst []byte, c *fixtures.Case) []byte { return append(dst, fileText(c)...) },
 		valid: func(dst []byte, g *fixtures.Generator, i uint64) []byte { return g.AppendValid(dst, i) }},
 	"form": {extension: ".form", carries: oneLineForm, cannot: "they are no forms of one line",
 		row: func(dst []byte, c *fixtures.Case) []byte { return append(append(dst, c.Request.Body...), '\n') },
@@ -86,6 +86,20 @@ func formatNames() []string {
 }
 
 func everything(*fixtures.Case) bool { return true }
+
+// requests are those that method, path, headers and body describe.
+func requests(c *fixtures.Case) bool { return c.Request.Raw == nil }
+
+const rawAlone = "raw connections, for which see the format raw"
+
+// fileText is what a file of a case holds: the body, or the whole of a raw request
+// with {host} where the Host belongs.
+func fileText(c *fixtures.Case) []byte {
+	if c.Request.Raw != nil {
+		return c.Request.Raw
+	}
+	return c.Request.Body
+}
 
 // textual bodies can stand in a JSON string unchanged.
 func textual(c *fixtures.Case) bool {
@@ -133,9 +147,8 @@ func objectRow(dst []byte, c *fixtures.Case) []byte {
 		Headers    [][2]string      `json:"headers"`
 		Body       *string          `json:"body,omitempty"`
 		BodyBase64 *string          `json:"bodyBase64,omitempty"`
-		Raw        string           `json:"raw,omitempty"`
 	}{ID: c.ID, Group: c.Group, Field: c.Field, What: c.What, Outcome: c.Outcome, Basis: c.Basis, Rule: c.Rule, Line: c.Line,
-		Method: c.Request.Method, Path: c.Request.Path, Headers: headerPairs(&c.Request), Raw: string(c.Request.Raw)}
+		Method: c.Request.Method, Path: c.Request.Path, Headers: headerPairs(&c.Request)}
 	text := string(c.Request.Body)
 	if utf8.ValidString(text) {
 		row.Body = &text
@@ -165,7 +178,9 @@ func fileName(c *fixtures.Case) string {
 		}
 	}
 	extension := ".body"
-	if kind := c.Request.Header("Content-Type"); strings.HasSuffix(kind, "/json") {
+	if c.Request.Raw != nil {
+		extension = ".request"
+	} else if kind := c.Request.Header("Content-Type"); strings.HasSuffix(kind, "/json") {
 		extension = ".json"
 	} else if strings.HasSuffix(kind, "form-urlencoded") {
 		extension = ".form"
@@ -186,9 +201,10 @@ func csvRow(cells ...string) string {
 // csvCase writes a line of the manifest. "file" is what the format raw names the
 // body's file.
 func csvCase(dst []byte, c *fixtures.Case) []byte {
-	sum := sha256.Sum256(c.Request.Body)
+	text := fileText(c)
+	sum := sha256.Sum256(text)
 	return append(dst, csvRow(c.ID, c.Group, c.Field, c.What, string(c.Outcome), c.Basis, c.Rule, strconv.Itoa(c.Line), c.Request.Method,
-		c.Request.Path, c.Request.Header("Content-Type"), strconv.Itoa(len(c.Request.Body)), hex.EncodeToString(sum[:]), fileName(c))...)
+		c.Request.Path, c.Request.Header("Content-Type"), strconv.Itoa(len(text)), hex.EncodeToString(sum[:]), fileName(c))...)
 }
 
 const curlHead = `#!/bin/sh

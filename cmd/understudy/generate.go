@@ -386,7 +386,7 @@ func writeFiles(ctx context.Context, folder string, r *rows) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("stopped; %s has %d of %d bodies", folder, i, r.count())
 		}
-		if err := os.WriteFile(filepath.Join(folder, fileName(&c)), c.Request.Body, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, fileName(&c)), fileText(&c), 0o600); err != nil {
 			return fmt.Errorf("cannot write a body: %w; %s has %d of %d bodies", err, folder, i, r.count())
 		}
 	}
