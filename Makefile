@@ -26,6 +26,7 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
+	go vet -tags clients ./cmd/understudy
 	go mod tidy -diff
 	$(TOOL) golangci-lint run
 
