@@ -343,18 +343,12 @@ const harHead = `{"log":{"version":"1.2","creator":{"name":"understudy","version
 // harRow writes a request that was not sent: its answer has status 0, as browsers
 // have it for one that failed.
 func harRow(dst []byte, c *fixtures.Case) []byte {
-	type pair struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-	}
-	headers := []pair{}
-	for _, h := range c.Request.Headers {
-		headers = append(headers, pair{h.Name, h.Value})
-	}
-	query := []pair{}
+	// A HAR has names and values as fixtures.Header has; an empty list is [].
+	headers := append([]fixtures.Header{}, c.Request.Headers...)
+	query := []fixtures.Header{}
 	if _, text, found := strings.Cut(c.Request.Path, "?"); found {
 		name, value, _ := strings.Cut(text, "=")
-		query = append(query, pair{name, value})
+		query = append(query, fixtures.Header{Name: name, Value: value})
 	}
 	return encode(dst, map[string]any{
 		"startedDateTime": "2026-02-03T00:00:00.000Z", "time": 0, "cache": map[string]any{},

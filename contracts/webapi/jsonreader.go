@@ -710,17 +710,22 @@ func (r *reader) property() *fault {
 	return r.set(tokenPropertyName, tokenValue{kind: valueText, text: name}, true)
 }
 
+// need reads on; the text's end is a fault with that message.
+func (r *reader) need(message string) *fault {
+	ok, f := r.more(true)
+	if f == nil && !ok {
+		f = r.fail(faultEnd, message)
+	}
+	return f
+}
+
 func (r *reader) unquoted() *fault {
 	r.shift()
 	start := r.pos
 	for {
 		if r.pos == len(r.b) {
-			ok, f := r.more(true)
-			if f != nil {
+			if f := r.need("Unexpected end while parsing unquoted property name."); f != nil {
 				return f
-			}
-			if !ok {
-				return r.fail(faultEnd, "Unexpected end while parsing unquoted property name.")
 			}
 			continue
 		}
@@ -1002,12 +1007,8 @@ func (r *reader) constructor() *fault {
 scan:
 	for {
 		if r.pos == len(r.b) {
-			ok, f := r.more(true)
-			if f != nil {
+			if f := r.need("Unexpected end while parsing constructor."); f != nil {
 				return f
-			}
-			if !ok {
-				return r.fail(faultEnd, "Unexpected end while parsing constructor.")
 			}
 			continue
 		}

@@ -157,19 +157,20 @@ func (m *mediaType) includes(supported string) bool {
 	return strings.EqualFold(supported, m.name)
 }
 
-// parseAccept reads every Accept line that keeps the grammar, best first.
-func parseAccept(lines []string) []mediaType {
-	var accepted []mediaType
+// commaLists reads the elements of header lines; a line that does not keep the
+// grammar to its end counts for nothing.
+func commaLists[T any](lines []string, element func(*headerScanner) (T, bool)) []T {
+	var all []T
 	for _, line := range lines {
 		h := headerScanner{s: line}
-		var inLine []mediaType
+		var inLine []T
 		for {
-			m, ok := h.mediaType()
+			e, ok := element(&h)
 			if !ok {
 				inLine = nil
 				break
 			}
-			inLine = append(inLine, m)
+			inLine = append(inLine, e)
 			if h.take(',') {
 				continue
 			}
@@ -178,8 +179,14 @@ func parseAccept(lines []string) []mediaType {
 			}
 			break
 		}
-		accepted = append(accepted, inLine...)
+		all = append(all, inLine...)
 	}
+	return all
+}
+
+// parseAccept reads every Accept line that keeps the grammar, best first.
+func parseAccept(lines []string) []mediaType {
+	accepted := commaLists(lines, (*headerScanner).mediaType)
 	sort.SliceStable(accepted, func(i, j int) bool {
 		a, b := &accepted[i], &accepted[j]
 		if a.quality != b.quality {
@@ -236,44 +243,29 @@ func isXHR(header http.Header) bool {
 	return false
 }
 
+// charset is one element of Accept-Charset.
+type charset struct {
+	name    string
+	quality float64
+}
+
+func (h *headerScanner) charset() (c charset, ok bool) {
+	c = charset{name: h.token(), quality: 1}
+	if c.name == "" || !h.take(';') {
+		return c, c.name != ""
+	}
+	if !strings.EqualFold(h.token(), "q") || !h.take('=') {
+		return c, false
+	}
+	q, err := strconv.ParseFloat(h.token(), 64)
+	c.quality = q
+	return c, err == nil && q <= 1
+}
+
 // responseUTF16 chooses the answer's charset: by Accept-Charset, else the
 // request's, else UTF-8.
 func responseUTF16(header http.Header, content *mediaType) bool {
-	type charset struct {
-		name    string
-		quality float64
-	}
-	var accepted []charset
-	for _, line := range header["Accept-Charset"] {
-		h := headerScanner{s: line}
-		var inLine []charset
-		for {
-			c := charset{name: h.token(), quality: 1}
-			ok := c.name != ""
-			if ok && h.take(';') {
-				name := h.token()
-				ok = strings.EqualFold(name, "q") && h.take('=')
-				if ok {
-					q, err := strconv.ParseFloat(h.token(), 64)
-					ok = err == nil && q <= 1
-					c.quality = q
-				}
-			}
-			if !ok {
-				inLine = nil
-				break
-			}
-			inLine = append(inLine, c)
-			if h.take(',') {
-				continue
-			}
-			if !h.end() {
-				inLine = nil
-			}
-			break
-		}
-		accepted = append(accepted, inLine...)
-	}
+	accepted := commaLists(header["Accept-Charset"], (*headerScanner).charset)
 	sort.SliceStable(accepted, func(i, j int) bool {
 		a, b := accepted[i], accepted[j]
 		if a.quality != b.quality {
