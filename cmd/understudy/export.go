@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -216,48 +215,10 @@ func curlCarries(c *fixtures.Case) bool {
 	return c.Request.Raw == nil && c.Request.Method != http.MethodHead
 }
 
-// curlRow writes one line of shell. printf is the shell's own, so that a body may
-// have any length and any bytes.
+// curlRow writes one line of shell.
 func curlRow(dst []byte, c *fixtures.Case) []byte {
-	dst = append(dst, "printf '"...)
-	dst = append(dst, printfEscape(c.Request.Body)...)
-	dst = append(dst, "' | curl -sS -g --path-as-is -m 60 -o /dev/null -w "...)
-	dst = append(dst, shellQuote(fmt.Sprintf(`%%{http_code} %s %s\n`, c.Outcome, c.ID))...)
-	dst = append(dst, " -X "+shellQuote(c.Request.Method)...)
-	for _, h := range c.Request.Headers {
-		text := h.Name + ": " + h.Value
-		if h.Value == "" {
-			text = h.Name + ";" // curl's way to send an empty one
-		}
-		dst = append(dst, " -H "+shellQuote(text)...)
-	}
-	if c.Request.Header("Content-Type") == "" && !slices.ContainsFunc(c.Request.Headers, func(h fixtures.Header) bool { return h.Name == "Content-Type" }) {
-		dst = append(dst, " -H 'Content-Type:'"...) // or curl sends its own
-	}
-	return append(dst, ` --data-binary @- "$TARGET"`+shellQuote(c.Request.Path)+"\n"...)
-}
-
-func shellQuote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// printfEscape writes bytes as a format of printf inside single quotes.
-func printfEscape(body []byte) string {
-	var b strings.Builder
-	valid := utf8.Valid(body)
-	for i, c := range body {
-		switch {
-		case c == '%':
-			b.WriteString("%%")
-		case c == '\\':
-			b.WriteString(`\\`)
-		case c == '\'' || c < ' ' || c == 0x7F || c >= 0x80 && !valid || c == '-' && i == 0:
-			fmt.Fprintf(&b, `\%03o`, c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	line := c.Request.Curl("$TARGET", "-m", "60", "-o", "/dev/null", "-w", fmt.Sprintf(`%%{http_code} %s %s\n`, c.Outcome, c.ID))
+	return append(append(dst, line...), '\n')
 }
 
 // plainLine is text that clients take as it is: one line, nothing that a file or
