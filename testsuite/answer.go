@@ -1,0 +1,151 @@
+package testsuite
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Answer is what came back for a request.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body is the first MaxAnswer bytes; Cut says that there were more.
+	Body []byte
+	Cut  bool
+	// Problem says why there is no answer, or not a whole one. Status is 0 then,
+	// unless the answer had begun.
+	Problem string
+}
+
+// MaxAnswer is how many bytes of an answer are read.
+const MaxAnswer = 4 << 20
+
+// Statuses are ranges of HTTP statuses, both ends included.
+type Statuses [][2]int
+
+// ParseStatuses reads a list such as "200,201", "2xx" or "400-422".
+func ParseStatuses(text string) (Statuses, error) {
+	var all Statuses
+	for _, part := range strings.Split(text, ",") {
+		part = strings.TrimSpace(part)
+		low, high, isRange := strings.Cut(part, "-")
+		if strings.HasSuffix(strings.ToLower(part), "xx") {
+			low, high, isRange = part[:len(part)-2]+"00", part[:len(part)-2]+"99", true
+		}
+		if !isRange {
+			high = low
+		}
+		a, errA := strconv.Atoi(low)
+		b, errB := strconv.Atoi(high)
+		if errA != nil || errB != nil || a < 100 || b > 599 || a > b {
+			return nil, fmt.Errorf("%q is no status: use a list such as 200,201 or 2xx or 400-422", part)
+		}
+		all = append(all, [2]int{a, b})
+	}
+	return all, nil
+}
+
+func (s Statuses) has(status int) bool {
+	for _, r := range s {
+		if status >= r[0] && status <= r[1] {
+			return true
+		}
+	}
+	return false
+}
+
+func (s Statuses) String() string {
+	var parts []string
+	for _, r := range s {
+		switch {
+		case r[0] == r[1]:
+			parts = append(parts, strconv.Itoa(r[0]))
+		case r[0]%100 == 0 && r[1] == r[0]+99:
+			parts = append(parts, strconv.Itoa(r[0]/100)+"xx")
+		default:
+			parts = append(parts, strconv.Itoa(r[0])+"-"+strconv.Itoa(r[1]))
+		}
+	}
+	if n := len(parts); n > 1 {
+		return strings.Join(parts[:n-1], ", ") + " or " + parts[n-1]
+	}
+	return strings.Join(parts, "")
+}
+
+// Reading is what an answer says.
+type Reading string
+
+const (
+	// Accepted and Refused are answers of the endpoint.
+	Accepted Reading = "accepted"
+	Refused  Reading = "refused"
+	// Broke is a server error.
+	Broke Reading = "server error"
+	// Other is another status than those that mean something.
+	Other Reading = "other status"
+	// Unclear is an answer of something else than the endpoint, or none.
+	Unclear Reading = "unclear"
+)
+
+// read says what an answer means, and why if it is unclear.
+func (c *Config) read(a *Answer) (Reading, string) {
+	switch {
+	case a.Problem != "":
+		return Unclear, a.Problem
+	case c.IsRefusal != nil && c.IsRefusal(a):
+		return Refused, ""
+	case c.Accepted.has(a.Status) && isHTMLDocument(a.Body):
+		return Unclear, fmt.Sprintf("%d with an HTML page, as a log-in or error page is", a.Status)
+	case c.Accepted.has(a.Status):
+		return Accepted, ""
+	case c.Refused.has(a.Status):
+		return Refused, ""
+	case a.Status >= 300 && a.Status <= 399:
+		return Unclear, fmt.Sprintf("%d redirects elsewhere, which is not followed", a.Status)
+	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
+		return Unclear, "503 and Retry-After: the server is not there for now"
+	case a.Status >= 500:
+		return Broke, ""
+	}
+	switch a.Status {
+	case http.StatusUnauthorized:
+		return Unclear, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env"
+	case http.StatusForbidden:
+		return Unclear, "403: the caller may not, or a firewall does not want it"
+	case http.StatusProxyAuthRequired:
+		return Unclear, "407: a proxy asks who is calling"
+	case http.StatusRequestTimeout:
+		return Unclear, "408: the server did not wait for the request"
+	case http.StatusTooManyRequests:
+		return Unclear, "429: too many requests; give a lower --rate"
+	}
+	return Other, ""
+}
+
+// isHTMLDocument reports a whole page of HTML, which no endpoint of data answers
+// with.
+func isHTMLDocument(body []byte) bool {
+	start := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(body[:min(len(body), 512)], []byte("\uFEFF"))))
+	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+}
+
+// summary says an answer in a few words.
+func (a *Answer) summary() string {
+	if a.Problem != "" {
+		return a.Problem
+	}
+	text := strconv.Itoa(a.Status)
+	if name := http.StatusText(a.Status); name != "" {
+		text += " " + name
+	}
+	if kind := a.Header.Get("Content-Type"); kind != "" && len(a.Body) > 0 {
+		text += ", " + kind
+	}
+	if len(a.Body) == 0 {
+		text += ", no body"
+	}
+	return text
+}

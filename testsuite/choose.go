@@ -1,0 +1,129 @@
+package testsuite
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/seed47566266/understudy/contracts"
+)
+
+// Match reports whether a pattern fits an id. In a pattern * stands for any text,
+// slashes too, and ? for one character; a pattern without either also fits what
+// lies under it: UserId fits UserId/missing. Case does not matter.
+func Match(pattern, id string) bool {
+	pattern, id = strings.ToLower(pattern), strings.ToLower(id)
+	if !strings.ContainsAny(pattern, "*?") {
+		return id == pattern || strings.HasPrefix(id, strings.TrimSuffix(pattern, "/")+"/")
+	}
+	return glob(pattern, id)
+}
+
+// glob goes back to the last * only, so that its time is bounded by the product
+// of the lengths.
+func glob(pattern, s string) bool {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(s) {
+		switch {
+		case i < len(pattern) && pattern[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[i:], "*") == ""
+}
+
+// choose keeps the cases that a Config asks for.
+func (p *prepared) choose(c *Config) error {
+	for _, list := range [][]string{c.Run, c.Skip} {
+		for _, pattern := range list {
+			if !slices.ContainsFunc(p.all, func(x Case) bool { return Match(pattern, x.ID) }) {
+				return fmt.Errorf("no case has an id like %q; the nearest is %q", pattern, p.nearest(pattern))
+			}
+		}
+	}
+	for _, m := range c.Media {
+		if !slices.ContainsFunc(p.contract.RequestFormats, func(f contracts.Format) bool { return strings.EqualFold(f.MediaType, m) }) {
+			return fmt.Errorf("the page lists no request format %q", m)
+		}
+	}
+	for _, name := range c.Fields {
+		if !slices.ContainsFunc(p.all, func(x Case) bool { return isField(&x, name) }) {
+			return fmt.Errorf("no case is about a member %q of the page", name)
+		}
+	}
+	any := func(list []string, fits func(string) bool) bool {
+		return len(list) == 0 || slices.ContainsFunc(list, fits)
+	}
+	for _, x := range p.all {
+		switch {
+		case x.Level.weight() < c.Level.weight(),
+			!any(c.Run, func(pattern string) bool { return Match(pattern, x.ID) }),
+			len(c.Skip) > 0 && slices.ContainsFunc(c.Skip, func(pattern string) bool { return Match(pattern, x.ID) }),
+			!any(c.Fields, func(name string) bool { return isField(&x, name) }),
+			!any(c.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
+			hash(x.Sends)%uint64(c.Shard.N) != uint64(c.Shard.I-1):
+		default:
+			p.cases = append(p.cases, x)
+		}
+	}
+	// A shard of a small choice may be empty, which is no one's mistake.
+	if len(p.cases) == 0 && c.Shard.N == 1 {
+		return fmt.Errorf("no case fits all of what was chosen: leave out one of run, skip, level, field and media")
+	}
+	return nil
+}
+
+// isField reports that a case is about a member, or one of its elements' members.
+func isField(x *Case, name string) bool {
+	return strings.EqualFold(x.Field, name) || len(x.Field) > len(name) && x.Field[len(name)] == '/' && strings.EqualFold(x.Field[:len(name)], name)
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s)) // a hash does not fail
+	return h.Sum64()
+}
+
+// nearest is the id with the smallest edit distance to a pattern without its
+// wildcards.
+func (p *prepared) nearest(pattern string) string {
+	want := strings.ToLower(strings.NewReplacer("*", "", "?", "").Replace(pattern))
+	best, least := "", -1
+	for i := range p.all {
+		if d := distance(want, strings.ToLower(p.all[i].ID)); least < 0 || d < least {
+			best, least = p.all[i].ID, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

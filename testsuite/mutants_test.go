@@ -1,0 +1,129 @@
+package testsuite_test
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// mutant is the plain server with one rule or duty broken.
+type mutant struct {
+	name   string
+	breaks func(*plain)
+}
+
+func mutants() []mutant {
+	var all []mutant
+	add := func(name string, f func(*plain)) { all = append(all, mutant{name, f}) }
+	for _, f := range newPlain().fields {
+		name := f.name
+		if f.required {
+			add(name+" is not Required", func(p *plain) { p.field(name).required = false })
+		} else {
+			add(name+" is Required", func(p *plain) { p.field(name).required = true })
+		}
+		if f.kind != "string" || f.max == 0 {
+			add(name+" is of any type", func(p *plain) { p.field(name).untyped = true })
+		}
+		if f.max > 0 {
+			add(name+" may be one too long", func(p *plain) { p.field(name).max++ })
+			add(name+" has to be one shorter", func(p *plain) { p.field(name).max-- })
+			add(name+" has no bound", func(p *plain) { p.field(name).max = 0 })
+			add(name+" has the other's bound", func(p *plain) { p.field(name).max = 1250 - p.field(name).max })
+			add(name+" has at least 10", func(p *plain) { p.field(name).min = 10 })
+			add(name+" is of any type", func(p *plain) { p.field(name).untyped = true })
+		}
+	}
+	add("lengths in characters", func(p *plain) { p.units = utf8.RuneCountInString })
+	add("lengths in bytes", func(p *plain) { p.units = func(s string) int { return len(s) } })
+	for media := range newPlain().media {
+		add(media+" is not taken", func(p *plain) { delete(p.media, media) })
+		add(media+" is not validated", func(p *plain) { p.unvalidated[media] = true })
+	}
+	add("text/plain is read as JSON", func(p *plain) { p.media["text/plain"] = "json" })
+	add("XML is read as JSON", func(p *plain) { p.media["application/xml"] = "json" })
+	add("any media type is read as JSON", func(p *plain) { p.anyMedia = true })
+	add("text/json is read as a form", func(p *plain) { p.media["text/json"] = "form" })
+	add("a form is read as JSON", func(p *plain) { p.media["application/x-www-form-urlencoded"] = "json" })
+	for _, status := range []int{301, 302, 401, 403, 404, 409, 418, 500, 503} {
+		add(fmt.Sprintf("accepts with %d", status), func(p *plain) { p.accepted = status })
+	}
+	for _, status := range []int{200, 204, 302, 401, 403, 404, 409, 415, 418, 500, 503} {
+		add(fmt.Sprintf("refuses with %d", status), func(p *plain) { p.refused = status })
+	}
+	for _, m := range []string{"GET", "PUT", "PATCH", "DELETE"} {
+		add(m+" does the same", func(p *plain) { p.methods = append(p.methods, m) })
+	}
+	add("any method does the same", func(p *plain) { p.anyMethod = true })
+	add("a wrong method gets 200", func(p *plain) { p.wrong["method"] = 200 })
+	add("a wrong method gets 500", func(p *plain) { p.wrong["method"] = 500 })
+	add("a wrong media type gets 200", func(p *plain) { p.wrong["media"] = 200 })
+	add("a wrong media type gets 500", func(p *plain) { p.wrong["media"] = 500 })
+	for _, kind := range []string{"text/plain", "text/html", "application/xml", ""} {
+		add("accepts in "+kind, func(p *plain) { p.acceptedType = kind })
+		add("refuses in "+kind, func(p *plain) { p.refusedType = kind })
+	}
+	add("accepts with half a body", func(p *plain) { p.acceptedBody = `{"booked":` })
+	add("refuses with plain text that says it is JSON", func(p *plain) { p.refusedBody = "no" })
+	add("everything is accepted", func(p *plain) { p.everything = true })
+	add("everything is refused", func(p *plain) { p.nothing = true })
+	add("one error is tolerated", func(p *plain) { p.tolerated = 1 })
+	add("malformed JSON is accepted", func(p *plain) {
+		p.repair = func(b []byte) []byte {
+			if bytes.HasSuffix(bytes.TrimSpace(b), []byte("}")) {
+				return b
+			}
+			return append(b, '}')
+		}
+	})
+	replace := func(name, pattern, with string) {
+		expression := regexp.MustCompile(pattern)
+		add(name, func(p *plain) {
+			p.repair = func(b []byte) []byte { return expression.ReplaceAll(b, []byte(with)) }
+		})
+	}
+	replace("an equals sign is taken for a colon", `"=`, `":`)
+	replace("backticks are taken for quotes", "`", `"`)
+	replace("comments behind # are skipped", `#[^\n]*\n`, "\n")
+	replace("a call round the object is unwrapped", `^callback\((.*)\);$`, "$1")
+	replace("a missing comma is put in", `" "`, `","`)
+	replace("None is read as null", `None|NULL|Null`, `null`)
+	replace("True is read as true", `True`, `true`)
+	replace("an escape of JavaScript is read", `\\x41`, `A`)
+	replace("an array is taken for its first element", `(?s)^\s*\[(.*)\]\s*$`, "$1")
+	return all
+}
+
+// TestEveryMutantIsCaught breaks one rule at a time and asks the suite to notice.
+// The matrix says by how many cases, and by which first.
+func TestEveryMutantIsCaught(t *testing.T) {
+	all := mutants()
+	require.GreaterOrEqual(t, len(all), 80)
+	c := contract(t)
+	rows := make([]string, len(all))
+	t.Run("mutants", func(t *testing.T) {
+		for i, m := range all {
+			t.Run(m.name, func(t *testing.T) {
+				t.Parallel()
+				server := newPlain()
+				m.breaks(server)
+				r := run(t, testsuite.Config{Contract: c, Handler: server})
+				first := r.Stopped
+				failed := r.Failed(testsuite.Must)
+				if len(failed) > 0 {
+					first = failed[0].ID
+				}
+				rows[i] = fmt.Sprintf("%-52s exit %d  %5d  %s", m.name, r.Exit, len(failed), first)
+				require.NotZero(t, r.Exit, "it was not caught")
+			})
+		}
+	})
+	t.Logf("%-52s exit    MUST  the first case that fails\n%s", "mutant", strings.Join(rows, "\n"))
+}

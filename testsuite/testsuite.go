@@ -1,0 +1,302 @@
+// Package testsuite judges whether an implementation keeps to the page of a
+// contract: it sends cases whose outcome is known beforehand and says, for each,
+// what was expected, on what line of the page that rests, and what came back.
+//
+// [Run] sends the cases of a [Config] and returns [Results]; [Test] does so as
+// subtests of a Go test; [Plan] says what would be sent and sends nothing. A
+// target is an address or an http.Handler, which is served in the process,
+// without a port. The package takes nothing from the code that answers as the
+// framework does, so that each can be tested with the other.
+//
+// A run harms no one by default: a target that is not on this machine's loopback
+// gets requests only that have to be refused, until Config.MaxWrites says how many
+// accepted ones it bears. A run cannot pass by doing nothing: see [Results.Exit].
+package testsuite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
+)
+
+// Defaults of a Config.
+const (
+	DefaultTimeout  = 10 * time.Second
+	DefaultParallel = 4 // on loopback; one at a time elsewhere
+	// validRows is how many random valid payloads a run has.
+	validRows = 10
+)
+
+// Config is what to send to whom, and how to judge it. Contract and one of URL and
+// Handler have to be set; everything else has a default that is safe.
+type Config struct {
+	Contract *contracts.Contract
+
+	// URL is the target's base, http or https; the contract's route is added unless
+	// the URL ends with it. Handler is a target in this process.
+	URL     string
+	Handler http.Handler
+	// Path replaces the contract's route.
+	Path string
+	// Transport carries the requests; nil stands for a plain one. Remote says that
+	// it leads away from loopback whatever the URL says.
+	Transport *http.Transport
+	Remote    bool
+	// Headers go with every request. Their values are secret. Token is the value of
+	// an Authorization header; it is asked for before the first request and again
+	// after a 401.
+	Headers []fixtures.Header
+	Token   func(context.Context) (string, error)
+	// Anonymous leaves out the header that names the case.
+	Anonymous bool
+	// Version is the version that User-Agent names.
+	Version string
+
+	// Seed and Now are the generator's. Set fixes members of every good payload;
+	// Data are rows of such members, of which the cases take turns.
+	Seed uint64
+	Now  time.Time
+	Set  map[string]string
+	Data []map[string]string
+	// Combinations, from 1 to 3, adds rows that cross the good values of that many
+	// members.
+	Combinations int
+
+	// Accepted and Refused are the statuses that mean it; nil stands for 200 to 299,
+	// and for 400 and 422. IsRefusal, if set, tells a refusal by the answer, whatever
+	// its status.
+	Accepted, Refused Statuses
+	IsRefusal         func(*Answer) bool
+
+	// Run and Skip choose cases by patterns of ids, see [Match]. Fields and Media
+	// choose by member and by media type of the body. Level is the least level.
+	Run, Skip     []string
+	Fields, Media []string
+	Level         Level
+	// Shard is part I of N by id, from 1; the zero value is the whole.
+	Shard Shard
+	// FailOn is what makes a run fail; the zero value is FailOnMust.
+	FailOn FailOn
+	Known  []Known
+
+	// MaxWrites is how many requests may be sent that the target may accept. Nil is
+	// none, and no limit on loopback. Each is counted before it is sent.
+	MaxWrites *int
+	// MaxUnexpectedWrites is the number of requests accepted that should have been
+	// refused at which the run stops. Nil is 1, and no limit on loopback.
+	MaxUnexpectedWrites *int
+	// MaxRequests and MaxTime bound the run, Rate the requests a second; 0 is no
+	// limit. Timeout is for one request, Parallel the number under way at once.
+	MaxRequests int
+	MaxTime     time.Duration
+	Rate        float64
+	Timeout     time.Duration
+	Parallel    int
+
+	// Ledger gets a line of JSON for every request that was accepted, and for every
+	// one that may have been. IDPath is a JSON pointer to the id in an answer.
+	Ledger io.Writer
+	IDPath string
+
+	// Redact names members whose values no result shows; Secrets are further texts.
+	Redact  []string
+	Secrets []string
+
+	// Progress is told how many requests of how many are done; nil is fine.
+	Progress func(done, total int)
+}
+
+// Shard is part I of N.
+type Shard struct{ I, N int }
+
+// FailOn is what makes a run fail.
+type FailOn string
+
+const (
+	FailOnMust         FailOn = "must"         // a failed MUST; an inconclusive one cannot tell
+	FailOnShould       FailOn = "should"       // a failed SHOULD too
+	FailOnInconclusive FailOn = "inconclusive" // and whatever is inconclusive or unconfirmed at either level
+)
+
+// Run sends the cases and judges the answers. The error is about the Config, and
+// nothing was sent then; whatever happens to the target is in the Results. When
+// ctx ends, what was found until then is returned.
+func Run(ctx context.Context, c Config) (*Results, error) {
+	p, err := prepare(&c)
+	if err != nil {
+		return nil, err
+	}
+	t := newTarget(&c, p)
+	defer t.close()
+	r := &run{Config: &c, prepared: p, target: t}
+	return r.do(ctx), nil
+}
+
+// Plan says what a run would send, in the order in which it would.
+func Plan(c Config) (*Planned, error) {
+	p, err := prepare(&c)
+	if err != nil {
+		return nil, err
+	}
+	return p.plan(&c), nil
+}
+
+// Cases lists the cases that a Config chooses; it needs no target.
+func Cases(c Config) ([]Case, error) {
+	if c.URL == "" && c.Handler == nil {
+		c.URL = "http://127.0.0.1"
+	}
+	p, err := prepare(&c)
+	if err != nil {
+		return nil, err
+	}
+	return p.cases, nil
+}
+
+// prepared is a checked Config and its cases.
+type prepared struct {
+	base     *url.URL
+	loopback bool
+	all      []Case // of the whole catalogue
+	cases    []Case // those chosen, in the order of the catalogue
+	controls map[string]*exchange
+	units    []*exchange
+	hide     *redactor
+	contract *contracts.Contract
+}
+
+func prepare(c *Config) (*prepared, error) {
+	if c.Contract == nil {
+		return nil, errors.New("there is no contract: parse a page first")
+	}
+	if (c.URL == "") == (c.Handler == nil) {
+		return nil, errors.New("give either the URL of a target or a handler")
+	}
+	if c.Handler != nil {
+		c.URL = "http://handler.invalid"
+	}
+	base, err := parseBase(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{base: base, loopback: c.Handler != nil || !c.Remote && isLoopback(base.Hostname())}
+	contract := *c.Contract
+	if c.Path != "" {
+		path := strings.TrimPrefix(c.Path, "/")
+		if _, err := url.Parse("/" + path); err != nil || strings.ContainsAny(path, "?#") || path == "" {
+			return nil, fmt.Errorf("the path %q is none: give it without host and query", c.Path)
+		}
+		contract.Route = path
+	}
+	if whole := "/" + contract.Route; strings.HasSuffix(strings.ToLower(base.Path), strings.ToLower(whole)) {
+		base.Path = base.Path[:len(base.Path)-len(whole)]
+	}
+	p.contract = &contract
+	if err := c.defaults(p.loopback); err != nil {
+		return nil, err
+	}
+	p.hide = newRedactor(c, base)
+	if err := p.build(c); err != nil {
+		return nil, err
+	}
+	if err := p.choose(c); err != nil {
+		return nil, err
+	}
+	p.arrange(c)
+	return p, nil
+}
+
+// parseBase reads an address. The error shows none of its password.
+func parseBase(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, errors.New("the URL cannot be read: give it as https://host/prefix")
+	case u.Scheme != "http" && u.Scheme != "https", u.Host == "" || u.Hostname() == "":
+		return nil, fmt.Errorf("%s is no address of a server: give it as https://host/prefix", u.Redacted())
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%s has a query or a fragment: give the base alone", u.Redacted())
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	u.RawPath = ""
+	return u, nil
+}
+
+// isLoopback goes by the name alone: what a name of another kind leads to may
+// change between two lookups.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+func (c *Config) defaults(loopback bool) error {
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 1
+		if loopback {
+			c.Parallel = DefaultParallel
+		}
+	}
+	if !loopback && c.MaxWrites == nil {
+		c.MaxWrites = new(0)
+	}
+	if !loopback && c.MaxUnexpectedWrites == nil {
+		c.MaxUnexpectedWrites = new(1)
+	}
+	if c.Accepted == nil {
+		c.Accepted = Statuses{{200, 299}}
+	}
+	if c.Refused == nil {
+		c.Refused = Statuses{{400, 400}, {422, 422}}
+	}
+	if c.Level == "" {
+		c.Level = May
+	}
+	if c.FailOn == "" {
+		c.FailOn = FailOnMust
+	}
+	if c.Shard.N == 0 {
+		c.Shard = Shard{1, 1}
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	switch {
+	case c.MaxWrites != nil && *c.MaxWrites < 0:
+		return errors.New("the number of writes allowed is below zero: use 0 or more")
+	case c.MaxUnexpectedWrites != nil && *c.MaxUnexpectedWrites < 1:
+		return errors.New("a run stops at the first unexpected write or a later one: use 1 or more")
+	case c.Timeout < 0 || c.MaxTime < 0 || c.MaxRequests < 0 || c.Rate < 0 || c.Parallel < 0:
+		return errors.New("a limit is below zero: use 0 for none, or more")
+	case c.Parallel > maxParallel:
+		return fmt.Errorf("%d requests at once are an attack: use %d or fewer", c.Parallel, maxParallel)
+	case c.Level.weight() == 0:
+		return fmt.Errorf("unknown level %q: use must, should or may", c.Level)
+	case c.FailOn != FailOnMust && c.FailOn != FailOnShould && c.FailOn != FailOnInconclusive:
+		return fmt.Errorf("a run cannot fail on %q: use must, should or inconclusive", c.FailOn)
+	case c.Shard.I < 1 || c.Shard.I > c.Shard.N:
+		return fmt.Errorf("there is no shard %d/%d: use i/n with i from 1 to n", c.Shard.I, c.Shard.N)
+	case c.Combinations < 0 || c.Combinations > 3:
+		return fmt.Errorf("combinations of %d members are not made: use 1, 2 or 3", c.Combinations)
+	}
+	for _, name := range c.Redact {
+		if p := c.Contract.Body.Field(name); p == nil && !hasItem(c.Contract, name) {
+			return fmt.Errorf("cannot redact %q: the page has no such member", name)
+		}
+	}
+	return nil
+}
+
+// maxParallel is more than a conformance run has use for.
+const maxParallel = 64
