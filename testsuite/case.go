@@ -251,18 +251,17 @@ func firstJSON(c *contracts.Contract) string {
 // level says what a case asks, and why.
 func (b *builder) level(x *Case, f *fixtures.Case) {
 	fact := b.quotes[f.Rule]
-	expected := "has to be accepted"
+	x.Why = "It has to be accepted: " + f.Basis + "."
 	if f.Outcome == fixtures.Reject {
-		expected = "has to be refused"
+		x.Why = "It has to be refused: " + f.Basis + "."
 	}
-	x.Why = sentence(f.What + ", which " + expected + ": " + f.Basis)
 	switch {
 	case f.Outcome == fixtures.Unspecified:
 		x.Level, x.Basis = May, "the page leaves it open: "+f.Basis
-		x.Why = sentence(f.What + ", which may be accepted or refused: " + f.Basis)
+		x.Why = "It may be accepted or refused: " + f.Basis + "."
 		if why := b.framework(f); why != "" {
 			x.Level, x.Basis, x.Expect = Should, "framework default: "+why, fixtures.Accept
-			x.Why = sentence(f.What + ", which should be accepted: " + why)
+			x.Why = "It should be accepted: " + why + "."
 		}
 	case f.Group == "transport":
 		x.Level, x.Basis = Should, "HTTP's grammar, which a host reads before the endpoint does"
@@ -338,13 +337,6 @@ func (b *builder) asListed(body []byte) (out []byte, folded, dropped bool) {
 		return nil, false, false
 	}
 	return out, folded, dropped
-}
-
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
 // mirror asks in the page's other JSON formats what was asked in the first: a

@@ -44,6 +44,18 @@ func glob(pattern, s string) bool {
 
 // choose keeps the cases that a Config asks for.
 func (p *prepared) choose(c *Config) error {
+	if c.Only != "" {
+		at := slices.IndexFunc(p.all, func(x Case) bool { return strings.EqualFold(x.ID, c.Only) })
+		if at < 0 {
+			return fmt.Errorf("no case has the id %q; the nearest is %q", c.Only, p.nearest(c.Only))
+		}
+		for _, x := range p.all {
+			if x.Sends == p.all[at].Sends {
+				p.cases = append(p.cases, x)
+			}
+		}
+		return nil
+	}
 	for _, list := range [][]string{c.Run, c.Skip} {
 		for _, pattern := range list {
 			if !slices.ContainsFunc(p.all, func(x Case) bool { return Match(pattern, x.ID) }) {
@@ -94,14 +106,23 @@ func hash(s string) uint64 {
 	return h.Sum64()
 }
 
-// nearest is the id with the smallest edit distance to a pattern without its
-// wildcards.
+// nearest is the id that is most like a pattern.
 func (p *prepared) nearest(pattern string) string {
-	want := strings.ToLower(strings.NewReplacer("*", "", "?", "").Replace(pattern))
-	best, least := "", -1
+	var ids []string
 	for i := range p.all {
-		if d := distance(want, strings.ToLower(p.all[i].ID)); least < 0 || d < least {
-			best, least = p.all[i].ID, d
+		ids = append(ids, p.all[i].ID)
+	}
+	return Nearest(pattern, ids)
+}
+
+// Nearest is the candidate with the smallest edit distance to a text or a pattern,
+// whose wildcards do not count; the first of equals.
+func Nearest(text string, candidates []string) string {
+	want := strings.ToLower(strings.NewReplacer("*", "", "?", "").Replace(text))
+	best, least := "", -1
+	for _, x := range candidates {
+		if d := distance(want, strings.ToLower(x)); least < 0 || d < least {
+			best, least = x, d
 		}
 	}
 	return best

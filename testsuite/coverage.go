@@ -79,6 +79,8 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 					cell.Reason = ""
 				} else if why := r.impossible(&rule, f.MediaType, side); why != "" {
 					cell.Reason, cell.Possible = why, false
+				} else if strings.HasPrefix(rule.ID, "response/") {
+					cell.Reason = "no answer that was looked at came in it"
 				} else if cell.Reason == "" {
 					cell.Reason = "no case was chosen"
 				}

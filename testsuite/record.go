@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,11 +116,13 @@ func RefusedWhen(condition string) (func(*Answer) bool, error) {
 }
 
 // results judges what was answered.
-func (r *run) results(ctx context.Context, started time.Time) *Results {
+func (r *run) results(ctx context.Context) *Results {
+	base := *r.base
+	base.User = nil
 	out := &Results{
-		Schema: 1, Version: r.Version, Target: r.hide.text(r.base.Redacted()), Endpoint: r.contract.Method + " /" + r.contract.Route,
-		Seed: r.Seed, FailOn: r.FailOn, Started: started.UTC(), Requests: r.requests, Writes: r.writes, UnexpectedWrites: r.unexpected,
-		Controlled: r.controlled(), stop: r.stop, Stopped: r.stopped,
+		Schema: 1, Version: r.Version, Target: base.String(), Endpoint: r.contract.Method + " /" + r.contract.Route,
+		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: r.requests, Writes: r.writes, UnexpectedWrites: r.unexpected,
+		Controlled: r.controlled(), Only: r.Only, stop: r.stop, Stopped: r.stopped,
 	}
 	if r.Handler != nil {
 		out.Target = "a handler in this process"
@@ -145,10 +146,15 @@ func (r *run) results(ctx context.Context, started time.Time) *Results {
 		// The control was not asked for and decides all the same.
 		cases = append([]Case{*r.sourceOf(e)}, cases...)
 	}
+	for _, e := range r.units {
+		if e.answer != nil {
+			out.Exchanges = append(out.Exchanges, r.exchanged(e))
+		}
+	}
 	for _, x := range cases {
 		out.Cases = append(out.Cases, r.result(x, byID[x.Sends], confirmed[x.Media]))
 	}
-	out.applyKnown(r.Known, r.all, started)
+	out.applyKnown(r.Known, r.all, r.started)
 	for i := range out.Cases {
 		x := &out.Cases[i]
 		if x.Verdict == Pass && !x.Confirmed && x.Level != May {
@@ -156,13 +162,13 @@ func (r *run) results(ctx context.Context, started time.Time) *Results {
 		}
 	}
 	out.Coverage = r.coverage(out, byID)
-	out.Seconds = time.Since(started).Seconds()
+	out.Seconds = time.Since(r.started).Seconds()
 	out.conclude(r.FailOn)
 	return out
 }
 
 func (r *run) result(x Case, e *exchange, confirmed bool) Result {
-	out := Result{Case: x, Wanted: r.wanted(&x), Attempts: e.attempts}
+	out := Result{Case: x, Wanted: r.wanted(&x)}
 	out.Change = r.hide.text(x.Change)
 	if e.answer == nil {
 		out.Verdict, out.Reason = Skipped, e.skipped
@@ -179,84 +185,43 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 	if e.tried && j.verdict == Fail {
 		out.Verdict, out.Reason = Flaky, "it failed once and passed when it was sent again: "+out.Reason
 	}
-	out.Millis = float64(e.took.Microseconds()) / 1000
 	out.Got = r.hide.text(e.answer.summary())
-	if out.Verdict != Pass || e.control {
-		out.Sent, out.Received = r.sent(e), r.received(e)
+	return out
+}
+
+// exchanged is an exchange as a record keeps it.
+func (r *run) exchanged(e *exchange) Exchange {
+	out := Exchange{ID: e.id, Attempts: e.attempts, At: e.at.Seconds(), Millis: float64(e.took.Microseconds()) / 1000, Sent: r.sent(r.Config, e)}
+	a := e.answer
+	out.Received = Received{Status: a.Status, Problem: r.hide.text(a.Problem), Headers: []fixtures.Header{},
+		Body: textOf([]byte(r.hide.text(string(a.Body[:min(len(a.Body), 2*kept)]))), len(a.Body))}
+	for _, name := range keptHeaders {
+		for _, value := range a.Header.Values(name) {
+			out.Received.Headers = append(out.Received.Headers, fixtures.Header{Name: name, Value: r.hide.text(value)})
+		}
 	}
 	return out
 }
 
-// shown is how many bytes of a body a record keeps.
-const shown = 2000
-
-func (r *run) sent(e *exchange) *Sent {
-	q := r.hide.request(e.request)
-	base := *r.base
-	base.User = nil
-	s := &Sent{Method: q.Method, URL: base.String() + q.Path, Headers: q.Headers, Body: clip(q.Body), Bytes: len(e.request.Body)}
-	if r.Handler != nil {
-		s.URL = q.Path
-	}
-	if q.Raw != nil {
-		s.Body, s.Bytes = clip(q.Raw), len(e.request.Raw)
-	}
-	s.Curl = r.curl(e)
-	return s
-}
-
-// longestCurl is the longest body that a line of shell holds for people.
-const longestCurl = 4000
-
-// curl sends an exchange from a shell. Secrets are left for the user to put in.
-func (r *run) curl(e *exchange) string { return r.prepared.curl(r.Config, e) }
-
-func (p *prepared) curl(c *Config, e *exchange) string {
-	base := *p.base
-	base.User = nil
-	address := base.String()
-	if c.Handler != nil {
-		address = "$TARGET"
-	}
+// sent is a request as a record keeps it: with the headers that went with it, and
+// without their secrets.
+func (p *prepared) sent(c *Config, e *exchange) Sent {
 	q := p.hide.request(e.request)
-	if len(q.Body) > longestCurl || len(q.Raw) > longestCurl {
-		return fmt.Sprintf("understudy verify %s --replay '%s'  # a body of %d bytes", address, e.id, len(e.request.Body))
-	}
 	for _, h := range c.Headers {
 		q.Headers = append(q.Headers, fixtures.Header{Name: h.Name, Value: hidden})
 	}
 	if c.Token != nil || p.base.User != nil {
 		q.Headers = append(q.Headers, fixtures.Header{Name: "Authorization", Value: hidden})
 	}
-	if q.Method == http.MethodHead {
-		return q.Curl(address, "-i", "-m", "10")
+	s := Sent{Method: q.Method, Path: q.Path, Headers: q.Headers, Body: textOf(q.Body, len(q.Body)), Raw: q.Raw != nil}
+	if s.Raw {
+		s.Body = textOf(q.Raw, len(q.Raw))
 	}
-	return q.Curl(address, "-i")
+	return s
 }
 
 // keptHeaders are those of an answer that tell of its verdict.
 var keptHeaders = []string{"Content-Type", "Allow", "Location", "Retry-After", "Server", "X-Powered-By", "X-AspNet-Version", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations"}
-
-func (r *run) received(e *exchange) *Received {
-	a := e.answer
-	out := &Received{Status: a.Status, Bytes: len(a.Body), Problem: r.hide.text(a.Problem), Headers: []fixtures.Header{}}
-	out.Body = clip([]byte(r.hide.text(string(a.Body))))
-	for _, name := range keptHeaders {
-		for _, value := range a.Header.Values(name) {
-			out.Headers = append(out.Headers, fixtures.Header{Name: name, Value: r.hide.text(value)})
-		}
-	}
-	return out
-}
-
-// clip is the beginning of a body as text.
-func clip(body []byte) string {
-	text := strings.ToValidUTF8(string(body[:min(len(body), shown)]), "\uFFFD")
-	if len(body) > shown {
-		text += "…"
-	}
-	return text
-}
 
 // printable is text on one line.
 func printable(body []byte) string {
@@ -295,11 +260,13 @@ type PlannedRequest struct {
 
 func (p *prepared) plan(c *Config) *Planned {
 	base := *p.base
-	out := &Planned{Target: p.hide.text(base.Redacted()), Limited: c.MaxWrites != nil}
+	base.User = nil
+	out := &Planned{Target: base.String(), Limited: c.MaxWrites != nil}
 	r := &run{Config: c, prepared: p}
+	lines := &Results{Target: out.Target}
 	refusable := 0
 	for _, e := range p.units {
-		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: p.curl(c, e)}
+		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(c, e)})}
 		if q.Skipped = r.refuse(context.Background(), e); q.Skipped == "" {
 			out.Sends++
 			r.requests++

@@ -1,7 +1,10 @@
 package testsuite
 
 import (
+	"encoding/base64"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/fixtures"
 )
@@ -26,8 +29,10 @@ type Results struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Controlled says that a good request was accepted, so that refusals tell
 	// something. Unconfirmed counts the refusals whose own control was not.
-	Controlled  bool `json:"controlled"`
-	Unconfirmed int  `json:"unconfirmed"`
+	Controlled bool `json:"controlled"`
+	// Only is the one case that was asked for, if one was.
+	Only        string `json:"only,omitempty"`
+	Unconfirmed int    `json:"unconfirmed"`
 	// Requests counts what was sent, Writes what may have been accepted and was
 	// allowed, UnexpectedWrites what was accepted and should have been refused.
 	Requests         int      `json:"requests"`
@@ -36,6 +41,8 @@ type Results struct {
 	Stale            []Stale  `json:"stale,omitempty"`
 	Coverage         []Cell   `json:"coverage"`
 	Cases            []Result `json:"cases"`
+	// Exchanges are in the order in which they were sent.
+	Exchanges []Exchange `json:"exchanges"`
 
 	stop stopKind
 }
@@ -53,33 +60,114 @@ type Result struct {
 	// Got says the answer in a few words; empty if nothing was sent.
 	Got string `json:"got,omitempty"`
 	// Known is the reason that the known-failures file gives.
-	Known    string    `json:"known,omitempty"`
-	Attempts int       `json:"attempts,omitempty"`
-	Millis   float64   `json:"millis,omitempty"`
-	Sent     *Sent     `json:"sent,omitempty"`
-	Received *Received `json:"received,omitempty"`
+	Known string `json:"known,omitempty"`
 }
 
-// Sent is a request as a report shows it: without secrets, long bodies cut.
+// Exchange is a request that was sent and what came back, without secrets. The
+// cases whose Sends is its ID looked at it.
+type Exchange struct {
+	ID       string   `json:"id"`
+	Attempts int      `json:"attempts"`
+	At       float64  `json:"at"`     // seconds since the start
+	Millis   float64  `json:"millis"` // of the last attempt
+	Sent     Sent     `json:"sent"`
+	Received Received `json:"received"`
+}
+
+// Sent is a request as a record keeps it.
 type Sent struct {
 	Method  string            `json:"method"`
-	URL     string            `json:"url"`
+	Path    string            `json:"path"`
 	Headers []fixtures.Header `json:"headers"`
-	// Body is text; bytes that are no UTF-8 are shown as U+FFFD.
-	Body string `json:"body"`
-	// Bytes is the length of the body as sent.
-	Bytes int `json:"bytes"`
-	// Curl sends it again from a shell.
-	Curl string `json:"curl"`
+	Body    Text              `json:"body"`
+	// Raw says that Body is the whole request as it went over the connection.
+	Raw bool `json:"raw,omitempty"`
 }
 
-// Received is an answer as a report shows it.
+// Received is an answer as a record keeps it.
 type Received struct {
 	Status  int               `json:"status"`
 	Headers []fixtures.Header `json:"headers"`
-	Body    string            `json:"body"`
-	Bytes   int               `json:"bytes"`
+	Body    Text              `json:"body"`
 	Problem string            `json:"problem,omitempty"`
+}
+
+// Text is the beginning of a body.
+type Text struct {
+	// Text is the body, and Base64 if it is no UTF-8, the other is empty.
+	Text   string `json:"text,omitempty"`
+	Base64 string `json:"base64,omitempty"`
+	// Bytes is the length of the whole; Cut says that it is longer than what is
+	// kept.
+	Bytes int  `json:"bytes"`
+	Cut   bool `json:"cut,omitempty"`
+}
+
+// kept is how many bytes of a body a record keeps.
+const kept = 4000
+
+func textOf(body []byte, whole int) Text {
+	t := Text{Bytes: whole, Cut: len(body) > kept || whole > len(body)}
+	body = body[:min(len(body), kept)]
+	for t.Cut && len(body) > 0 && !utf8.Valid(body) && utf8.Valid(body[:len(body)-3]) {
+		body = body[:len(body)-1] // a character that the cut went through
+	}
+	if utf8.Valid(body) {
+		t.Text = string(body)
+	} else {
+		t.Base64 = base64.StdEncoding.EncodeToString(body)
+	}
+	return t
+}
+
+// String is the text for people: what is no UTF-8 as U+FFFD, a cut as an ellipsis.
+func (t Text) String() string {
+	text := t.Text
+	if t.Base64 != "" {
+		text = strings.ToValidUTF8(string(t.raw()), "\uFFFD")
+	}
+	if t.Cut {
+		text += "…"
+	}
+	return text
+}
+
+func (t Text) raw() []byte {
+	if t.Base64 == "" {
+		return []byte(t.Text)
+	}
+	b, err := base64.StdEncoding.DecodeString(t.Base64)
+	if err != nil {
+		return nil // a record that was written by hand
+	}
+	return b
+}
+
+// Exchange is what a case looked at; nil if nothing was sent.
+func (r *Results) Exchange(x *Result) *Exchange {
+	for i := range r.Exchanges {
+		if r.Exchanges[i].ID == x.Sends {
+			return &r.Exchanges[i]
+		}
+	}
+	return nil
+}
+
+// Curl is the line of shell that sends a request again. Secrets are left for the
+// user to put in, and a body too long for a line to --replay.
+func (r *Results) Curl(e *Exchange) string {
+	target := r.Target
+	if !strings.Contains(target, "://") {
+		target = "$TARGET"
+	}
+	q := fixtures.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}
+	if e.Sent.Body.Cut {
+		return "understudy verify '" + target + "' --replay '" + e.ID + "'"
+	}
+	if q.Body = e.Sent.Body.raw(); e.Sent.Raw {
+		q.Raw = q.Body
+	}
+	return q.Curl(target, "-i", "-m", "30")
 }
 
 // count is the number of cases of a level with a verdict.

@@ -33,7 +33,7 @@ type exchange struct {
 	answer     *Answer
 	judgements []judgement
 	attempts   int
-	took       time.Duration
+	at, took   time.Duration
 	skipped    string
 	tried      bool // more than once, with different verdicts
 }
@@ -90,6 +90,9 @@ func (p *prepared) arrange(c *Config) {
 		x := &p.cases[i]
 		e := unit(x.Sends)
 		e.cases = append(e.cases, x)
+		if c.Only != "" {
+			continue
+		}
 		if x.Control != "" && x.Level != May && x.Expect == fixtures.Reject || e.control {
 			control := x.Control
 			if e.control {
@@ -152,6 +155,7 @@ type run struct {
 	*prepared
 	target  *target
 	limiter *rate.Limiter
+	started time.Time
 
 	mu         sync.Mutex
 	idle       *sync.Cond // an exchange has ended
@@ -172,7 +176,7 @@ type run struct {
 }
 
 func (r *run) do(ctx context.Context) *Results {
-	started := time.Now()
+	r.started = time.Now()
 	r.idle = sync.NewCond(&r.mu)
 	if r.Rate > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(r.Rate), 1)
@@ -191,7 +195,9 @@ func (r *run) do(ctx context.Context) *Results {
 			continue
 		}
 		r.one(ctx, e)
-		r.weighControl(ctx, e)
+		if r.Only == "" {
+			r.weighControl(ctx, e)
+		}
 	}
 	var workers sync.WaitGroup
 	queue := make(chan *exchange)
@@ -209,7 +215,7 @@ func (r *run) do(ctx context.Context) *Results {
 	}
 	close(queue)
 	workers.Wait()
-	return r.results(ctx, started)
+	return r.results(ctx)
 }
 
 // weighControl stops the run when the first control says that it would be in
@@ -313,11 +319,10 @@ func (r *run) halt(kind stopKind, why string) {
 func (r *run) one(ctx context.Context, e *exchange) {
 	defer func() {
 		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.done++
-		done := r.done
-		r.mu.Unlock()
 		if r.Progress != nil {
-			r.Progress(done, len(r.units))
+			r.Progress(r.done, len(r.units))
 		}
 	}()
 	for attempt := 0; ; attempt++ {
@@ -329,7 +334,7 @@ func (r *run) one(ctx context.Context, e *exchange) {
 		}
 		began := time.Now()
 		answer, sent := r.target.send(ctx, e.id, &e.request)
-		e.took = time.Since(began)
+		e.at, e.took = began.Sub(r.started), time.Since(began)
 		e.attempts++
 		again := r.settle(ctx, e, answer, sent, attempt)
 		if again < 0 {

@@ -43,12 +43,12 @@ func Test[T Tester[T]](t T, c Config) {
 			case x.Verdict == Skipped:
 				t.Skip(x.Reason)
 			case x.Verdict == Fail && x.Level.weight() >= least.weight():
-				t.Errorf("%s", x.explain())
+				t.Errorf("%s", results.explain(x))
 			case x.Verdict == Pass && x.Reason == "":
 			case x.Verdict == Pass:
 				t.Logf("%s", x.Reason)
 			default:
-				t.Logf("%s: %s", x.Verdict, x.explain())
+				t.Logf("%s: %s", x.Verdict, results.explain(x))
 			}
 		})
 	}
@@ -58,13 +58,13 @@ func Test[T Tester[T]](t T, c Config) {
 }
 
 // explain is a case's result in a few lines.
-func (x *Result) explain() string {
+func (r *Results) explain(x *Result) string {
 	lines := []string{string(x.Level) + ": " + x.Reason, "  change  " + x.Change, "  wanted  " + x.Wanted, "  got     " + x.Got}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
 	}
-	if x.Sent != nil {
-		lines = append(lines, "  "+x.Sent.Curl)
+	if e := r.Exchange(x); e != nil {
+		lines = append(lines, "  "+r.Curl(e))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -83,7 +83,7 @@ func (t *target) send(ctx context.Context, id string, r *fixtures.Request) (a *A
 
 // headers are those that go with every request.
 func (t *target) headers(ctx context.Context, id string, renew bool) ([]fixtures.Header, error) {
-	headers := []fixtures.Header{{Name: "User-Agent", Value: "understudy/" + t.c.Version}}
+	headers := []fixtures.Header{{Name: "User-Agent", Value: "understudy/" + strings.Trim(t.c.Version, "()")}}
 	if !t.c.Anonymous {
 		headers = append(headers, fixtures.Header{Name: CaseHeader, Value: headerText(id)})
 	}

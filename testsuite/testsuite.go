@@ -77,6 +77,9 @@ type Config struct {
 	Accepted, Refused Statuses
 	IsRefusal         func(*Answer) bool
 
+	// Only is the id of a case whose request alone is sent, without a control and
+	// whatever else is chosen.
+	Only string
 	// Run and Skip choose cases by patterns of ids, see [Match]. Fields and Media
 	// choose by member and by media type of the body. Level is the least level.
 	Run, Skip     []string
@@ -111,7 +114,8 @@ type Config struct {
 	Redact  []string
 	Secrets []string
 
-	// Progress is told how many requests of how many are done; nil is fine.
+	// Progress is told how many requests of how many are done, by one goroutine at
+	// a time; nil is fine.
 	Progress func(done, total int)
 }
 

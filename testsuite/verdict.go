@@ -174,7 +174,7 @@ func (c *Config) judgeAspect(x *Case, a *Answer, confirmed bool) judgement {
 		}
 	case Named:
 		if !strings.Contains(strings.ToLower(string(a.Body)), strings.ToLower(x.mentioned)) {
-			return failed(FailShape, "the answer does not say %s", x.mentioned)
+			return failed(FailShape, "the answer does not name the member")
 		}
 	case Format:
 		if problem := c.formatProblem(a); problem != "" {
@@ -299,8 +299,10 @@ func (r *Results) conclude(failOn FailOn) {
 		set(ExitInconclusive, "could not tell: %s", plural(untold, "case is inconclusive", "cases are inconclusive"))
 	case judged == 0:
 		set(ExitInconclusive, "could not tell: no case was judged")
-	case !r.Controlled:
+	case !r.Controlled && r.Only == "":
 		set(ExitInconclusive, "could not tell: no good request was accepted, so no refusal is confirmed; allow a write with --max-writes 1")
+	case r.Only != "":
+		set(ExitFine, "%s is answered as the page asks", r.Only)
 	default:
 		set(ExitFine, "the target keeps to the page: %s", plural(judged, "case passes", "cases pass"))
 	}

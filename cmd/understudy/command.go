@@ -24,13 +24,19 @@ type streams struct {
 // Exit codes beyond 0, as the package comment lists them.
 const exitUsage = 2
 
-// exitError is an error that decides the exit code.
+// exitError is an error that decides the exit code. Without an error in it
+// everything has been said.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
 func (e *exitError) Unwrap() error { return e.err }
 
 // run executes one command line and returns its exit code. Errors are one line
@@ -55,15 +61,19 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(serveCommand(s), generateCommand(s), contractCommand(s), explainCommand(s), versionCommand(s))
+	root.AddCommand(serveCommand(s), verifyCommand(s), casesCommand(s), reportCommand(s), generateCommand(s), contractCommand(s),
+		explainCommand(s), versionCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
+	var exit *exitError
+	if errors.As(err, &exit) && exit.err == nil {
+		return exit.code
+	}
 	message := strings.TrimSpace(strings.ReplaceAll(err.Error(), "\n", " "))
 	_, _ = fmt.Fprintln(s.err, "understudy: "+message)
-	var exit *exitError
-	if errors.As(err, &exit) {
+	if exit != nil {
 		return exit.code
 	}
 	return exitUsage

@@ -3,22 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
-	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
-		Short: "Say what the page says of a rule or field, and where the framework departs",
+		Short: "Say what the page says of a rule, field or case, and where the framework departs",
 		Args:  cobra.ExactArgs(1),
 		Example: "  understudy explain Reason\n" +
 			"  understudy explain Reason/length\n" +
+			"  understudy explain Reason/length/251\n" +
 			"  understudy explain differences",
 	}
 	contract := pageFlag(cmd)
@@ -51,7 +52,19 @@ func explain(w io.Writer, c *contracts.Contract, id string) error {
 	}
 	explainDifferences(&b, c, id)
 	if b.Len() == 0 {
-		return fmt.Errorf("the page has no rule or field %q; the nearest is %q", id, nearest(id, ids))
+		cases, err := testsuite.Cases(testsuite.Config{Contract: c})
+		if err != nil {
+			return err
+		}
+		for i := range cases {
+			ids = append(ids, cases[i].ID)
+			if strings.EqualFold(cases[i].ID, id) {
+				explainCase(&b, &cases[i])
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return fmt.Errorf("the page has no rule, field or case %q; the nearest is %q", id, testsuite.Nearest(id, ids))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -87,33 +100,22 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-// nearest is the candidate with the smallest edit distance, the first of equals.
-func nearest(s string, candidates []string) string {
-	s = strings.ToLower(s)
-	sorted := append([]string(nil), candidates...)
-	sort.SliceStable(sorted, func(i, j int) bool {
-		return distance(s, strings.ToLower(sorted[i])) < distance(s, strings.ToLower(sorted[j]))
-	})
-	return sorted[0]
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+// explainCase prints what a case of verify asks and sends.
+func explainCase(b *strings.Builder, x *testsuite.Case) {
+	fmt.Fprintf(b, "%s\n", x.ID)
+	writeWrapped(b, x.Why, "  ", "  ")
+	writeWrapped(b, string(x.Level)+": "+x.Basis, "  ", "    ")
+	if x.Line > 0 {
+		writeWrapped(b, fmt.Sprintf("%s, page line %d: %s", x.Rule, x.Line, x.Quote), "  ", "    ")
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
+	writeWrapped(b, "change from the control: "+x.Change, "  ", "    ")
+	if x.Control != "" {
+		writeWrapped(b, "control: "+x.Control, "  ", "    ")
 	}
-	return row[len(b)]
+	const most = 2000
+	if line := x.Request.Curl("$TARGET", "-i"); len(line) <= most {
+		fmt.Fprintf(b, "  %s\n", line)
+	} else {
+		fmt.Fprintf(b, "  a body of %d bytes; to send it: understudy verify URL --replay '%s'\n", len(x.Request.Body), x.Sends)
+	}
 }

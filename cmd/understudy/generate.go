@@ -138,27 +138,42 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 }
 
 func (f *generateFlags) options() (fixtures.Options, error) {
-	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes, Set: map[string]string{}}
-	switch f.now {
+	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes}
+	var err error
+	if o.Now, err = parseDay(f.now); err != nil {
+		return o, err
+	}
+	o.Set, err = parseSet(f.set)
+	return o, err
+}
+
+// parseDay reads --now; the zero time stands for the day of the page's sample.
+func parseDay(text string) (time.Time, error) {
+	switch text {
 	case "":
+		return time.Time{}, nil
 	case "today":
 		y, m, d := time.Now().Date()
-		o.Now = time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	default:
-		day, err := time.Parse(time.DateOnly, f.now)
-		if err != nil {
-			return o, fmt.Errorf("--now %q is no day: use YYYY-MM-DD or today", f.now)
-		}
-		o.Now = day
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC), nil
 	}
-	for _, pair := range f.set {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return day, fmt.Errorf("--now %q is no day: use YYYY-MM-DD or today", text)
+	}
+	return day, nil
+}
+
+// parseSet reads --set.
+func parseSet(pairs []string) (map[string]string, error) {
+	set := map[string]string{}
+	for _, pair := range pairs {
 		name, value, found := strings.Cut(pair, "=")
 		if !found {
-			return o, fmt.Errorf("--set %q: use Field=value", pair)
+			return nil, fmt.Errorf("--set %q: use Field=value", pair)
 		}
-		o.Set[name] = value
+		set[name] = value
 	}
-	return o, nil
+	return set, nil
 }
 
 // rows are what is written: a number of valid payloads, then cases. A row is made
@@ -455,7 +470,7 @@ func writeRows(ctx context.Context, s streams, w io.Writer, form *format, r *row
 		}()
 	}
 	written := uint64(0)
-	progress := newProgress(s.err, total)
+	progress := newProgress(s.err, total, "rows")
 	defer progress.end()
 	if _, err := io.WriteString(w, form.head); err != nil {
 		return 0, err
@@ -485,14 +500,15 @@ func writeRows(ctx context.Context, s streams, w io.Writer, form *format, r *row
 type progress struct {
 	terminal io.Writer // nil if there is none
 	total    uint64
+	unit     string
 	next     time.Time
 	shown    bool
 }
 
 const progressEvery = 500 * time.Millisecond
 
-func newProgress(w io.Writer, total uint64) *progress {
-	p := &progress{total: total, next: time.Now().Add(progressEvery)}
+func newProgress(w io.Writer, total uint64, unit string) *progress {
+	p := &progress{total: total, unit: unit, next: time.Now().Add(progressEvery)}
 	if file, ok := w.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			p.terminal = w
@@ -507,7 +523,7 @@ func (p *progress) show(written uint64) {
 	}
 	p.next = time.Now().Add(progressEvery)
 	p.shown = true
-	_, _ = fmt.Fprintf(p.terminal, "\r%d of %d rows, %d%%", written, p.total, written*100/p.total)
+	_, _ = fmt.Fprintf(p.terminal, "\r%d of %d %s, %d%%", written, p.total, p.unit, written*100/max(p.total, 1))
 }
 
 func (p *progress) end() {

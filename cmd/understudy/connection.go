@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// connectionFlags say how a target is reached and who is calling.
+type connectionFlags struct {
+	headers                         []string
+	bearerEnv, bearerCommand, basic string
+	authority, certificate, key     string
+	insecure                        bool
+	connectTo, path                 string
+	anonymous                       bool
+}
+
+func (f *connectionFlags) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.headers, "header", nil, "header of every request, as 'Name: value'; the value is secret")
+	flags.StringVar(&f.bearerEnv, "bearer-env", "", "`variable` of the environment that holds a bearer token")
+	flags.StringVar(&f.bearerCommand, "bearer-cmd", "", "`command` that prints a bearer token; run again after a 401")
+	flags.StringVar(&f.basic, "basic-env", "", "`variable` of the environment that holds user:password")
+	flags.StringVar(&f.authority, "cacert", "", "`file` of certificates in PEM to trust besides the system's")
+	flags.StringVar(&f.certificate, "cert", "", "`file` of the client's certificate in PEM")
+	flags.StringVar(&f.key, "key", "", "`file` of its key in PEM")
+	flags.BoolVar(&f.insecure, "insecure", false, "do not check the target's certificate")
+	flags.StringVar(&f.connectTo, "connect-to", "", "connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything")
+	flags.StringVar(&f.path, "path", "", "path of the endpoint (default: the page's route)")
+	flags.BoolVar(&f.anonymous, "no-case-header", false, "do not name the case in "+testsuite.CaseHeader)
+}
+
+// apply puts the flags into a Config.
+func (f *connectionFlags) apply(c *testsuite.Config, s streams) error {
+	c.Path, c.Anonymous = f.path, f.anonymous
+	for _, text := range f.headers {
+		name, value, found := strings.Cut(text, ":")
+		if name = strings.TrimSpace(name); !found || name == "" || strings.ContainsAny(name, " \t") {
+			return errors.New("--header: use 'Name: value'")
+		}
+		c.Headers = append(c.Headers, fixtures.Header{Name: name, Value: strings.TrimSpace(value)})
+	}
+	if err := f.credentials(c, s); err != nil {
+		return err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
+	transport.TLSClientConfig = settings
+	settings.InsecureSkipVerify = f.insecure //nolint:gosec // the user asked for it, for this run
+	if f.authority != "" {
+		pem, err := readFile(f.authority, "--cacert")
+		if err != nil {
+			return err
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("--cacert %s: the file holds no certificate in PEM", f.authority)
+		}
+		settings.RootCAs = pool
+	}
+	if (f.certificate == "") != (f.key == "") {
+		return errors.New("--cert and --key go together: give both")
+	}
+	if f.certificate != "" {
+		pair, err := tls.LoadX509KeyPair(f.certificate, f.key)
+		if err != nil {
+			return fmt.Errorf("--cert %s: %w", f.certificate, err)
+		}
+		settings.Certificates = []tls.Certificate{pair}
+	}
+	if f.connectTo != "" {
+		away, err := connectElsewhere(transport, f.connectTo)
+		if err != nil {
+			return err
+		}
+		c.Remote = away
+	}
+	c.Transport = transport
+	return nil
+}
+
+func (f *connectionFlags) credentials(c *testsuite.Config, s streams) error {
+	given := 0
+	for _, x := range []string{f.bearerEnv, f.bearerCommand, f.basic} {
+		if x != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return errors.New("--bearer-env, --bearer-cmd and --basic-env exclude each other: give one")
+	}
+	fromEnv := func(flag, name string) (string, error) {
+		value := s.getenv(name)
+		if value == "" {
+			return "", fmt.Errorf("%s %s: the variable is empty or not set", flag, name)
+		}
+		return value, nil
+	}
+	fixed := func(authorization string) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return authorization, nil }
+	}
+	switch {
+	case f.bearerEnv != "":
+		token, err := fromEnv("--bearer-env", f.bearerEnv)
+		if err != nil {
+			return err
+		}
+		c.Secrets = append(c.Secrets, token)
+		c.Token = fixed("Bearer " + token)
+	case f.basic != "":
+		pair, err := fromEnv("--basic-env", f.basic)
+		if err != nil {
+			return err
+		}
+		_, password, found := strings.Cut(pair, ":")
+		if !found {
+			return fmt.Errorf("--basic-env %s: the variable does not hold user:password", f.basic)
+		}
+		coded := base64.StdEncoding.EncodeToString([]byte(pair))
+		c.Secrets = append(c.Secrets, pair, password, coded)
+		c.Token = fixed("Basic " + coded)
+	case f.bearerCommand != "":
+		c.Token = func(ctx context.Context) (string, error) { return runForToken(ctx, f.bearerCommand) }
+	}
+	return nil
+}
+
+// maxToken is the longest token in bytes; servers refuse headers long before.
+const maxToken = 64 << 10
+
+// runForToken runs the user's command in the shell. Its output is the token, and
+// no error shows it.
+func runForToken(ctx context.Context, command string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // the user's own command is what the flag is for
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("--bearer-cmd failed: %w", err)
+	}
+	token := strings.TrimSpace(out.String())
+	if token == "" || len(token) > maxToken || strings.ContainsAny(token, "\r\n") {
+		return "", errors.New("--bearer-cmd has to print a token on one line")
+	}
+	return "Bearer " + token, nil
+}
+
+// connectElsewhere has a transport connect to another host and port than an
+// address names. Away says that they are not on loopback.
+func connectElsewhere(transport *http.Transport, text string) (away bool, err error) {
+	var parts []string
+	for rest := text; ; {
+		var part string
+		if strings.HasPrefix(rest, "[") {
+			end := strings.IndexByte(rest, ']')
+			if end < 0 {
+				break
+			}
+			part, rest = rest[1:end], rest[end+1:]
+		} else if i := strings.IndexByte(rest, ':'); i >= 0 {
+			part, rest = rest[:i], rest[i:]
+		} else {
+			part, rest = rest, ""
+		}
+		parts = append(parts, part)
+		if rest == "" || rest[0] != ':' {
+			break
+		}
+		rest = rest[1:]
+	}
+	if len(parts) != 4 {
+		return false, fmt.Errorf("--connect-to %q: use HOST:PORT:HOST:PORT", text)
+	}
+	dial := transport.DialContext
+	transport.Proxy = nil // the user says where to connect
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if (parts[0] == "" || strings.EqualFold(parts[0], host)) && (parts[1] == "" || parts[1] == port) {
+			if parts[2] != "" {
+				host = parts[2]
+			}
+			if parts[3] != "" {
+				port = parts[3]
+			}
+		}
+		return dial(ctx, network, net.JoinHostPort(host, port))
+	}
+	ip := net.ParseIP(parts[2])
+	return parts[2] != "" && !strings.EqualFold(parts[2], "localhost") && (ip == nil || !ip.IsLoopback()), nil
+}
+
+// maxFile is the largest file that a flag names, in bytes.
+const maxFile = 16 << 20
+
+func readFile(name, flag string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("%s: %s is longer than %d bytes", flag, name, maxFile)
+	}
+	return b, nil
+}

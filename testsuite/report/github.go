@@ -1,0 +1,58 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// annotations is how many a step may have of a kind before GitHub drops them.
+const annotations = 10
+
+// github is workflow commands that annotate a step: one error for each rule that
+// fails, and a last line that says the verdict.
+func github(r *testsuite.Results) ([]byte, error) {
+	var b strings.Builder
+	n := 0
+	command := func(kind, title, text string) {
+		if n++; n < annotations {
+			fmt.Fprintf(&b, "::%s title=%s::%s\n", kind, property(title), data(text))
+		}
+	}
+	for _, l := range levels[:2] {
+		kind := "error"
+		if !counts(r, l) {
+			kind = "warning"
+		}
+		if l == testsuite.Should && kind == "warning" {
+			continue // the summary lists them
+		}
+		for _, g := range failures(r, l) {
+			x := g.Cases[0]
+			command(kind, string(l)+" "+g.Rule+whereSaid(g.Line, ""), fmt.Sprintf("%s; %s: %s. Wanted: %s. Got: %s.",
+				plural(len(g.Cases), "case"), x.ID, x.Reason, x.Wanted, x.Got))
+		}
+		for _, g := range byReason(r, l, testsuite.Inconclusive) {
+			command("warning", string(l)+" inconclusive", plural(len(g.Cases), "case")+": "+g.Reason)
+		}
+	}
+	for _, s := range r.Stale {
+		command("error", "known-failures file", s.Text)
+	}
+	kind := "notice"
+	if r.Exit != testsuite.ExitFine {
+		kind = "error"
+	}
+	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict)))
+	return []byte(b.String()), nil
+}
+
+// data and property escape as GitHub's runner reads them.
+func data(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func property(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+}

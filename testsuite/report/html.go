@@ -1,0 +1,119 @@
+package report
+
+import (
+	"bytes"
+	_ "embed" // the page's template
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+//go:embed report.gohtml
+var pageText string
+
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"class": func(v testsuite.Verdict) string { return strings.ReplaceAll(string(v), " ", "-") },
+}).Parse(pageText))
+
+// row is a rule in the table of an HTML page: a square for each media type and
+// side.
+type row struct {
+	Rule, Text string
+	Line       int
+	Stated     bool
+	Squares    []square
+}
+
+type square struct {
+	Class, Word, Title string
+}
+
+// html is one file without anything outside it, for someone who was not there.
+func html(r *testsuite.Results) ([]byte, error) {
+	type shown struct {
+		*testsuite.Result
+		Exchange *testsuite.Exchange
+		Curl     string
+	}
+	type section struct {
+		Title string
+		Open  bool
+		Cases []shown
+	}
+	data := struct {
+		*testsuite.Results
+		Good, Unclear bool
+		Columns       []testsuite.Verdict
+		Levels        [][]string
+		Media         []covered
+		Rows          []row
+		Sections      []section
+		Open          []group
+	}{Results: r, Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
+	for _, l := range levels {
+		cells := []string{string(l)}
+		for _, v := range data.Columns {
+			cells = append(cells, fmt.Sprint(r.Count(l, v)))
+		}
+		data.Levels = append(data.Levels, cells)
+	}
+	data.Media, _ = coverage(r)
+	data.Rows = ruleRows(r)
+	add := func(title string, open bool, l testsuite.Level, v testsuite.Verdict) {
+		s := section{Title: title, Open: open}
+		for i := range r.Cases {
+			x := &r.Cases[i]
+			if x.Level != l || x.Verdict != v {
+				continue
+			}
+			if e := r.Exchange(x); e != nil {
+				s.Cases = append(s.Cases, shown{x, e, r.Curl(e)})
+			} else {
+				s.Cases = append(s.Cases, shown{Result: x})
+			}
+		}
+		if len(s.Cases) > 0 {
+			data.Sections = append(data.Sections, s)
+		}
+	}
+	add("Stated rules that are broken", true, testsuite.Must, testsuite.Fail)
+	add("Could not be told", true, testsuite.Must, testsuite.Inconclusive)
+	add("Flaky", true, testsuite.Must, testsuite.Flaky)
+	add("Known to fail", false, testsuite.Must, testsuite.KnownFailure)
+	add("Known to fail, and passes", true, testsuite.Must, testsuite.UnexpectedPass)
+	add("Not as the framework does it", false, testsuite.Should, testsuite.Fail)
+	add("Habits that could not be told", false, testsuite.Should, testsuite.Inconclusive)
+	add("Habits known to be missing", false, testsuite.Should, testsuite.KnownFailure)
+	data.Open = append(byReason(r, testsuite.Must, testsuite.Skipped), byReason(r, testsuite.Should, testsuite.Skipped)...)
+	var b bytes.Buffer
+	err := page.Execute(&b, data)
+	return b.Bytes(), err
+}
+
+func ruleRows(r *testsuite.Results) []row {
+	var rows []row
+	for _, c := range r.Coverage {
+		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {
+			rows = append(rows, row{Rule: c.Rule, Text: c.Text, Line: c.Line, Stated: c.Stated})
+		}
+		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail", c.Rule, c.Side, c.Media, c.Pass, c.Fail)}
+		switch {
+		case c.Fail > 0:
+			s.Class, s.Word = "fail", fmt.Sprintf("✗ %d", c.Fail)
+		case c.Pass > 0 && c.Unconfirmed == c.Pass:
+			s.Class, s.Word = "unconfirmed", fmt.Sprintf("? %d", c.Pass)
+			s.Title += ", unconfirmed"
+		case c.Pass > 0:
+			s.Class, s.Word = "pass", fmt.Sprintf("✓ %d", c.Pass)
+		case c.Possible:
+			s.Class, s.Word, s.Title = "open", "not tried", c.Reason
+		default:
+			s.Class, s.Word, s.Title = "none", "–", c.Reason
+		}
+		last := &rows[len(rows)-1]
+		last.Squares = append(last.Squares, s)
+	}
+	return rows
+}

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+type junitSuites struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Time     string       `xml:"time,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name      string      `xml:"name,attr"`
+	Tests     int         `xml:"tests,attr"`
+	Failures  int         `xml:"failures,attr"`
+	Errors    int         `xml:"errors,attr"`
+	Skipped   int         `xml:"skipped,attr"`
+	Time      string      `xml:"time,attr"`
+	Timestamp string      `xml:"timestamp,attr"`
+	Cases     []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name    string     `xml:"name,attr"`
+	Class   string     `xml:"classname,attr"`
+	Time    string     `xml:"time,attr"`
+	Failure *junitText `xml:"failure"`
+	Error   *junitText `xml:"error"`
+	Skipped *junitText `xml:"skipped"`
+	Out     string     `xml:"system-out,omitempty"`
+}
+
+type junitText struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr,omitempty"`
+	Text    string `xml:",chardata"`
+}
+
+// junit is JUnit's XML: a suite for each level. What fails the run is a failure,
+// what could not be told an error; everything else that does not pass is skipped,
+// with its reason.
+func junit(r *testsuite.Results) ([]byte, error) {
+	all := junitSuites{Name: "understudy " + r.Endpoint, Time: fmt.Sprintf("%.3f", r.Seconds)}
+	for _, l := range levels {
+		s := junitSuite{Name: string(l), Timestamp: r.Started.Format("2006-01-02T15:04:05"), Time: "0"}
+		var millis float64
+		for i := range r.Cases {
+			x := &r.Cases[i]
+			if x.Level != l {
+				continue
+			}
+			c := junitCase{Name: x.ID, Class: strings.ReplaceAll(x.Rule, "/", "."), Time: "0"}
+			if e := r.Exchange(x); e != nil && x.Aspect == testsuite.Outcome {
+				millis += e.Millis
+				c.Time = fmt.Sprintf("%.4f", e.Millis/float64(time.Second/time.Millisecond))
+			}
+			message := fmt.Sprintf("%s: %s", x.Verdict, x.Reason)
+			switch {
+			case x.Verdict == testsuite.Pass:
+				c.Out = xmlText(x.Reason)
+			case x.Verdict == testsuite.Fail && counts(r, l):
+				c.Failure = &junitText{Message: xmlText(x.Reason), Type: string(x.Failure), Text: xmlText(details(r, x))}
+				s.Failures++
+			case l == testsuite.Must && (x.Verdict == testsuite.Inconclusive || x.Verdict == testsuite.Flaky || x.Verdict == testsuite.Error),
+				x.Verdict == testsuite.UnexpectedPass:
+				c.Error = &junitText{Message: xmlText(message), Type: string(x.Verdict), Text: xmlText(details(r, x))}
+				s.Errors++
+			default:
+				c.Skipped = &junitText{Message: xmlText(message)}
+				s.Skipped++
+			}
+			s.Cases = append(s.Cases, c)
+		}
+		s.Tests, s.Time = len(s.Cases), fmt.Sprintf("%.3f", millis/1000)
+		if s.Tests == 0 {
+			continue
+		}
+		all.Tests += s.Tests
+		all.Failures += s.Failures
+		all.Errors += s.Errors
+		all.Suites = append(all.Suites, s)
+	}
+	b, err := xml.MarshalIndent(&all, "", " ")
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]byte(xml.Header), b...), '\n'), nil
+}
+
+// details is a case's result in a few lines.
+func details(r *testsuite.Results, x *testsuite.Result) string {
+	lines := []string{x.Why, "basis:  " + x.Basis, "change: " + x.Change, "wanted: " + x.Wanted, "got:    " + x.Got}
+	if x.Line > 0 {
+		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
+	}
+	if e := r.Exchange(x); e != nil {
+		lines = append(lines, "answer: "+cut(oneLine(e.Received.Body.String()), 500), r.Curl(e))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// xmlText is text without the characters that XML 1.0 cannot hold.
+func xmlText(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= utf8.MaxRune:
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}

