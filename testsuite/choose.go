@@ -14,10 +14,7 @@ import (
 // lies under it: UserId fits UserId/missing. Case does not matter.
 func Match(pattern, id string) bool {
 	pattern, id = strings.ToLower(pattern), strings.ToLower(id)
-	if !strings.ContainsAny(pattern, "*?") {
-		return id == pattern || strings.HasPrefix(id, strings.TrimSuffix(pattern, "/")+"/")
-	}
-	return glob(pattern, id)
+	return glob(pattern, id) || !strings.ContainsAny(pattern, "*?") && strings.HasPrefix(id, strings.TrimSuffix(pattern, "/")+"/")
 }
 
 // glob goes back to the last * only, so that its time is bounded by the product

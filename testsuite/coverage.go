@@ -26,9 +26,11 @@ type Cell struct {
 	Text   string `json:"text"`
 	Media  string `json:"media"`
 	Side   Side   `json:"side"`
-	// Pass and Fail count the cases that told; Unconfirmed is of those that pass.
+	// Pass and Fail count the cases that told, and Otherwise those of level SHOULD
+	// that fail; Unconfirmed is of those that pass.
 	Pass        int `json:"pass"`
 	Fail        int `json:"fail"`
+	Otherwise   int `json:"otherwise"`
 	Unconfirmed int `json:"unconfirmed"`
 	// Reason says why no case told. Possible is false where none can.
 	Reason   string `json:"reason,omitempty"`
@@ -36,7 +38,7 @@ type Cell struct {
 }
 
 // Covered reports that a case told.
-func (c *Cell) Covered() bool { return c.Pass+c.Fail > 0 }
+func (c *Cell) Covered() bool { return c.Pass+c.Fail+c.Otherwise > 0 }
 
 type cellKey struct {
 	rule, media string
@@ -62,7 +64,11 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 					cell.Unconfirmed++
 				}
 			case Fail, KnownFailure:
-				cell.Fail++
+				if x.Level == Must {
+					cell.Fail++
+				} else {
+					cell.Otherwise++
+				}
 			default:
 				cell.Reason = string(x.Verdict) + ": " + x.Reason
 			}
@@ -81,6 +87,8 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 					cell.Reason, cell.Possible = why, false
 				} else if strings.HasPrefix(rule.ID, "response/") {
 					cell.Reason = "no answer that was looked at came in it"
+				} else if cell.Reason == "" && results.stop != "" {
+					cell.Reason = "the run was stopped before"
 				} else if cell.Reason == "" {
 					cell.Reason = "no case was chosen"
 				}
@@ -100,6 +108,9 @@ func (r *run) cellsOf(x *Result, e *exchange) []cellKey {
 		return nil
 	case x.Expect == fixtures.Reject:
 		return []cellKey{{x.Rule, x.Media, Broken}}
+	}
+	if x.Verdict != Pass && x.Verdict != UnexpectedPass {
+		return []cellKey{{x.Rule, x.Media, Obeyed}} // of the others it tells nothing
 	}
 	var keys []cellKey
 	seen := map[string]bool{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -13,7 +14,7 @@ import (
 
 // Known is a set of cases that are known to fail, in one way and for one reason.
 type Known struct {
-	// Cases are patterns of ids, see Match.
+	// Cases are ids, or patterns where * stands for any text and ? for a character.
 	Cases []string `yaml:"cases"`
 	// Fails is the way in which they fail.
 	Fails  Failure `yaml:"fails"`
@@ -92,15 +93,84 @@ func FormatKnown(r *Results, reason string) ([]byte, error) {
 	return yaml.Marshal(all)
 }
 
+// knownIndex finds the entry that a case is listed in.
+type knownIndex struct {
+	entries  []Known
+	exact    map[string]*Known // by id in lower case
+	patterns []knownPattern
+}
+
+type knownPattern struct {
+	text  string
+	entry *Known
+}
+
+func indexKnown(entries []Known) *knownIndex {
+	k := &knownIndex{entries: entries, exact: map[string]*Known{}}
+	for i := range entries {
+		for _, text := range entries[i].Cases {
+			text = strings.ToLower(text)
+			switch {
+			case strings.ContainsAny(text, "*?"):
+				k.patterns = append(k.patterns, knownPattern{text, &entries[i]})
+			case k.exact[text] == nil:
+				k.exact[text] = &entries[i]
+			}
+		}
+	}
+	return k
+}
+
+// find is the entry that a case is listed in, by its id or else the first pattern
+// that fits; nil if there is none. What the page leaves open cannot fail.
+func (k *knownIndex) find(x *Case) *Known {
+	if x.Level == May {
+		return nil
+	}
+	id := strings.ToLower(x.ID)
+	if entry := k.exact[id]; entry != nil {
+		return entry
+	}
+	for _, p := range k.patterns {
+		if glob(p.text, id) {
+			return p.entry
+		}
+	}
+	return nil
+}
+
+// unmatched lists the patterns of an entry that no case of the catalogue fits.
+func (k *Known) unmatched(all []Case, ids map[string]bool) []string {
+	var list []string
+	for _, text := range k.Cases {
+		pattern := strings.ToLower(text)
+		found := ids[pattern]
+		if strings.ContainsAny(pattern, "*?") {
+			found = slices.ContainsFunc(all, func(x Case) bool { return x.Level != May && glob(pattern, strings.ToLower(x.ID)) })
+		}
+		if !found {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
 // applyKnown turns failures that are known into known failures and lists what is
 // no longer true in the file.
-func (r *Results) applyKnown(known []Known, all []Case, today time.Time) {
-	for i := range known {
-		k := &known[i]
-		for _, pattern := range k.Cases {
-			if !slices.ContainsFunc(all, func(x Case) bool { return x.Level != May && Match(pattern, x.ID) }) {
-				r.stale(k, "%s matches no case", pattern)
-			}
+func (r *Results) applyKnown(known *knownIndex, all []Case, today time.Time) {
+	if len(known.entries) == 0 {
+		return
+	}
+	ids := map[string]bool{}
+	for i := range all {
+		if all[i].Level != May {
+			ids[strings.ToLower(all[i].ID)] = true
+		}
+	}
+	for i := range known.entries {
+		k := &known.entries[i]
+		for _, pattern := range k.unmatched(all, ids) {
+			r.stale(k, "%s matches no case", pattern)
 		}
 		if k.Expires != "" && today.Format(time.DateOnly) > k.Expires {
 			r.stale(k, "the entry expired on %s", k.Expires)
@@ -108,7 +178,7 @@ func (r *Results) applyKnown(known []Known, all []Case, today time.Time) {
 	}
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		k := findKnown(known, &x.Case)
+		k := known.find(&x.Case)
 		if k == nil {
 			continue
 		}
@@ -122,18 +192,6 @@ func (r *Results) applyKnown(known []Known, all []Case, today time.Time) {
 			x.Reason += fmt.Sprintf("; it is known to fail in another way: %s", k.Fails)
 		}
 	}
-}
-
-func findKnown(known []Known, x *Case) *Known {
-	if x.Level == May {
-		return nil
-	}
-	for i := range known {
-		if slices.ContainsFunc(known[i].Cases, func(p string) bool { return Match(p, x.ID) }) {
-			return &known[i]
-		}
-	}
-	return nil
 }
 
 func (r *Results) stale(k *Known, format string, args ...any) {

@@ -154,7 +154,7 @@ func (r *run) results(ctx context.Context) *Results {
 	for _, x := range cases {
 		out.Cases = append(out.Cases, r.result(x, byID[x.Sends], confirmed[x.Media]))
 	}
-	out.applyKnown(r.Known, r.all, r.started)
+	out.applyKnown(r.known, r.all, r.started)
 	for i := range out.Cases {
 		x := &out.Cases[i]
 		if x.Verdict == Pass && !x.Confirmed && x.Level != May {

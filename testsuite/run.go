@@ -76,7 +76,7 @@ func (p *prepared) arrange(c *Config) {
 		}
 		x := bySource[id]
 		e := &exchange{id: id, request: x.Request, media: x.Media, expect: x.Expect, control: x.Control == "", group: x.Group, rule: x.Rule}
-		known := findKnown(c.Known, x)
+		known := p.known.find(x)
 		e.mayWrite = x.Expect != fixtures.Reject || x.Level != Must || known != nil && known.Fails == FailAccepted
 		if !p.loopback {
 			e.barred = x.barred
@@ -225,7 +225,7 @@ func (r *run) weighControl(ctx context.Context, e *exchange) {
 		return
 	}
 	x := r.sourceOf(e)
-	if findKnown(r.Known, x) != nil {
+	if r.known.find(x) != nil {
 		return
 	}
 	j := r.judge(x, e.answer, false)

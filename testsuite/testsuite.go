@@ -175,6 +175,7 @@ type prepared struct {
 	controls map[string]*exchange
 	units    []*exchange
 	hide     *redactor
+	known    *knownIndex
 	contract *contracts.Contract
 }
 
@@ -204,7 +205,7 @@ func prepare(c *Config) (*prepared, error) {
 	if whole := "/" + contract.Route; strings.HasSuffix(strings.ToLower(base.Path), strings.ToLower(whole)) {
 		base.Path = base.Path[:len(base.Path)-len(whole)]
 	}
-	p.contract = &contract
+	p.contract, p.known = &contract, indexKnown(c.Known)
 	if err := c.defaults(p.loopback); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -83,6 +84,9 @@ func TestNothingReadsOutsideTheRepository(t *testing.T) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
+		}
+		if strings.HasSuffix(path, "tap.golden") {
+			b = bytes.ReplaceAll(b, []byte(" # "+words[1]+" "), nil) // a word of the format
 		}
 		for _, word := range words {
 			require.NotContains(t, string(b), word, path)

@@ -28,7 +28,9 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
 		},
-		"bare": func() { os.Exit(bare()) },
+		"bare":   func() { os.Exit(bare()) },
+		"target": func() { os.Exit(target(os.Args[1])) },
+		"exits":  func() { os.Exit(exits(os.Args[1], os.Args[2:])) },
 		"post": func() { os.Exit(post(os.Args[1:])) },
 	})
 }
@@ -51,7 +53,7 @@ func TestScripts(t *testing.T) {
 }
 
 // waitLine waits until a file that a background command writes has a line with
-// the given text, and sets URL from it: waitline FILE TEXT.
+// the given text, and sets URL and ADDR from it: waitline FILE TEXT.
 func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: waitline FILE TEXT")
@@ -62,6 +64,7 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 		if line, _, complete := strings.Cut(string(b), "\n"); err == nil && complete && strings.Contains(line, args[1]) {
 			if i := strings.Index(line, "http://"); i >= 0 {
 				ts.Setenv("URL", strings.TrimSpace(line[i:]))
+				ts.Setenv("ADDR", strings.TrimSpace(line[i+len("http://"):]))
 			}
 			return
 		}

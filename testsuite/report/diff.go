@@ -40,7 +40,7 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 		if count[change]++; count[change] == 1 {
 			order = append(order, change)
 		}
-		t.wrap(0, 4, fmt.Sprintf("%s  %s %s", change, x.Level, x.ID))
+		t.wrap(0, 4, fmt.Sprintf("%s: %s %s", change, x.Level, x.ID))
 		if x.Verdict == testsuite.Fail {
 			t.wrap(4, 4, x.Reason)
 		}
@@ -49,7 +49,7 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 	for i := range older.Cases {
 		if before[older.Cases[i].ID] != nil {
 			gone++
-			t.wrap(0, 4, fmt.Sprintf("gone  %s %s", older.Cases[i].Level, older.Cases[i].ID))
+			t.wrap(0, 4, fmt.Sprintf("gone: %s %s", older.Cases[i].Level, older.Cases[i].ID))
 		}
 	}
 	for _, change := range order {

@@ -44,7 +44,11 @@ func github(r *testsuite.Results) ([]byte, error) {
 	if r.Exit != testsuite.ExitFine {
 		kind = "error"
 	}
-	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict)))
+	more := ""
+	if n >= annotations {
+		more = fmt.Sprintf("; the step's summary has %d annotations more", n-annotations+1)
+	}
+	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s%s", r.Exit, r.Verdict, more)))
 	return []byte(b.String()), nil
 }
 

@@ -13,9 +13,7 @@ import (
 //go:embed report.gohtml
 var pageText string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"class": func(v testsuite.Verdict) string { return strings.ReplaceAll(string(v), " ", "-") },
-}).Parse(pageText))
+var page = template.Must(template.New("report").Parse(pageText))
 
 // row is a rule in the table of an HTML page: a square for each media type and
 // side.
@@ -37,13 +35,20 @@ func html(r *testsuite.Results) ([]byte, error) {
 		Exchange *testsuite.Exchange
 		Curl     string
 	}
+	type rule struct {
+		Rule, Quote string
+		Line        int
+		Cases       []shown
+	}
 	type section struct {
-		Title string
-		Open  bool
-		Cases []shown
+		Title  string
+		Open   bool
+		Count  int
+		Groups []rule
 	}
 	data := struct {
 		*testsuite.Results
+		Headline      string
 		Good, Unclear bool
 		Columns       []testsuite.Verdict
 		Levels        [][]string
@@ -51,7 +56,7 @@ func html(r *testsuite.Results) ([]byte, error) {
 		Rows          []row
 		Sections      []section
 		Open          []group
-	}{Results: r, Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
+	}{Results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
 	for _, l := range levels {
 		cells := []string{string(l)}
 		for _, v := range data.Columns {
@@ -63,18 +68,19 @@ func html(r *testsuite.Results) ([]byte, error) {
 	data.Rows = ruleRows(r)
 	add := func(title string, open bool, l testsuite.Level, v testsuite.Verdict) {
 		s := section{Title: title, Open: open}
-		for i := range r.Cases {
-			x := &r.Cases[i]
-			if x.Level != l || x.Verdict != v {
-				continue
+		for _, g := range byRule(r, l, v) {
+			group := rule{Rule: g.Rule, Quote: g.Quote, Line: g.Line}
+			for _, x := range g.Cases {
+				c := shown{Result: x}
+				if c.Exchange = r.Exchange(x); c.Exchange != nil {
+					c.Curl = r.Curl(c.Exchange)
+				}
+				group.Cases = append(group.Cases, c)
 			}
-			if e := r.Exchange(x); e != nil {
-				s.Cases = append(s.Cases, shown{x, e, r.Curl(e)})
-			} else {
-				s.Cases = append(s.Cases, shown{Result: x})
-			}
+			s.Count += len(group.Cases)
+			s.Groups = append(s.Groups, group)
 		}
-		if len(s.Cases) > 0 {
+		if s.Count > 0 {
 			data.Sections = append(data.Sections, s)
 		}
 	}
@@ -98,7 +104,7 @@ func ruleRows(r *testsuite.Results) []row {
 		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {
 			rows = append(rows, row{Rule: c.Rule, Text: c.Text, Line: c.Line, Stated: c.Stated})
 		}
-		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail", c.Rule, c.Side, c.Media, c.Pass, c.Fail)}
+		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail, %d are answered otherwise than the framework does", c.Rule, c.Side, c.Media, c.Pass, c.Fail, c.Otherwise)}
 		switch {
 		case c.Fail > 0:
 			s.Class, s.Word = "fail", fmt.Sprintf("✗ %d", c.Fail)
@@ -107,6 +113,8 @@ func ruleRows(r *testsuite.Results) []row {
 			s.Title += ", unconfirmed"
 		case c.Pass > 0:
 			s.Class, s.Word = "pass", fmt.Sprintf("✓ %d", c.Pass)
+		case c.Otherwise > 0:
+			s.Class, s.Word = "open", fmt.Sprintf("≠ %d", c.Otherwise)
 		case c.Possible:
 			s.Class, s.Word, s.Title = "open", "not tried", c.Reason
 		default:

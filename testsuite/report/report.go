@@ -112,13 +112,16 @@ type group struct {
 	Cases               []*testsuite.Result
 }
 
-// failures groups what fails at a level by rule, in the order of the cases.
-func failures(r *testsuite.Results, l testsuite.Level) []group {
+// failures groups what fails at a level by rule.
+func failures(r *testsuite.Results, l testsuite.Level) []group { return byRule(r, l, testsuite.Fail) }
+
+// byRule groups cases of a level with a verdict by rule, in the order of the cases.
+func byRule(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
 	var all []group
 	at := map[string]int{}
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		if x.Level != l || x.Verdict != testsuite.Fail {
+		if x.Level != l || x.Verdict != v {
 			continue
 		}
 		j, there := at[x.Rule]

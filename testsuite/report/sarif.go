@@ -57,7 +57,8 @@ func sarif(r *testsuite.Results) ([]byte, error) {
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []object{{
-			"tool": object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "rules": rules}},
+			"tool": object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "language": "en-US", "rules": rules}},
+			"language": "en-US", "newlineSequences": []string{"\r\n", "\n"},
 			"invocations": []object{{
 				"executionSuccessful": r.Exit <= testsuite.ExitBroken, "exitCode": r.Exit, "exitCodeDescription": r.Verdict,
 				"startTimeUtc": r.Started.Format("2006-01-02T15:04:05.000Z"),

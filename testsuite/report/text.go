@@ -44,7 +44,7 @@ func text(r *testsuite.Results) ([]byte, error) {
 			t.wrap(2, 4, s.Text)
 		}
 	}
-	if r.Only == "" {
+	if r.Only == "" && r.Stopped == "" {
 		t.coverage(r)
 	}
 	t.summary(r)
