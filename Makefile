@@ -18,8 +18,9 @@ build: ## build bin/understudy, without cgo
 	CGO_ENABLED=0 go build -trimpath -o bin/understudy ./cmd/understudy
 
 .PHONY: test
-test: ## run every test, with the race detector
+test: ## run every test, with the race detector but for those that it makes too slow
 	go test -race ./...
+	go test -run '^(TestEveryMutantIsCaught|TestVerifyScripts)$$' ./testsuite ./cmd/understudy
 
 .PHONY: check
 check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabilities, tidiness
@@ -46,6 +47,14 @@ test-newman: ## have newman run the Postman collection against the mock (fetches
 test-k6: ## have k6 run its script against the mock (fetches and builds it)
 	go test -tags clients -count 1 -v -run '^TestK6$$' ./cmd/understudy
 
+.PHONY: test-readers
+test-readers: ## have other programs read the TAP and HAR reports (fetches them; needs node)
+	go test -tags clients -count 1 -v -run '^TestReaders$$' ./cmd/understudy
+
+.PHONY: mutants
+mutants: ## print which case catches each of the broken servers of the tests
+	go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
+
 FUZZTIME ?= 60s
 
 .PHONY: fuzz
@@ -55,3 +64,6 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzJudge$$' -fuzztime $(FUZZTIME) ./fixtures
+	go test -run '^$$' -fuzz '^FuzzAnswer$$' -fuzztime $(FUZZTIME) ./testsuite
+	go test -run '^$$' -fuzz '^FuzzKnown$$' -fuzztime $(FUZZTIME) ./testsuite
+	go test -run '^$$' -fuzz '^FuzzRead$$' -fuzztime $(FUZZTIME) ./testsuite/report

@@ -47,13 +47,13 @@ func ParseKnown(text []byte) ([]Known, error) {
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, err
+		return nil, yamlError(err)
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	var all []Known
 	if err := d.Decode(&all); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, yamlError(err)
 	}
 	for i := range all {
 		k := &all[i]
@@ -73,6 +73,11 @@ func ParseKnown(text []byte) ([]Known, error) {
 		}
 	}
 	return all, nil
+}
+
+// yamlError is an error of the YAML library in one line.
+func yamlError(err error) error {
+	return errors.New(printable([]byte(strings.NewReplacer("yaml: ", "", "unmarshal errors:", "").Replace(err.Error()))))
 }
 
 // FormatKnown writes a known-failures file of everything that fails in results at

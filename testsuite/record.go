@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
@@ -55,7 +56,7 @@ func (r *run) record(e *exchange, a *Answer, kind string) {
 	}{Time: time.Now().UTC().Format(time.RFC3339Nano), Case: e.id, Write: kind, Status: a.Status}
 	if a.Status != 0 {
 		line.Location = r.hide.text(a.Header.Get("Location"))
-		line.ID = r.hide.text(valueAt(a.Body, r.IDPath))
+		line.ID = cut(string(r.hide.beginning([]byte(valueAt(a.Body, r.IDPath)))), longestID)
 	}
 	text, err := json.Marshal(line)
 	if err == nil {
@@ -67,6 +68,16 @@ func (r *run) record(e *exchange, a *Answer, kind string) {
 	if err != nil {
 		r.halt(stopSafety, "the ledger cannot be written: "+r.hide.text(err.Error()))
 	}
+}
+
+// longestID is more characters than an id has.
+const longestID = 200
+
+func cut(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
 }
 
 // valueAt is what a JSON pointer (RFC 6901) leads to in an answer, as text; empty
@@ -194,7 +205,7 @@ func (r *run) exchanged(e *exchange) Exchange {
 	out := Exchange{ID: e.id, Attempts: e.attempts, At: e.at.Seconds(), Millis: float64(e.took.Microseconds()) / 1000, Sent: r.sent(r.Config, e)}
 	a := e.answer
 	out.Received = Received{Status: a.Status, Problem: r.hide.text(a.Problem), Headers: []fixtures.Header{},
-		Body: textOf([]byte(r.hide.text(string(a.Body[:min(len(a.Body), 2*kept)]))), len(a.Body))}
+		Body: textOf(r.hide.beginning(a.Body), len(a.Body))}
 	for _, name := range keptHeaders {
 		for _, value := range a.Header.Values(name) {
 			out.Received.Headers = append(out.Received.Headers, fixtures.Header{Name: name, Value: r.hide.text(value)})
@@ -213,9 +224,9 @@ func (p *prepared) sent(c *Config, e *exchange) Sent {
 	if c.Token != nil || p.base.User != nil {
 		q.Headers = append(q.Headers, fixtures.Header{Name: "Authorization", Value: hidden})
 	}
-	s := Sent{Method: q.Method, Path: q.Path, Headers: q.Headers, Body: textOf(q.Body, len(q.Body)), Raw: q.Raw != nil}
+	s := Sent{Method: q.Method, Path: q.Path, Headers: q.Headers, Body: textOf(q.Body, len(e.request.Body)), Raw: q.Raw != nil}
 	if s.Raw {
-		s.Body = textOf(q.Raw, len(q.Raw))
+		s.Body = textOf(q.Raw, len(e.request.Raw))
 	}
 	return s
 }

@@ -102,12 +102,18 @@ func (h *redactor) text(s string) string {
 	return s
 }
 
-// request is a request without secrets.
+// beginning is as much of a body as a record can keep of it, without secrets. It
+// is cut behind that, so that no secret is cut in two and its half kept.
+func (h *redactor) beginning(body []byte) []byte {
+	return []byte(h.text(string(body[:min(len(body), 2*kept)])))
+}
+
+// request is a request without secrets; of a long body only the beginning.
 func (h *redactor) request(r fixtures.Request) fixtures.Request {
 	r.Path = h.text(r.Path)
-	r.Body = []byte(h.text(string(r.Body)))
+	r.Body = h.beginning(r.Body)
 	if r.Raw != nil {
-		r.Raw = []byte(h.text(string(r.Raw)))
+		r.Raw = h.beginning(r.Raw)
 	}
 	headers := make([]fixtures.Header, len(r.Headers))
 	for i, x := range r.Headers {

@@ -106,11 +106,19 @@ type Text struct {
 // kept is how many bytes of a body a record keeps.
 const kept = 4000
 
+// textOf keeps the beginning of a body of whole bytes, of which body is all that
+// can be shown.
 func textOf(body []byte, whole int) Text {
-	t := Text{Bytes: whole, Cut: len(body) > kept || whole > len(body)}
+	t := Text{Bytes: whole, Cut: len(body) > kept || whole > 2*kept}
 	body = body[:min(len(body), kept)]
-	for t.Cut && len(body) > 0 && !utf8.Valid(body) && utf8.Valid(body[:len(body)-3]) {
-		body = body[:len(body)-1] // a character that the cut went through
+	for last := 1; t.Cut && last < utf8.UTFMax && last < len(body); last++ {
+		// The cut may have gone through a character.
+		if start := len(body) - last; utf8.RuneStart(body[start]) {
+			if !utf8.FullRune(body[start:]) {
+				body = body[:start]
+			}
+			break
+		}
 	}
 	if utf8.Valid(body) {
 		t.Text = string(body)

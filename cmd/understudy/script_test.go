@@ -37,9 +37,12 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txtar: commands and what they print. Run
 // with -update to rewrite what they print.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata/script") }
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
