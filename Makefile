@@ -53,7 +53,7 @@ test-readers: ## have other programs read the TAP and HAR reports (fetches them;
 
 .PHONY: mutants
 mutants: ## print which case catches each of the broken servers of the tests
-	go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
+	@go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
 
 FUZZTIME ?= 60s
 

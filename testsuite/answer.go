@@ -79,9 +79,10 @@ func (s Statuses) String() string {
 type Reading string
 
 const (
-	// Accepted and Refused are answers of the endpoint.
+	// Accepted is an answer of the endpoint that took the request.
 	Accepted Reading = "accepted"
-	Refused  Reading = "refused"
+	// Refused is one that did not.
+	Refused Reading = "refused"
 	// Broke is a server error.
 	Broke Reading = "server error"
 	// Other is another status than those that mean something.

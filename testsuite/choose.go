@@ -70,16 +70,16 @@ func (p *prepared) choose(c *Config) error {
 			return fmt.Errorf("no case is about a member %q of the page", name)
 		}
 	}
-	any := func(list []string, fits func(string) bool) bool {
+	one := func(list []string, fits func(string) bool) bool {
 		return len(list) == 0 || slices.ContainsFunc(list, fits)
 	}
 	for _, x := range p.all {
 		switch {
 		case x.Level.weight() < c.Level.weight(),
-			!any(c.Run, func(pattern string) bool { return Match(pattern, x.ID) }),
+			!one(c.Run, func(pattern string) bool { return Match(pattern, x.ID) }),
 			len(c.Skip) > 0 && slices.ContainsFunc(c.Skip, func(pattern string) bool { return Match(pattern, x.ID) }),
-			!any(c.Fields, func(name string) bool { return isField(&x, name) }),
-			!any(c.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
+			!one(c.Fields, func(name string) bool { return isField(&x, name) }),
+			!one(c.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
 			hash(x.Sends)%uint64(c.Shard.N) != uint64(c.Shard.I-1):
 		default:
 			p.cases = append(p.cases, x)

@@ -12,7 +12,9 @@ import (
 type Side string
 
 const (
+	// Obeyed is tried with requests that have to be accepted.
 	Obeyed Side = "obeyed"
+	// Broken is tried with requests that have to be refused.
 	Broken Side = "broken"
 )
 

@@ -7,6 +7,7 @@ package testsuite_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -48,6 +49,61 @@ func mutants() []mutant {
 	}
 	add("lengths in characters", func(p *plain) { p.units = utf8.RuneCountInString })
 	add("lengths in bytes", func(p *plain) { p.units = func(s string) int { return len(s) } })
+	add("null passes for a value", func(p *plain) { p.nullPasses = true })
+	like := func(name, kind string, accepts func(any) bool) {
+		add(name, func(p *plain) {
+			strict := newPlain()
+			p.accepts = func(f *plainField, v any) bool {
+				if f.kind == kind {
+					return accepts(v)
+				}
+				return strict.fits(f, v)
+			}
+		})
+	}
+	matches := func(pattern string) func(any) bool {
+		expression := regexp.MustCompile(pattern)
+		return func(v any) bool {
+			text, isText := v.(string)
+			return isText && expression.MatchString(text)
+		}
+	}
+	like("GUIDs are any 36 characters", "guid", matches(`^.{36}$`))
+	like("GUIDs need no digits at the end", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]*$`))
+	like("GUIDs may have more behind them", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}`))
+	like("GUIDs have small letters only", "guid", matches(`^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`))
+	like("GUIDs are of version 4 only", "guid", matches(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`))
+	const date = `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d`
+	like("dates are any ten characters", "date", matches(`^.{10}`))
+	like("dates have no calendar", "date", matches(`^\d{4}-\d\d-\d\d`))
+	like("dates have 31 days a month", "date", matches(date))
+	like("dates are in UTC only", "date", matches(date+`(\.\d+)?Z$`))
+	like("dates have no fractions", "date", matches(date+`(Z|[-+]\d\d:\d\d)$`))
+	like("numbers are taken for dates", "date", func(v any) bool { return fmt.Sprintf("%T", v) == "json.Number" || matches(date)(v) })
+	number := func(pattern string) func(any) bool {
+		expression := regexp.MustCompile(pattern)
+		return func(v any) bool {
+			n, isNumber := v.(json.Number)
+			return isNumber && expression.MatchString(string(n))
+		}
+	}
+	like("decimals are whole", "decimal", number(`^-?\d+$`))
+	like("decimals have two places at most", "decimal", number(`^-?\d+(\.\d\d?)?$`))
+	like("integers may have a fraction", "integer", number(`.`))
+	like("integers have 16 bits", "integer", number(`^-?\d{1,4}$`))
+	like("lists are one object", "list", func(v any) bool { _, ok := v.(map[string]any); return ok })
+	like("lists may be an object", "list", func(v any) bool {
+		_, object := v.(map[string]any)
+		_, list := v.([]any)
+		return object || list
+	})
+	like("lists hold anything", "list", func(v any) bool { _, list := v.([]any); return list })
+	like("lists are looked at to the first element", "list", func(v any) bool {
+		list, ok := v.([]any)
+		return ok && (len(list) == 0 || newPlain().fits(&plainField{kind: "list"}, list[:1]))
+	})
+	like("strings have to be ASCII", "string", matches(`^[\x00-\x7F]{0,250}$`))
+	like("strings have to be one line", "string", matches(`^.{0,250}$`))
 	for media := range newPlain().media {
 		add(media+" is not taken", func(p *plain) { delete(p.media, media) })
 		add(media+" is not validated", func(p *plain) { p.unvalidated[media] = true })

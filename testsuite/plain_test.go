@@ -39,6 +39,10 @@ type plain struct {
 	tolerated   int // errors that are let pass
 	everything  bool
 	nothing     bool
+	// accepts, if it is not nil, decides whether a value is good, in place of fits.
+	accepts func(f *plainField, v any) bool
+	// nullPasses has null stand for a value.
+	nullPasses bool
 	// repair is what is done to a JSON text before it is parsed.
 	repair func([]byte) []byte
 }
@@ -150,7 +154,6 @@ func (p *plain) checkJSON(body []byte) int {
 		body = p.repair(body)
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
-	object := map[string]any{}
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
@@ -167,6 +170,9 @@ func (p *plain) checkJSON(body []byte) int {
 	for i := range p.fields {
 		f := &p.fields[i]
 		v, there := object[f.name]
+		if v == nil && there && p.nullPasses {
+			continue
+		}
 		if v == nil {
 			there = false
 		}
@@ -212,6 +218,9 @@ func (p *plain) checkForm(body []byte) int {
 var plainGUID = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
 
 func (p *plain) fits(f *plainField, v any) bool {
+	if p.accepts != nil {
+		return p.accepts(f, v)
+	}
 	text, isText := v.(string)
 	number, isNumber := v.(json.Number)
 	switch f.kind {
@@ -270,10 +279,10 @@ type idiomatic struct {
 }
 
 func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
-	problem := func(status int, text string) {
+	problem := func(text string) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.WriteHeader(status)
-		fmt.Fprintf(w, "{%q:%q}\n", "problem", text)
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = fmt.Fprintf(w, "{%q:%q}\n", "problem", text)
 	}
 	if r.Method != http.MethodPost {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
@@ -285,11 +294,11 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 	case "application/json", "text/json":
 		d := json.NewDecoder(r.Body)
 		if err := d.Decode(&b); err != nil {
-			problem(http.StatusUnprocessableEntity, "this is no appointment")
+			problem("this is no appointment")
 			return
 		}
 		if d.More() || trailing(d) {
-			problem(http.StatusUnprocessableEntity, "there is something behind the appointment")
+			problem("there is something behind the appointment")
 			return
 		}
 	case "application/x-www-form-urlencoded":
@@ -299,7 +308,7 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 		}
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
-			problem(http.StatusUnprocessableEntity, "this is no form")
+			problem("this is no form")
 			return
 		}
 		object := map[string]any{}
@@ -316,7 +325,7 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 		delete(object, "Reasons")
 		text, err := json.Marshal(object)
 		if err != nil || json.Unmarshal(text, &b) != nil {
-			problem(http.StatusUnprocessableEntity, "this is no appointment")
+			problem("this is no appointment")
 			return
 		}
 	default:
@@ -325,7 +334,7 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 	}
 	long := func(s *string, limit int) bool { return s != nil && len(utf16.Encode([]rune(*s))) > limit }
 	if b.UserId == nil || b.AccountId == nil || b.AppointmentOn == nil || b.Reason == nil || long(b.Reason, 250) || long(b.Note, 1000) {
-		problem(http.StatusUnprocessableEntity, "this appointment cannot be booked")
+		problem("this appointment cannot be booked")
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -23,22 +23,22 @@ func (r *run) otherID(e *exchange) bool {
 	if f == nil || f.Kind != contracts.GUID || e.expect == fixtures.Reject {
 		return false
 	}
-	var real []string
+	var known []string
 	for name, value := range r.Set {
 		if strings.EqualFold(name, f.Name) {
-			real = append(real, value)
+			known = append(known, value)
 		}
 	}
 	for _, row := range r.Data {
 		for name, value := range row {
 			if strings.EqualFold(name, f.Name) {
-				real = append(real, value)
+				known = append(known, value)
 			}
 		}
 	}
 	body := strings.ToLower(string(e.request.Body))
-	return len(real) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
-		!slices.ContainsFunc(real, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })
+	return len(known) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
+		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })
 }
 
 // record writes a line of the ledger; the lock is held.

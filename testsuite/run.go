@@ -30,12 +30,11 @@ type exchange struct {
 	mayWrite bool
 	barred   string
 
-	answer     *Answer
-	judgements []judgement
-	attempts   int
-	at, took   time.Duration
-	skipped    string
-	tried      bool // more than once, with different verdicts
+	answer   *Answer
+	attempts int
+	at, took time.Duration
+	skipped  string
+	tried    bool // more than once, with different verdicts
 }
 
 // stopKind is why a run ended early; empty if it did not.
@@ -172,7 +171,6 @@ type run struct {
 	lastReason string
 	heard      bool // something answered with another status than a server error
 	anyAnswer  bool
-	ledgerErr  error
 }
 
 func (r *run) do(ctx context.Context) *Results {

@@ -165,11 +165,11 @@ func (t *target) exchange(ctx context.Context, r *fixtures.Request, headers []fi
 	if err != nil {
 		return &Answer{Problem: t.problem(err)}, !isDialError(err)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	return t.readAnswer(resp), true
 }
 
 func (t *target) readAnswer(resp *http.Response) *Answer {
-	defer func() { _ = resp.Body.Close() }()
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if len(body) > MaxAnswer {
@@ -225,7 +225,9 @@ func (t *target) raw(ctx context.Context, r *fixtures.Request, headers []fixture
 			return &Answer{Problem: t.problem(err)}, true
 		}
 		if resp.StatusCode >= 200 {
-			return t.readAnswer(resp), true
+			a := t.readAnswer(resp)
+			_ = resp.Body.Close() // the connection ends with it
+			return a, true
 		}
 		_ = resp.Body.Close() // an interim answer has none
 	}

@@ -126,9 +126,13 @@ type Shard struct{ I, N int }
 type FailOn string
 
 const (
-	FailOnMust         FailOn = "must"         // a failed MUST; an inconclusive one cannot tell
-	FailOnShould       FailOn = "should"       // a failed SHOULD too
-	FailOnInconclusive FailOn = "inconclusive" // and whatever is inconclusive or unconfirmed at either level
+	// FailOnMust fails for a failed MUST and cannot tell for an inconclusive one.
+	FailOnMust FailOn = "must"
+	// FailOnShould fails for a failed SHOULD too.
+	FailOnShould FailOn = "should"
+	// FailOnInconclusive does so, and cannot tell for whatever is inconclusive or
+	// unconfirmed at either level.
+	FailOnInconclusive FailOn = "inconclusive"
 )
 
 // Run sends the cases and judges the answers. The error is about the Config, and

@@ -401,7 +401,7 @@ func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 }
 
 func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
-	const real = "0f8fad5b-d9cb-469f-a165-70867728950e"
+	const known = "0f8fad5b-d9cb-469f-a165-70867728950e"
 	strict := newPlain()
 	var mu sync.Mutex
 	strange := 0
@@ -411,7 +411,7 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 			return
 		}
 		var b struct{ UserId string }
-		if json.Unmarshal(body, &b) == nil && len(b.UserId) == len(real) && !equalFold(b.UserId, real) && strict.fits(strict.field("UserId"), b.UserId) {
+		if json.Unmarshal(body, &b) == nil && len(b.UserId) == len(known) && !equalFold(b.UserId, known) && strict.fits(strict.field("UserId"), b.UserId) {
 			mu.Lock()
 			strange++
 			mu.Unlock()
@@ -421,9 +421,9 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		strict.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Handler: server, Set: map[string]string{"UserId": real}, Level: testsuite.Must})
+	r := run(t, testsuite.Config{Handler: server, Set: map[string]string{"UserId": known}, Level: testsuite.Must})
 	require.Zero(t, r.Exit, r.Verdict)
-	rows := []map[string]string{{"UserId": real}}
+	rows := []map[string]string{{"UserId": known}}
 	r = run(t, testsuite.Config{Handler: server, Data: rows, Level: testsuite.Must})
 	require.Zero(t, r.Exit, r.Verdict)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"sort"
 	"strings"
 
 	"github.com/seed47566266/understudy/fixtures"
@@ -14,7 +13,9 @@ import (
 type Verdict string
 
 const (
+	// Pass was answered as wanted.
 	Pass Verdict = "pass"
+	// Fail was not.
 	Fail Verdict = "fail"
 	// KnownFailure fails as the known-failures file says.
 	KnownFailure Verdict = "known failure"
@@ -34,11 +35,16 @@ const (
 type Failure string
 
 const (
-	FailAccepted Failure = "accepted"      // what should have been refused
-	FailRefused  Failure = "refused"       // what should have been accepted
-	FailBroke    Failure = "server error"  // in place of a refusal
-	FailStatus   Failure = "wrong status"  // neither what is accepted nor what is refused
-	FailShape    Failure = "wrong content" // of the body or of a header
+	// FailAccepted is of what should have been refused.
+	FailAccepted Failure = "accepted"
+	// FailRefused is of what should have been accepted.
+	FailRefused Failure = "refused"
+	// FailBroke is a server error in place of a refusal.
+	FailBroke Failure = "server error"
+	// FailStatus is a status that neither accepts nor refuses.
+	FailStatus Failure = "wrong status"
+	// FailShape is of an answer's body or header.
+	FailShape Failure = "wrong content"
 )
 
 // judgement is a case's verdict on one answer.
@@ -106,13 +112,16 @@ func (c *Config) judgeReject(x *Case, a *Answer, reading Reading, reason string,
 	case Accepted:
 		return failed(FailAccepted, "it was accepted with %d", a.Status)
 	case Unclear:
+		if confirmed && refusesByStatus(x, a.Status) {
+			return pass
+		}
 		if x.Group == "transport" && a.Status == 0 {
 			pass.reason = strings.TrimPrefix(pass.reason+"; the connection was closed, as it may be", "; ")
 			return pass
 		}
 		return unclear(reason)
 	}
-	if refusesByStatus(x, a.Status) {
+	if refusesByStatus(x, a.Status) && (confirmed || a.Status != http.StatusNotFound) {
 		return pass
 	}
 	if reading == Broke {
@@ -129,6 +138,8 @@ func (c *Config) judgeReject(x *Case, a *Answer, reading Reading, reason string,
 func refusesByStatus(x *Case, status int) bool {
 	kind := x.Request.Header("Content-Type")
 	switch status {
+	case http.StatusForbidden:
+		return x.breaks == "method" // hosts and firewalls know few methods
 	case http.StatusMethodNotAllowed, http.StatusNotFound, http.StatusNotImplemented:
 		return x.breaks == "method" || x.breaks == "route" || status == http.StatusNotImplemented && x.Group == "transport"
 	case http.StatusUnsupportedMediaType:
@@ -316,14 +327,4 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// sortedKeys are the keys of a map in order.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

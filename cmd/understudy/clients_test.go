@@ -3,21 +3,30 @@
 package main
 
 import (
+	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/testsuite"
+	"github.com/seed47566266/understudy/testsuite/report"
 )
 
 // These tests hand what generate writes to the programs that it is written for.
-// They fetch those programs at pinned versions; make test-newman and make test-k6
-// run them.
+// They fetch those programs at pinned versions; make test-newman, make test-k6 and
+// make test-readers run them.
 const (
 	newman = "newman@6.2.2"
 	k6     = "go.k6.io/k6@v1.8.1"
+	// Readers of TAP, and of HAR by its published JSON schema.
+	tapParser    = "tap-parser@18.3.4"
+	harValidator = "har-validator@5.1.5"
 )
 
 func TestNewman(t *testing.T) {
@@ -46,6 +55,43 @@ func TestK6(t *testing.T) {
 	m := regexp.MustCompile(`checks_succeeded\.*: 100\.00% (\d{4}) out of (\d{4})`).Find(out)
 	require.NotNil(t, m, "%s", tail(out))
 	t.Logf("k6: %s", m)
+}
+
+// readReports prints what the readers found: points of TAP and those that fail,
+// entries of a valid HAR.
+const readReports = `
+const { readFileSync } = require('fs');
+const { Parser } = require('tap-parser');
+const points = Parser.parse(readFileSync('report.tap', 'utf8'), { flat: true }).filter((e) => e[0] === 'assert').map((e) => e[1]);
+const failed = points.filter((p) => !p.ok && !p.todo && !p.skip);
+console.log('tap', points.length, failed.length);
+const archive = JSON.parse(readFileSync('report.har'));
+require('har-validator').har(archive).then(() => console.log('har', archive.log.entries.length));
+`
+
+func TestReaders(t *testing.T) {
+	server := httptest.NewServer(targets["lenient"])
+	defer server.Close()
+	folder := t.TempDir()
+	at := func(name string) string { return filepath.Join(folder, name) }
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"verify", server.URL, "--report", "tap=" + at("report.tap") + ",har=" + at("report.har") + ",json=" + at("report.json")},
+		streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }})
+	require.Equal(t, testsuite.ExitBroken, code, errs.String())
+	f, err := os.Open(at("report.json"))
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	r, err := report.Read(f)
+	require.NoError(t, err)
+	install := exec.CommandContext(t.Context(), "npm", "install", "--no-save", "--prefix", folder, tapParser, harValidator)
+	text, err := install.CombinedOutput()
+	require.NoError(t, err, "%s", tail(text))
+	read := exec.CommandContext(t.Context(), "node", "-e", readReports)
+	read.Dir = folder
+	text, err = read.CombinedOutput()
+	require.NoError(t, err, "%s", tail(text))
+	require.Equal(t, fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(testsuite.Must)), len(r.Exchanges)), string(text))
+	t.Logf("%s", text)
 }
 
 func tail(out []byte) []byte { return out[max(0, len(out)-4000):] }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		"bare":   func() { os.Exit(bare()) },
 		"target": func() { os.Exit(target(os.Args[1])) },
 		"exits":  func() { os.Exit(exits(os.Args[1], os.Args[2:])) },
-		"post": func() { os.Exit(post(os.Args[1:])) },
+		"post":   func() { os.Exit(post(os.Args[1:])) },
 	})
 }
 

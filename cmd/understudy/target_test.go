@@ -3,15 +3,20 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"sync"
 	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // targets are servers for verify to judge, each wrong in its own way.
@@ -80,4 +85,20 @@ func exits(code string, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// understudyProcess runs the command in a process of its own.
+func understudyProcess(t *testing.T, env []string, args ...string) (output string, code int) {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe)
+	cmd.Args = append([]string{"understudy"}, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
 }

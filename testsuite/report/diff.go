@@ -21,7 +21,7 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 		x := &newer.Cases[i]
 		was := before[x.ID]
 		delete(before, x.ID)
-		change := ""
+		var change string
 		switch {
 		case was == nil:
 			change = "new, " + string(x.Verdict)

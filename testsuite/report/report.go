@@ -42,11 +42,11 @@ func Formats() []string {
 // Write writes results in a format. The error is about an unknown format, or the
 // writer's.
 func Write(w io.Writer, format string, r *testsuite.Results) error {
-	make, known := formats[format]
-	if !known {
+	write, listed := formats[format]
+	if !listed {
 		return fmt.Errorf("unknown report %q: use one of %s", format, strings.Join(Formats(), ", "))
 	}
-	b, err := make(r)
+	b, err := write(r)
 	if err != nil {
 		return err
 	}

@@ -183,10 +183,10 @@ func TestHTMLHoldsNothingFromOutside(t *testing.T) {
 	text := &strings.Builder{}
 	cases, titles := 0, 0
 	for n := range root.Descendants() {
-		switch {
-		case n.Type == html.TextNode:
+		switch n.Type {
+		case html.TextNode:
 			text.WriteString(n.Data + " ")
-		case n.Type == html.ElementNode:
+		case html.ElementNode:
 			require.NotContains(t, []string{"script", "link", "img", "iframe", "object", "embed", "form", "a", "base"}, n.Data)
 			if n.Data == "details" {
 				cases++

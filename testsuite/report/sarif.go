@@ -28,7 +28,7 @@ func sarif(r *testsuite.Results) ([]byte, error) {
 	}
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		level := ""
+		var level string
 		switch {
 		case x.Verdict == testsuite.Fail && counts(r, x.Level):
 			level = "error"
@@ -57,7 +57,7 @@ func sarif(r *testsuite.Results) ([]byte, error) {
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
 		"runs": []object{{
-			"tool": object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "language": "en-US", "rules": rules}},
+			"tool":     object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "language": "en-US", "rules": rules}},
 			"language": "en-US", "newlineSequences": []string{"\r\n", "\n"},
 			"invocations": []object{{
 				"executionSuccessful": r.Exit <= testsuite.ExitBroken, "exitCode": r.Exit, "exitCodeDescription": r.Verdict,

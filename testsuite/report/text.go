@@ -51,15 +51,19 @@ func text(r *testsuite.Results) ([]byte, error) {
 	return []byte(t.String()), nil
 }
 
-type printer struct{ strings.Builder }
+type printer struct{ b strings.Builder }
+
+func (t *printer) String() string { return t.b.String() }
+
+func (t *printer) add(s string) { t.b.WriteString(s) }
 
 func (t *printer) line(indent int, format string, args ...any) {
-	t.WriteString(strings.Repeat(" ", indent) + fmt.Sprintf(format, args...) + "\n")
+	t.add(strings.Repeat(" ", indent) + fmt.Sprintf(format, args...) + "\n")
 }
 
-func (t *printer) blank() { t.WriteByte('\n') }
+func (t *printer) blank() { t.add("\n") }
 
-func (t *printer) wrap(first, rest int, s string) { t.WriteString(wrapped(first, rest, s)) }
+func (t *printer) wrap(first, rest int, s string) { t.add(wrapped(first, rest, s)) }
 
 // wrapped is text in lines of the width, all but the first further in. A word that
 // is longer stays whole.
@@ -106,7 +110,7 @@ func (t *printer) rule(r *testsuite.Results, word string, g group) {
 func (t *printer) field(name, s string) {
 	const indent = 12
 	text := wrapped(indent, indent, s)
-	t.WriteString("    " + name + text[min(4+len(name), len(text)):])
+	t.add("    " + name + text[min(4+len(name), len(text)):])
 }
 
 func whereSaid(line int, quote string) string {
