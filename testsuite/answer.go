@@ -105,7 +105,7 @@ func (c *Config) read(a *Answer) (Reading, string) {
 	case c.Refused.has(a.Status):
 		return Refused, ""
 	case a.Status >= 300 && a.Status <= 399:
-		return Unclear, fmt.Sprintf("%d redirects elsewhere, which is not followed", a.Status)
+		return Unclear, fmt.Sprintf("%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		return Unclear, "503 and Retry-After: the server is not there for now"
 	case a.Status >= 500:

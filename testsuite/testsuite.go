@@ -95,7 +95,8 @@ type Config struct {
 	// none, and no limit on loopback. Each is counted before it is sent.
 	MaxWrites *int
 	// MaxUnexpectedWrites is the number of requests accepted that should have been
-	// refused at which the run stops. Nil is 1, and no limit on loopback.
+	// refused at which the run stops. Nil is 1, and no limit on loopback unless
+	// MaxWrites is set.
 	MaxUnexpectedWrites *int
 	// MaxRequests and MaxTime bound the run, Rate the requests a second; 0 is no
 	// limit. Timeout is for one request, Parallel the number under way at once.
@@ -260,7 +261,7 @@ func (c *Config) defaults(loopback bool) error {
 	if !loopback && c.MaxWrites == nil {
 		c.MaxWrites = new(0)
 	}
-	if !loopback && c.MaxUnexpectedWrites == nil {
+	if c.MaxWrites != nil && c.MaxUnexpectedWrites == nil {
 		c.MaxUnexpectedWrites = new(1)
 	}
 	if c.Accepted == nil {

@@ -354,6 +354,7 @@ func TestTheLedgerHoldsWhatWasAccepted(t *testing.T) {
 		kinds[line.Write]++
 	}
 	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
+	require.Equal(t, 2, r.UnexpectedWrites)
 	require.Equal(t, r.UnexpectedWrites, kinds["unexpected"])
 	require.Equal(t, r.Writes, kinds["allowed"])
 }

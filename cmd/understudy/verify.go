@@ -159,7 +159,7 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "how many requests the target may accept (default: on loopback any, else 0)")
-	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop at so many that should have been refused (default: on loopback never, else 1)")
+	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop at so many that should have been refused (default: 1; without --max-writes on loopback never)")
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", testsuite.DefaultTimeout, "time that one request may take")
@@ -223,7 +223,7 @@ func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams
 	if flags.Changed("max-unexpected-writes") {
 		c.MaxUnexpectedWrites = &f.maxUnexpected
 	}
-	c.FailOn, c.Only = testsuite.FailOn(f.failOn), f.replay
+	c.FailOn, c.Only = testsuite.FailOn(strings.ToLower(f.failOn)), f.replay
 	c.MaxRequests, c.MaxTime, c.Timeout, c.Rate, c.Parallel = f.maxRequests, f.maxTime, f.timeout, f.rate, f.parallel
 	c.IDPath, c.Redact = f.idPath, f.redact
 	if f.idPath != "" && f.idPath[0] != '/' {
