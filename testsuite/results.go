@@ -63,6 +63,9 @@ type Result struct {
 	Known string `json:"known,omitempty"`
 }
 
+// Header is one header line of a request or an answer.
+type Header = fixtures.Header
+
 // Exchange is a request that was sent and what came back, without secrets. The
 // cases whose Sends is its ID looked at it.
 type Exchange struct {
@@ -76,20 +79,20 @@ type Exchange struct {
 
 // Sent is a request as a record keeps it.
 type Sent struct {
-	Method  string            `json:"method"`
-	Path    string            `json:"path"`
-	Headers []fixtures.Header `json:"headers"`
-	Body    Text              `json:"body"`
+	Method  string   `json:"method"`
+	Path    string   `json:"path"`
+	Headers []Header `json:"headers"`
+	Body    Text     `json:"body"`
 	// Raw says that Body is the whole request as it went over the connection.
 	Raw bool `json:"raw,omitempty"`
 }
 
 // Received is an answer as a record keeps it.
 type Received struct {
-	Status  int               `json:"status"`
-	Headers []fixtures.Header `json:"headers"`
-	Body    Text              `json:"body"`
-	Problem string            `json:"problem,omitempty"`
+	Status  int      `json:"status"`
+	Headers []Header `json:"headers"`
+	Body    Text     `json:"body"`
+	Problem string   `json:"problem,omitempty"`
 }
 
 // Text is the beginning of a body.

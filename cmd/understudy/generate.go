@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // generateFlags are what a user chose.
@@ -66,7 +66,7 @@ func generateCommand(s streams) *cobra.Command {
 	flags.StringSliceVar(&f.groups, "group", nil, "cases of these groups")
 	flags.StringSliceVar(&f.fields, "field", nil, "cases about these members")
 	flags.StringSliceVar(&f.outcomes, "outcome", nil, "cases with these outcomes")
-	flags.StringVar(&f.id, "id", "", "cases by id; * stands for any text, ? for one character")
+	flags.StringVar(&f.id, "id", "", "cases by id: * is any text, a name takes what lies under it")
 	flags.BoolVar(&f.list, "list", false, "print the catalogue as a table, without payloads")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a member of every good payload, as Field=value")
 	flags.StringVar(&f.now, "now", "", "day that dates follow, as YYYY-MM-DD or today (default: the page's)")
@@ -260,11 +260,10 @@ func (f *generateFlags) filter(r *rows) error {
 			return fmt.Errorf("no case is about member %q: use %s", x, strings.Join(sortedKeys(fields), ", "))
 		}
 	}
-	pattern := idPattern(f.id)
 	kept := r.cases[:0]
 	matched := false
 	for _, c := range r.cases {
-		if f.id != "" && !pattern.MatchString(c.ID) {
+		if f.id != "" && !testsuite.Match(f.id, c.ID) {
 			continue
 		}
 		matched = true
@@ -293,12 +292,6 @@ func sortedKeys(m map[string]bool) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// idPattern reads a pattern where * stands for any text, slashes too.
-func idPattern(pattern string) *regexp.Regexp {
-	quoted := regexp.QuoteMeta(pattern)
-	return regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoted) + "$")
 }
 
 // listRows prints the catalogue: outcome, line of the page, id.

@@ -75,7 +75,7 @@ func TestNothingReadsOutsideTheRepository(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && d.Name() == ".git" {
+		if d.IsDir() && (d.Name() == ".git" || path == "../../bin") {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".sum") {
@@ -89,7 +89,7 @@ func TestNothingReadsOutsideTheRepository(t *testing.T) {
 			b = bytes.ReplaceAll(b, []byte(" # "+words[1]+" "), nil) // a word of the format
 		}
 		for _, word := range words {
-			require.NotContains(t, string(b), word, path)
+			require.False(t, bytes.Contains(b, []byte(word)), "%s holds %q", path, word)
 		}
 		checked++
 		return nil

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -59,11 +58,11 @@ func har(r *testsuite.Results) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-func pairs(headers []fixtures.Header) []fixtures.Header {
-	return append([]fixtures.Header{}, headers...)
+func pairs(headers []testsuite.Header) []testsuite.Header {
+	return append([]testsuite.Header{}, headers...)
 }
 
-func header(headers []fixtures.Header, name string) string {
+func header(headers []testsuite.Header, name string) string {
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, name) {
 			return h.Value
@@ -72,13 +71,13 @@ func header(headers []fixtures.Header, name string) string {
 	return ""
 }
 
-func query(path string) []fixtures.Header {
-	list := []fixtures.Header{}
+func query(path string) []testsuite.Header {
+	list := []testsuite.Header{}
 	_, text, _ := strings.Cut(path, "?")
 	for _, part := range strings.Split(text, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		if plain, err := url.QueryUnescape(name); err == nil && name != "" {
-			list = append(list, fixtures.Header{Name: plain, Value: value})
+			list = append(list, testsuite.Header{Name: plain, Value: value})
 		}
 	}
 	return list

@@ -115,28 +115,34 @@ type group struct {
 // failures groups what fails at a level by rule.
 func failures(r *testsuite.Results, l testsuite.Level) []group { return byRule(r, l, testsuite.Fail) }
 
-// byRule groups cases of a level with a verdict by rule, in the order of the cases.
+// byRule groups cases of a level with a verdict by rule.
 func byRule(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
-	var all []group
-	at := map[string]int{}
-	for i := range r.Cases {
-		x := &r.Cases[i]
-		if x.Level != l || x.Verdict != v {
-			continue
-		}
-		j, there := at[x.Rule]
-		if !there {
-			j = len(all)
-			at[x.Rule] = j
-			all = append(all, group{Rule: x.Rule, Quote: x.Quote, Line: x.Line})
-		}
-		all[j].Cases = append(all[j].Cases, x)
+	all := groups(r, l, v, func(x *testsuite.Result) string { return x.Rule })
+	for i := range all {
+		first := all[i].Cases[0]
+		all[i].Rule, all[i].Quote, all[i].Line = first.Rule, first.Quote, first.Line
 	}
 	return all
 }
 
-// byReason groups cases of a level with a verdict by the reason for it.
+// byReason groups them by the reason for the verdict.
 func byReason(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
+	reason := func(x *testsuite.Result) string {
+		if x.Known != "" {
+			return x.Known
+		}
+		return x.Reason
+	}
+	all := groups(r, l, v, reason)
+	for i := range all {
+		all[i].Reason = reason(all[i].Cases[0])
+	}
+	return all
+}
+
+// groups puts cases of a level with a verdict together by a key, in the order of
+// the cases.
+func groups(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
 	var all []group
 	at := map[string]int{}
 	for i := range r.Cases {
@@ -144,15 +150,11 @@ func byReason(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []gr
 		if x.Level != l || x.Verdict != v {
 			continue
 		}
-		reason := x.Reason
-		if x.Known != "" {
-			reason = x.Known
-		}
-		j, there := at[reason]
+		j, there := at[key(x)]
 		if !there {
 			j = len(all)
-			at[reason] = j
-			all = append(all, group{Reason: reason})
+			at[key(x)] = j
+			all = append(all, group{})
 		}
 		all[j].Cases = append(all[j].Cases, x)
 	}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed47566266/understudy/testsuite"
+	"github.com/seed47566266/understudy/testsuite/report"
+)
+
+// reportCommand makes reports from a record, and says what changed between two.
+func reportCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "report RESULTS.json",
+		Short: "Make reports from the JSON record of a run, or compare two records",
+		Example: "  understudy report results.json --html report.html --junit junit.xml\n" +
+			"  understudy report results.json --known known.yaml\n" +
+			"  understudy report --diff monday.json tuesday.json",
+	}
+	diff := cmd.Flags().Bool("diff", false, "say what changed from the first record to the second; exit 1 if more fails")
+	files := map[string]*string{}
+	for _, format := range report.Formats() {
+		files[format] = cmd.Flags().String(format, "", "`file` to write the report "+format+" to; - is standard output")
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if *diff {
+			return cobra.ExactArgs(2)(cmd, args)
+		}
+		return cobra.ExactArgs(1)(cmd, args)
+	}
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var records []*testsuite.Results
+		for _, name := range args {
+			f, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			r, err := report.Read(f)
+			_ = f.Close() // it was only read
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			records = append(records, r)
+		}
+		if *diff {
+			worse, err := report.Diff(s.out, records[0], records[1])
+			if err == nil && worse {
+				return &exitError{testsuite.ExitBroken, nil}
+			}
+			return quietPipe(err)
+		}
+		var list []string
+		for _, format := range report.Formats() {
+			switch name := *files[format]; name {
+			case "":
+			case "-":
+				list = append(list, format)
+			default:
+				list = append(list, format+"="+name)
+			}
+		}
+		if len(list) == 0 {
+			list = []string{"text"}
+		}
+		outputs, err := openReports(list)
+		if err != nil {
+			return err
+		}
+		return writeReports(outputs, records[0], s)
+	}
+	return cmd
+}
+
+// output is a report and where it goes.
+type output struct {
+	format string
+	file   *os.File // nil for standard output
+	name   string
+}
+
+// openReports opens the files before anything is sent, so that no result is lost
+// for want of a place.
+func openReports(list []string) ([]output, error) {
+	var all []output
+	closeAll := func() {
+		for _, o := range all {
+			if o.file != nil {
+				_ = o.file.Close() // nothing was written
+			}
+		}
+	}
+	for _, item := range list {
+		format, name, toFile := strings.Cut(item, "=")
+		o := output{format: format, name: name}
+		if !slices.Contains(report.Formats(), format) {
+			closeAll()
+			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item, strings.Join(report.Formats(), ", "))
+		}
+		if toFile {
+			file, err := os.Create(name)
+			if err != nil {
+				closeAll()
+				return nil, fmt.Errorf("--report %s: %w", format, err)
+			}
+			o.file = file
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+func writeReports(all []output, r *testsuite.Results, s streams) error {
+	var problems []error
+	for _, o := range all {
+		var err error
+		if o.file == nil {
+			err = quietPipe(report.Write(s.out, o.format, r))
+		} else {
+			err = errors.Join(report.Write(o.file, o.format, r), o.file.Close())
+		}
+		if err == nil && o.format == "github" {
+			err = stepSummary(r, s.getenv("GITHUB_STEP_SUMMARY"))
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("the report %s cannot be written: %w", o.format, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// stepSummary adds the report to the summary of a step of GitHub Actions.
+func stepSummary(r *testsuite.Results, name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(report.Write(f, "markdown", r), f.Close())
+}
