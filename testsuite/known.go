@@ -187,12 +187,16 @@ func (r *Results) applyKnown(known *knownIndex, all []Case, today time.Time) {
 		if k == nil {
 			continue
 		}
+		reason := k.Reason
+		if k.Issue != "" {
+			reason += " (" + k.Issue + ")"
+		}
 		switch {
 		case x.Verdict == Pass:
-			x.Verdict, x.Known, x.Reason = UnexpectedPass, k.Reason, "it is known to fail and passes"
+			x.Verdict, x.Known, x.Reason = UnexpectedPass, reason, "it is known to fail and passes"
 			r.stale(k, "%s passes", x.ID)
 		case x.Verdict == Fail && x.Failure == k.Fails:
-			x.Verdict, x.Known = KnownFailure, k.Reason
+			x.Verdict, x.Known = KnownFailure, reason
 		case x.Verdict == Fail:
 			x.Reason += fmt.Sprintf("; it is known to fail in another way: %s", k.Fails)
 		}

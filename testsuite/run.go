@@ -459,8 +459,7 @@ func (r *run) retry(e *exchange, a *Answer, sent bool, attempt int) time.Duratio
 		return -1
 	}
 	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
-		seconds, err := strconv.Atoi(a.Header.Get("Retry-After"))
-		if wait := time.Duration(seconds) * time.Second; err == nil && seconds >= 0 && wait <= longestPause {
+		if wait, said := retryAfter(a.Header.Get("Retry-After")); said && wait <= longestPause {
 			if e.mayWrite && r.writes > 0 {
 				r.writes-- // it was turned away, and is charged again
 			}
@@ -472,6 +471,16 @@ func (r *run) retry(e *exchange, a *Answer, sent bool, attempt int) time.Duratio
 		return 100 * time.Millisecond << (2 * attempt)
 	}
 	return -1
+}
+
+// retryAfter reads the header, which is a number of seconds or a date (RFC 9110,
+// section 10.2.3).
+func retryAfter(text string) (wait time.Duration, said bool) {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	date, err := http.ParseTime(text)
+	return max(time.Until(date), 0), err == nil
 }
 
 // confirm keeps the answer, or asks for another one when a case fails: what fails

@@ -18,6 +18,10 @@ import (
 	"github.com/seed47566266/understudy/fixtures"
 )
 
+// idle is how long a connection is kept that no request uses: servers close theirs
+// after five seconds or more, and a request on its way then is lost.
+const idle = time.Second
+
 // CaseHeader names the case on every request, unless the Config is Anonymous.
 const CaseHeader = "X-Understudy-Case"
 
@@ -42,6 +46,7 @@ func newTarget(c *Config, p *prepared) *target {
 		t.transport = t.transport.Clone()
 	}
 	t.transport.DisableCompression = true
+	t.transport.IdleConnTimeout = idle
 	t.transport.MaxIdleConnsPerHost = max(c.Parallel, 1)
 	// An answer of headers without end is one too.
 	t.transport.MaxResponseHeaderBytes = 256 << 10
@@ -148,9 +153,12 @@ func (t *target) exchange(ctx context.Context, r *fixtures.Request, headers []fi
 	} else {
 		req.Body = http.NoBody
 	}
-	// Without GetBody the transport never sends a request again on its own: each
-	// may be a booking.
-	req.GetBody = nil
+	// With GetBody the transport sends a request again on a new connection if
+	// nothing of it was written to an old one. One that says it can be repeated it
+	// would also send again later, and each may be a booking.
+	if len(r.Body) > 0 && r.Header("Idempotency-Key") == "" {
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+	}
 	for _, h := range r.Headers {
 		req.Header[http.CanonicalHeaderKey(h.Name)] = append(req.Header[http.CanonicalHeaderKey(h.Name)], h.Value)
 	}

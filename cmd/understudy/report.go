@@ -84,27 +84,20 @@ type output struct {
 }
 
 // openReports opens the files before anything is sent, so that no result is lost
-// for want of a place.
+// for want of a place. What they hold stays until there is something new.
 func openReports(list []string) ([]output, error) {
 	var all []output
-	closeAll := func() {
-		for _, o := range all {
-			if o.file != nil {
-				_ = o.file.Close() // nothing was written
-			}
-		}
-	}
 	for _, item := range list {
 		format, name, toFile := strings.Cut(item, "=")
 		o := output{format: format, name: name}
 		if !slices.Contains(report.Formats(), format) {
-			closeAll()
+			leaveAsTheyWere(all)
 			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item, strings.Join(report.Formats(), ", "))
 		}
 		if toFile {
-			file, err := os.Create(name)
+			file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
 			if err != nil {
-				closeAll()
+				leaveAsTheyWere(all)
 				return nil, fmt.Errorf("--report %s: %w", format, err)
 			}
 			o.file = file
@@ -114,6 +107,21 @@ func openReports(list []string) ([]output, error) {
 	return all, nil
 }
 
+// leaveAsTheyWere closes files that nothing was written to, and removes those that
+// are empty.
+func leaveAsTheyWere(all []output) {
+	for _, o := range all {
+		if o.file == nil {
+			continue
+		}
+		info, err := o.file.Stat()
+		_ = o.file.Close() // nothing was written
+		if err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			_ = os.Remove(o.name) // an empty file left behind harms no one
+		}
+	}
+}
+
 func writeReports(all []output, r *testsuite.Results, s streams) error {
 	var problems []error
 	for _, o := range all {
@@ -121,7 +129,10 @@ func writeReports(all []output, r *testsuite.Results, s streams) error {
 		if o.file == nil {
 			err = quietPipe(report.Write(s.out, o.format, r))
 		} else {
-			err = errors.Join(report.Write(o.file, o.format, r), o.file.Close())
+			if info, problem := o.file.Stat(); problem == nil && info.Mode().IsRegular() {
+				err = o.file.Truncate(0)
+			}
+			err = errors.Join(err, report.Write(o.file, o.format, r), o.file.Close())
 		}
 		if err == nil && o.format == "github" {
 			err = stepSummary(r, s.getenv("GITHUB_STEP_SUMMARY"))

@@ -131,10 +131,6 @@ func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams
 }
 
 func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config) error {
-	// What is wrong with the flags is said before a file is touched.
-	if _, err := testsuite.Plan(c); err != nil {
-		return err
-	}
 	reports, err := openReports(f.reports)
 	if err != nil {
 		return err
@@ -142,6 +138,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 	if f.ledger != "" {
 		ledger, err := os.OpenFile(f.ledger, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
+			leaveAsTheyWere(reports)
 			return fmt.Errorf("--ledger: %w", err)
 		}
 		defer func() { _ = ledger.Close() }() // every line was flushed when it was written
@@ -155,6 +152,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 	r, err := testsuite.Run(ctx, c)
 	bar.end()
 	if err != nil {
+		leaveAsTheyWere(reports)
 		return err
 	}
 	err = writeReports(reports, r, s)
