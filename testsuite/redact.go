@@ -25,7 +25,13 @@ var discardLog = log.New(io.Discard, "", 0)
 type redactor struct {
 	mu      sync.RWMutex
 	secrets []string // the longest first
-	members []*regexp.Regexp
+	members []member
+}
+
+// member finds the values of a member of the page, and what stands for them.
+type member struct {
+	value *regexp.Regexp
+	with  string
 }
 
 func newRedactor(c *Config, base *url.URL) *redactor {
@@ -58,11 +64,13 @@ func newRedactor(c *Config, base *url.URL) *redactor {
 				}
 			}
 		}
-		// The value of a member in JSON, its text possibly cut off, and in a form.
+		// The value of a member in JSON, its text possibly cut off, in JSON that is
+		// text of JSON, and in a form.
 		quoted := regexp.QuoteMeta(name)
 		h.members = append(h.members,
-			regexp.MustCompile(`(?is)("`+quoted+`"\s*:\s*)("(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,}\]"]+)`),
-			regexp.MustCompile(`(?i)((?:^|[&?.])`+quoted+`=)([^&\s"]+)`))
+			member{regexp.MustCompile(`(?is)("` + quoted + `"\s*:\s*)("(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,}\]"]+)`), `${1}"` + hidden + `"`},
+			member{regexp.MustCompile(`(?is)(\\+"` + quoted + `\\+"\s*:\s*\\+")[^"]*?(\\+"|$)`), `${1}` + hidden + `${2}`},
+			member{regexp.MustCompile(`(?i)((?:^|[&?.])` + quoted + `=)([^&\s"]+)`), `${1}` + hidden})
 	}
 	return h
 }
@@ -92,12 +100,8 @@ func (h *redactor) text(s string) string {
 	for _, secret := range h.secrets {
 		s = strings.ReplaceAll(s, secret, hidden)
 	}
-	for i, m := range h.members {
-		if i%2 == 0 {
-			s = m.ReplaceAllString(s, `${1}"`+hidden+`"`)
-		} else {
-			s = m.ReplaceAllString(s, `${1}`+hidden)
-		}
+	for _, m := range h.members {
+		s = m.value.ReplaceAllString(s, m.with)
 	}
 	return s
 }

@@ -373,6 +373,7 @@ func (r *run) permit(ctx context.Context, e *exchange) string {
 	if r.limiter != nil && r.limiter.Wait(ctx) != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		defer r.idle.Broadcast()
 		r.requests--
 		if e.mayWrite {
 			r.writes--

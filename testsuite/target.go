@@ -47,6 +47,9 @@ func newTarget(c *Config, p *prepared) *target {
 	}
 	t.transport.DisableCompression = true
 	t.transport.IdleConnTimeout = idle
+	// HTTP/1.1 alone: what the cases of transport are about, and the same everywhere.
+	t.transport.ForceAttemptHTTP2 = false
+	t.transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	t.transport.MaxIdleConnsPerHost = max(c.Parallel, 1)
 	// An answer of headers without end is one too.
 	t.transport.MaxResponseHeaderBytes = 256 << 10
@@ -258,6 +261,7 @@ func (t *target) dial(ctx context.Context) (net.Conn, error) {
 	if t.transport.TLSClientConfig != nil {
 		settings = t.transport.TLSClientConfig.Clone()
 	}
+	settings.NextProtos = []string{"http/1.1"}
 	if settings.ServerName == "" {
 		settings.ServerName = t.base.Hostname()
 	}

@@ -189,8 +189,8 @@ func (t *printer) summary(r *testsuite.Results) {
 	if r.Unconfirmed > 0 && r.Only == "" {
 		t.wrap(0, 2, plural(r.Unconfirmed, "refusal")+" unconfirmed: the good request that differs in one thing was not accepted in this run")
 	}
-	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s: %d may have been accepted, %s been that should not", plural(r.Requests, "request"), r.Seconds,
-		r.Writes, map[bool]string{true: "1 has", false: fmt.Sprintf("%d have", r.UnexpectedWrites)}[r.UnexpectedWrites == 1]))
+	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %d might be accepted, %s accepted that should not be", plural(r.Requests, "request"), r.Seconds,
+		r.Writes, map[bool]string{true: "1 was", false: fmt.Sprintf("%d were", r.UnexpectedWrites)}[r.UnexpectedWrites == 1]))
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
 }
 
