@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,6 +79,26 @@ func TestTheMockKeepsToThePageAtEveryLevel(t *testing.T) {
 				if !cell.Covered() {
 					require.NotEmpty(t, cell.Reason)
 				}
+			}
+		})
+	}
+}
+
+func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
+	for name, change := range map[string]*strings.Replacer{
+		"other names, a shortest length": strings.NewReplacer("UserId", "BuyerKey", "AppointmentModel", "OrderModel", "inclusive between 0 and 250", "inclusive between 3 and 8"),
+		"nothing Required":               strings.NewReplacer("Required String", "String", "\nRequired\n", "\nNone.\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := helppage.Parse([]byte(change.Replace(string(contracts.Page()))))
+			require.NoError(t, err)
+			mock, err := mockserver.New(c)
+			require.NoError(t, err)
+			r := run(t, testsuite.Config{Contract: c, Handler: mock, FailOn: testsuite.FailOnInconclusive})
+			require.Zero(t, r.Exit, r.Verdict)
+			require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Contract: c, Handler: newPlain()}).Exit, "a server of the first page does not keep to this one")
+			for _, cell := range r.Coverage {
+				require.True(t, cell.Covered() || !cell.Stated || !cell.Possible, "%s %s %s: %s", cell.Rule, cell.Media, cell.Side, cell.Reason)
 			}
 		})
 	}

@@ -48,14 +48,14 @@ func html(r *testsuite.Results) ([]byte, error) {
 	}
 	data := struct {
 		*testsuite.Results
-		Headline      string
-		Good, Unclear bool
-		Columns       []testsuite.Verdict
-		Levels        [][]string
-		Media         []covered
-		Rows          []row
-		Sections      []section
-		Open          []group
+		Headline, Early string
+		Good, Unclear   bool
+		Columns         []testsuite.Verdict
+		Levels          [][]string
+		Media           []covered
+		Rows            []row
+		Sections        []section
+		Open            []group
 	}{Results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
 	for _, l := range levels {
 		cells := []string{string(l)}
@@ -63,6 +63,9 @@ func html(r *testsuite.Results) ([]byte, error) {
 			cells = append(cells, fmt.Sprint(r.Count(l, v)))
 		}
 		data.Levels = append(data.Levels, cells)
+	}
+	if endedEarly(r) {
+		data.Early = r.Stopped
 	}
 	data.Media, _ = coverage(r)
 	data.Rows = ruleRows(r)

@@ -65,6 +65,9 @@ func markdown(r *testsuite.Results) ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule), c.Side, mdCode(c.Media), mdText(c.Reason))
 	}
+	if endedEarly(r) {
+		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
+	}
 	fmt.Fprintf(&b, "\n%s in %.1f s, %s, %s. Exit %d.\n", plural(r.Requests, "request"), r.Seconds, plural(r.Writes, "possible write"),
 		plural(r.UnexpectedWrites, "unexpected write"), r.Exit)
 	return []byte(b.String()), nil

@@ -104,6 +104,12 @@ func counts(r *testsuite.Results, l testsuite.Level) bool {
 	return l == testsuite.Must || l == testsuite.Should && r.FailOn != testsuite.FailOnMust
 }
 
+// endedEarly reports a run that was stopped for a reason that its verdict does not
+// give, because something else decided.
+func endedEarly(r *testsuite.Results) bool {
+	return r.Stopped != "" && !strings.Contains(r.Verdict, r.Stopped)
+}
+
 // group is cases that have something in common.
 type group struct {
 	// Rule is what those that fail have in common, Reason what others have.

@@ -241,6 +241,14 @@ func TestGitHubCommandsAreOneLineEach(t *testing.T) {
 	}
 }
 
+func TestARunThatEndedEarlySaysSo(t *testing.T) {
+	r := results(t)
+	r.Stopped = "the run was interrupted"
+	for _, format := range []string{"text", "markdown", "html"} {
+		require.Contains(t, strings.ToLower(string(write(t, format, r))), "ended early: the run was interrupted", format)
+	}
+}
+
 func TestADiffSaysWhatChanged(t *testing.T) {
 	older, newer := results(t), results(t)
 	var b strings.Builder

@@ -191,6 +191,9 @@ func (t *printer) summary(r *testsuite.Results) {
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %d might be accepted, %s accepted that should not be", plural(r.Requests, "request"), r.Seconds,
 		r.Writes, map[bool]string{true: "1 was", false: fmt.Sprintf("%d were", r.UnexpectedWrites)}[r.UnexpectedWrites == 1]))
+	if endedEarly(r) {
+		t.wrap(0, 2, "ended early: "+r.Stopped)
+	}
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
 }
 
