@@ -98,7 +98,7 @@ func (c *Config) read(a *Answer) (Reading, string) {
 		return Unclear, a.Problem
 	case c.IsRefusal != nil && c.IsRefusal(a):
 		return Refused, ""
-	case c.Accepted.has(a.Status) && isHTMLDocument(a.Body):
+	case c.Accepted.has(a.Status) && isHTMLDocument(a):
 		return Unclear, fmt.Sprintf("%d with an HTML page, as a log-in or error page is", a.Status)
 	case c.Accepted.has(a.Status):
 		return Accepted, ""
@@ -126,11 +126,23 @@ func (c *Config) read(a *Answer) (Reading, string) {
 	return Other, ""
 }
 
-// isHTMLDocument reports a whole page of HTML, which no endpoint of data answers
-// with.
-func isHTMLDocument(body []byte) bool {
-	start := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(body[:min(len(body), 512)], []byte("\uFEFF"))))
-	return bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))
+// isHTMLDocument reports a page of HTML, which no endpoint of data answers with:
+// text that begins as one, or that says that it is HTML and has a page's elements.
+func isHTMLDocument(a *Answer) bool {
+	const enough = 16 << 10
+	start := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(a.Body[:min(len(a.Body), enough)], []byte("\uFEFF"))))
+	if bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html")) {
+		return true
+	}
+	if kind := mediaOf(a.Header.Get("Content-Type")); kind != "text/html" && kind != "application/xhtml+xml" {
+		return false
+	}
+	for _, element := range []string{"<!doctype", "<html", "<head", "<title", "<body", "<form"} {
+		if bytes.Contains(start, []byte(element)) {
+			return true
+		}
+	}
+	return false
 }
 
 // summary says an answer in a few words.

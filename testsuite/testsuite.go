@@ -146,6 +146,9 @@ func Run(ctx context.Context, c Config) (*Results, error) {
 	}
 	t := newTarget(&c, p)
 	defer t.close()
+	if _, err := t.headers(ctx, "", false); err != nil {
+		return nil, fmt.Errorf("no credentials: %w", err)
+	}
 	r := &run{Config: &c, prepared: p, target: t}
 	return r.do(ctx), nil
 }

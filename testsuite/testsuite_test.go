@@ -162,6 +162,10 @@ var always = []struct {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, logIn)
 	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	{"a log-in page behind a comment", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!-- v1 -->\n<form action=/login><input type=password></form>")
+	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
 	{"nothing", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, testsuite.ExitUnreachable, testsuite.ExitUnreachable},
 	{"half a body", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

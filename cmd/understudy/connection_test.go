@@ -120,8 +120,8 @@ func TestWhoIsCalling(t *testing.T) {
 	}{
 		"a token of the environment": {bearer, []string{"--bearer-env", "TOKEN"}, 0},
 		"a token of a command":       {bearer, []string{"--bearer-cmd", "echo t0ken"}, 0},
-		"a command that fails":       {bearer, []string{"--bearer-cmd", "exit 3"}, 3},
-		"a command without a token":  {bearer, []string{"--bearer-cmd", "true"}, 3},
+		"a command that fails":       {bearer, []string{"--bearer-cmd", "exit 3"}, 2},
+		"a command without a token":  {bearer, []string{"--bearer-cmd", "true"}, 2},
 		"a password":                 {basic, []string{"--basic-env", "PAIR"}, 0},
 		"no password":                {basic, []string{"--basic-env", "BAD"}, 2},
 		"headers":                    {key, []string{"--header", "X-Key: k3y", "--header", "X-Other:1"}, 0},
