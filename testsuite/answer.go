@@ -75,55 +75,55 @@ func (s Statuses) String() string {
 	return strings.Join(parts, "")
 }
 
-// Reading is what an answer says.
-type Reading string
+// reading is what an answer says.
+type reading string
 
 const (
-	// Accepted is an answer of the endpoint that took the request.
-	Accepted Reading = "accepted"
-	// Refused is one that did not.
-	Refused Reading = "refused"
-	// Broke is a server error.
-	Broke Reading = "server error"
-	// Other is another status than those that mean something.
-	Other Reading = "other status"
-	// Unclear is an answer of something else than the endpoint, or none.
-	Unclear Reading = "unclear"
+	// tookIt is an answer of the endpoint that took the request.
+	tookIt reading = "accepted"
+	// refusedIt is one that did not.
+	refusedIt reading = "refused"
+	// brokeDown is a server error.
+	brokeDown reading = "server error"
+	// otherStatus is another status than those that mean something.
+	otherStatus reading = "other status"
+	// unclearAnswer is an answer of something else than the endpoint, or none.
+	unclearAnswer reading = "unclear"
 )
 
 // read says what an answer means, and why if it is unclear.
-func (c *Config) read(a *Answer) (Reading, string) {
+func (c *Config) read(a *Answer) (reading, string) {
 	switch {
 	case a.Problem != "":
-		return Unclear, a.Problem
+		return unclearAnswer, a.Problem
 	case c.IsRefusal != nil && c.IsRefusal(a):
-		return Refused, ""
+		return refusedIt, ""
 	case c.Accepted.has(a.Status) && isHTMLDocument(a):
-		return Unclear, fmt.Sprintf("%d with an HTML page, as a log-in or error page is", a.Status)
+		return unclearAnswer, fmt.Sprintf("%d with an HTML page, as a log-in or error page is", a.Status)
 	case c.Accepted.has(a.Status):
-		return Accepted, ""
+		return tookIt, ""
 	case c.Refused.has(a.Status):
-		return Refused, ""
+		return refusedIt, ""
 	case a.Status >= 300 && a.Status <= 399:
-		return Unclear, fmt.Sprintf("%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
+		return unclearAnswer, fmt.Sprintf("%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
-		return Unclear, "503 and Retry-After: the server is not there for now"
+		return unclearAnswer, "503 and Retry-After: the server is not there for now"
 	case a.Status >= 500:
-		return Broke, ""
+		return brokeDown, ""
 	}
 	switch a.Status {
 	case http.StatusUnauthorized:
-		return Unclear, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env"
+		return unclearAnswer, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env"
 	case http.StatusForbidden:
-		return Unclear, "403: the caller may not, or a firewall does not want it"
+		return unclearAnswer, "403: the caller may not, or a firewall does not want it"
 	case http.StatusProxyAuthRequired:
-		return Unclear, "407: a proxy asks who is calling"
+		return unclearAnswer, "407: a proxy asks who is calling"
 	case http.StatusRequestTimeout:
-		return Unclear, "408: the server did not wait for the request"
+		return unclearAnswer, "408: the server did not wait for the request"
 	case http.StatusTooManyRequests:
-		return Unclear, "429: too many requests; give a lower --rate"
+		return unclearAnswer, "429: too many requests; give a lower --rate"
 	}
-	return Other, ""
+	return otherStatus, ""
 }
 
 // isHTMLDocument reports a page of HTML, which no endpoint of data answers with:

@@ -133,7 +133,7 @@ func (r *run) results(ctx context.Context) *Results {
 	out := &Results{
 		Schema: 1, Version: r.Version, Target: base.String(), Endpoint: r.contract.Method + " /" + r.contract.Route,
 		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: r.requests, Writes: r.writes, UnexpectedWrites: r.unexpected,
-		Controlled: r.controlled(), Only: r.Only, stop: r.stop, Stopped: r.stopped,
+		Controlled: r.controlled(), Only: r.Only, stop: r.stop, Stopped: r.hide.text(r.stopped),
 	}
 	if r.Handler != nil {
 		out.Target = "a handler in this process"

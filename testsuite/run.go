@@ -238,10 +238,10 @@ func (r *run) weighControl(ctx context.Context, e *exchange) {
 	case e.answer.Status == 0:
 		r.halt(stopUnreachable, e.answer.Problem)
 	case j.verdict == Fail && more != "":
-		r.halt(stopData, fmt.Sprintf("%s answered %s. %s", e.id, r.hide.text(e.answer.summary()+excerpt(e.answer)), more))
+		r.halt(stopData, fmt.Sprintf("%s answered %s. %s", e.id, r.excerpt(e.answer), more))
 	case j.verdict == Fail:
 		r.halt(stopData, fmt.Sprintf("%s answered %s. A payload that the page allows has to be accepted before anything else can be told; "+
-			"if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, r.hide.text(e.answer.summary()+excerpt(e.answer))))
+			"if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, r.excerpt(e.answer)))
 	default:
 		r.halt(stopUnclear, fmt.Sprintf("a good request (%s) was answered so: %s", e.id, j.reason))
 	}
@@ -267,7 +267,7 @@ func (r *run) diagnose(ctx context.Context) string {
 		if e.answer == nil {
 			continue
 		}
-		if reading, _ := r.read(e.answer); reading == Refused {
+		if said, _ := r.read(e.answer); said == refusedIt {
 			wants = append(wants, strings.TrimSuffix(e.id, "/missing"))
 		}
 	}
@@ -277,17 +277,14 @@ func (r *run) diagnose(ctx context.Context) string {
 	return "The target asks for " + strings.Join(wants, ", ") + ", which the page does not list as Required; --set gives every payload a value of it"
 }
 
-// excerpt is the beginning of an answer's text.
-func excerpt(a *Answer) string {
+// excerpt is an answer in a few words and the beginning of its text.
+func (r *run) excerpt(a *Answer) string {
 	const most = 300
-	text := printable(a.Body[:min(len(a.Body), most)])
-	if text == "" {
-		return ""
+	text := r.hide.text(a.summary())
+	if body := printable(r.hide.beginning(a.Body)); body != "" {
+		text += ": " + cut(body, most)
 	}
-	if len(a.Body) > most {
-		text += "…"
-	}
-	return ": " + text
+	return text
 }
 
 // sourceOf is the case that an exchange's request is of, chosen or not.
@@ -431,25 +428,26 @@ func (r *run) settle(ctx context.Context, e *exchange, a *Answer, sent bool, att
 	if e.mayWrite && !sent {
 		r.writes--
 	}
-	reading, reason := r.read(a)
+	said, reason := r.read(a)
 	r.anyAnswer = r.anyAnswer || a.Status != 0
 	r.heard = r.heard || a.Status != 0 && a.Status < 500
 	switch {
-	case reading == Accepted && e.mayWrite:
+	case said == tookIt && e.mayWrite:
 		r.record(e, a, "allowed")
-	case reading == Accepted:
+	case said == tookIt, a.Problem != "" && r.Accepted.has(a.Status) && !e.mayWrite:
+		// An answer that broke off began with a status that says it all.
 		r.unexpected++
 		r.record(e, a, "unexpected")
 		if r.MaxUnexpectedWrites != nil && r.unexpected >= *r.MaxUnexpectedWrites {
 			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and was accepted with %d", e.id, a.Status))
 		}
-	case reading == Unclear && sent && e.mayWrite && (a.Status == 0 || a.Status < 300):
+	case said == unclearAnswer && sent && e.mayWrite && (a.Status == 0 || a.Status < 300):
 		r.record(e, a, "unknown")
 	}
 	if wait := r.retry(e, a, sent, attempt); wait >= 0 {
 		return wait
 	}
-	r.giveUp(e, a, reading, reason)
+	r.giveUp(e, a, said, reason)
 	return r.confirm(e, a)
 }
 
@@ -510,7 +508,7 @@ func (r *run) failsOn(e *exchange, a *Answer) bool {
 }
 
 // giveUp ends a run that gets nowhere.
-func (r *run) giveUp(e *exchange, a *Answer, reading Reading, reason string) {
+func (r *run) giveUp(e *exchange, a *Answer, said reading, reason string) {
 	if e.group == "transport" {
 		return
 	}
@@ -534,14 +532,14 @@ func (r *run) giveUp(e *exchange, a *Answer, reading Reading, reason string) {
 		r.denied = 0
 	}
 	switch {
-	case reading == Accepted || reading == Refused:
+	case said == tookIt || said == refusedIt:
 		r.same, r.lastReason = 0, ""
 		return
-	case reading == Broke && !r.heard:
+	case said == brokeDown && !r.heard:
 		reason = fmt.Sprintf("%d, whatever is sent: the server seems to be down", a.Status)
-	case reading == Other && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) && !r.controlled():
+	case said == otherStatus && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) && !r.controlled():
 		reason = fmt.Sprintf("%d, whatever is sent: there is no such path at the target; see --path", a.Status)
-	case reading != Unclear:
+	case said != unclearAnswer:
 		return
 	}
 	if reason != r.lastReason {
@@ -558,8 +556,8 @@ func (r *run) accepted(e *exchange) bool {
 	if e == nil || e.answer == nil || e.expect != fixtures.Accept {
 		return false
 	}
-	reading, _ := r.read(e.answer)
-	return reading == Accepted
+	said, _ := r.read(e.answer)
+	return said == tookIt
 }
 
 // controlled reports that some good request was accepted.

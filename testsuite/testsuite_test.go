@@ -171,7 +171,7 @@ var always = []struct {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, `{"Message":`)
-	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
 	{"what is no HTTP", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {

@@ -67,28 +67,28 @@ func (c *Config) judge(x *Case, a *Answer, confirmed bool) judgement {
 	if x.Aspect != Outcome {
 		return c.judgeAspect(x, a, confirmed)
 	}
-	reading, reason := c.read(a)
+	said, reason := c.read(a)
 	switch x.Expect {
 	case fixtures.Accept:
-		return c.judgeAccept(a, reading, reason)
+		return c.judgeAccept(a, said, reason)
 	case fixtures.Reject:
-		return c.judgeReject(x, a, reading, reason, confirmed)
+		return c.judgeReject(x, a, said, reason, confirmed)
 	}
 	if reason != "" {
 		return judgement{verdict: Pass, reason: "the page leaves it open; the target: " + reason}
 	}
-	return judgement{verdict: Pass, reason: fmt.Sprintf("the page leaves it open; the target: %s (%d)", reading, a.Status)}
+	return judgement{verdict: Pass, reason: fmt.Sprintf("the page leaves it open; the target: %s (%d)", said, a.Status)}
 }
 
-func (c *Config) judgeAccept(a *Answer, reading Reading, reason string) judgement {
-	switch reading {
-	case Accepted:
+func (c *Config) judgeAccept(a *Answer, said reading, reason string) judgement {
+	switch said {
+	case tookIt:
 		return judgement{verdict: Pass, confirmed: true}
-	case Refused:
+	case refusedIt:
 		return failed(FailRefused, "it was refused with %d", a.Status)
-	case Unclear:
+	case unclearAnswer:
 		return unclear(reason)
-	case Broke:
+	case brokeDown:
 		return unclear(fmt.Sprintf("%d: the server broke down on a good request, for whatever reason", a.Status))
 	}
 	switch a.Status {
@@ -101,17 +101,17 @@ func (c *Config) judgeAccept(a *Answer, reading Reading, reason string) judgemen
 	return failed(FailStatus, "it was answered with %d, not %s", a.Status, c.Accepted)
 }
 
-func (c *Config) judgeReject(x *Case, a *Answer, reading Reading, reason string, confirmed bool) judgement {
+func (c *Config) judgeReject(x *Case, a *Answer, said reading, reason string, confirmed bool) judgement {
 	pass := judgement{verdict: Pass, confirmed: confirmed}
 	if !confirmed {
 		pass.reason = "unconfirmed: its control was not accepted in this run, so anything may have been refused"
 	}
-	switch reading {
-	case Refused:
+	switch said {
+	case refusedIt:
 		return pass
-	case Accepted:
+	case tookIt:
 		return failed(FailAccepted, "it was accepted with %d", a.Status)
-	case Unclear:
+	case unclearAnswer:
 		if confirmed && refusesByStatus(x, a.Status) {
 			return pass
 		}
@@ -124,7 +124,7 @@ func (c *Config) judgeReject(x *Case, a *Answer, reading Reading, reason string,
 	if refusesByStatus(x, a.Status) && (confirmed || a.Status != http.StatusNotFound) {
 		return pass
 	}
-	if reading == Broke {
+	if said == brokeDown {
 		return failed(FailBroke, "the server broke down: %d", a.Status)
 	}
 	if !confirmed && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) {
@@ -154,15 +154,15 @@ func refusesByStatus(x *Case, status int) bool {
 
 // judgeAspect looks at how an answer is made.
 func (c *Config) judgeAspect(x *Case, a *Answer, confirmed bool) judgement {
-	reading, reason := c.read(a)
-	if reading == Unclear {
+	said, reason := c.read(a)
+	if said == unclearAnswer {
 		return unclear(reason)
 	}
-	refused := reading == Refused || x.Expect == fixtures.Reject && refusesByStatus(x, a.Status)
+	refused := said == refusedIt || x.Expect == fixtures.Reject && refusesByStatus(x, a.Status)
 	if x.Expect == fixtures.Reject && !refused {
 		return judgement{verdict: Skipped, reason: "the request was not refused, so there is no refusal to look at"}
 	}
-	if x.Expect == fixtures.Accept && reading != Accepted {
+	if x.Expect == fixtures.Accept && said != tookIt {
 		return judgement{verdict: Skipped, reason: "the request was not accepted, so there is no answer to look at"}
 	}
 	pass := judgement{verdict: Pass, confirmed: confirmed}
