@@ -441,7 +441,7 @@ func (r *run) settle(ctx context.Context, e *exchange, a *Answer, sent bool, att
 		if r.MaxUnexpectedWrites != nil && r.unexpected >= *r.MaxUnexpectedWrites {
 			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and was accepted with %d", e.id, a.Status))
 		}
-	case said == unclearAnswer && sent && e.mayWrite && (a.Status == 0 || a.Status < 300):
+	case said == unclearAnswer && sent && a.Status < 300:
 		r.record(e, a, "unknown")
 	}
 	if wait := r.retry(e, a, sent, attempt); wait >= 0 {
