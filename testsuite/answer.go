@@ -2,6 +2,7 @@ package testsuite
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -161,4 +162,50 @@ func (a *Answer) summary() string {
 		text += ", no body"
 	}
 	return text
+}
+
+// valueAt is what a JSON pointer (RFC 6901) leads to in an answer, as text; empty
+// if it leads nowhere.
+func valueAt(body []byte, pointer string) string {
+	var v any
+	if pointer == "" || json.Unmarshal(body, &v) != nil {
+		return ""
+	}
+	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(at) {
+				return ""
+			}
+			v = at[i]
+		default:
+			return ""
+		}
+	}
+	if text, ok := v.(string); ok {
+		return text
+	}
+	if v == nil {
+		return ""
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// RefusedWhen makes a Config's IsRefusal for servers that answer 200 and say in
+// the body whether it went well: an answer is a refusal if the JSON pointer leads
+// to the value, as in "/success=false".
+func RefusedWhen(condition string) (func(*Answer) bool, error) {
+	pointer, value, found := strings.Cut(condition, "=")
+	if !found || !strings.HasPrefix(pointer, "/") {
+		return nil, fmt.Errorf("%q is no condition: use a JSON pointer and a value, such as /success=false", condition)
+	}
+	return func(a *Answer) bool { return a.Status < 300 && valueAt(a.Body, pointer) == value }, nil
 }

@@ -2,128 +2,21 @@ package testsuite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 )
-
-// otherID reports a good request with another id than the real one that a member
-// is fixed to: the page allows it and the target cannot know it.
-func (r *run) otherID(e *exchange) bool {
-	x := r.sourceOf(e)
-	f := r.contract.Body.Field(x.Field)
-	if f == nil || f.Kind != contracts.GUID || e.expect == fixtures.Reject {
-		return false
-	}
-	var known []string
-	for name, value := range r.Set {
-		if strings.EqualFold(name, f.Name) {
-			known = append(known, value)
-		}
-	}
-	for _, row := range r.Data {
-		for name, value := range row {
-			if strings.EqualFold(name, f.Name) {
-				known = append(known, value)
-			}
-		}
-	}
-	body := strings.ToLower(string(e.request.Body))
-	return len(known) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
-		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })
-}
-
-// record writes a line of the ledger; the lock is held.
-func (r *run) record(e *exchange, a *Answer, kind string) {
-	if r.Ledger == nil {
-		return
-	}
-	line := struct {
-		Time     string `json:"time"`
-		Case     string `json:"case"`
-		Write    string `json:"write"`
-		Status   int    `json:"status"`
-		ID       string `json:"id,omitempty"`
-		Location string `json:"location,omitempty"`
-	}{Time: time.Now().UTC().Format(time.RFC3339Nano), Case: e.id, Write: kind, Status: a.Status}
-	if a.Status != 0 {
-		line.Location = r.hide.text(a.Header.Get("Location"))
-		line.ID = cut(string(r.hide.beginning([]byte(valueAt(a.Body, r.IDPath)))), longestID)
-	}
-	text, err := json.Marshal(line)
-	if err == nil {
-		_, err = r.Ledger.Write(append(text, '\n'))
-	}
-	if file, ok := r.Ledger.(interface{ Sync() error }); ok && err == nil {
-		err = file.Sync()
-	}
-	if err != nil {
-		r.halt(stopSafety, "the ledger cannot be written: "+r.hide.text(err.Error()))
-	}
-}
-
-// longestID is more characters than an id has.
-const longestID = 200
 
 func cut(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
 	return string([]rune(s)[:most]) + "…"
-}
-
-// valueAt is what a JSON pointer (RFC 6901) leads to in an answer, as text; empty
-// if it leads nowhere.
-func valueAt(body []byte, pointer string) string {
-	var v any
-	if pointer == "" || json.Unmarshal(body, &v) != nil {
-		return ""
-	}
-	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		switch at := v.(type) {
-		case map[string]any:
-			v = at[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(at) {
-				return ""
-			}
-			v = at[i]
-		default:
-			return ""
-		}
-	}
-	if text, ok := v.(string); ok {
-		return text
-	}
-	if v == nil {
-		return ""
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-// RefusedWhen makes a Config's IsRefusal for servers that answer 200 and say in
-// the body whether it went well: an answer is a refusal if the JSON pointer leads
-// to the value, as in "/success=false".
-func RefusedWhen(condition string) (func(*Answer) bool, error) {
-	pointer, value, found := strings.Cut(condition, "=")
-	if !found || !strings.HasPrefix(pointer, "/") {
-		return nil, fmt.Errorf("%q is no condition: use a JSON pointer and a value, such as /success=false", condition)
-	}
-	return func(a *Answer) bool { return a.Status < 300 && valueAt(a.Body, pointer) == value }, nil
 }
 
 // results judges what was answered.
@@ -246,52 +139,4 @@ func printable(body []byte) string {
 		return u
 	}, strings.ToValidUTF8(string(body), "\uFFFD"))
 	return strings.Join(strings.Fields(text), " ")
-}
-
-// Planned is what a run would send.
-type Planned struct {
-	Target string `json:"target"`
-	// Requests are in the order of sending; those that would not be sent say why.
-	Requests []PlannedRequest `json:"requests"`
-	// Sends is how many would be sent at most, without retries; Writes how many of
-	// them the target may accept at worst. Limited says that a limit is set.
-	Sends   int  `json:"sends"`
-	Writes  int  `json:"writes"`
-	Limited bool `json:"limited"`
-}
-
-// PlannedRequest is one of them.
-type PlannedRequest struct {
-	ID       string           `json:"id"`
-	Expect   fixtures.Outcome `json:"expect"`
-	MayWrite bool             `json:"mayWrite"`
-	Skipped  string           `json:"skipped,omitempty"`
-	Curl     string           `json:"curl"`
-}
-
-func (p *prepared) plan(c *Config) *Planned {
-	base := *p.base
-	base.User = nil
-	out := &Planned{Target: base.String(), Limited: c.MaxWrites != nil}
-	r := &run{Config: c, prepared: p}
-	lines := &Results{Target: out.Target}
-	refusable := 0
-	for _, e := range p.units {
-		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(c, e)})}
-		if q.Skipped = r.refuse(context.Background(), e); q.Skipped == "" {
-			out.Sends++
-			r.requests++
-			if e.mayWrite {
-				r.writes++
-			} else {
-				refusable++
-			}
-		}
-		out.Requests = append(out.Requests, q)
-	}
-	out.Writes = r.writes + refusable
-	if c.MaxUnexpectedWrites != nil {
-		out.Writes = r.writes + min(refusable, *c.MaxUnexpectedWrites)
-	}
-	return out
 }

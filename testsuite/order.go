@@ -1,0 +1,120 @@
+package testsuite
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed47566266/understudy/fixtures"
+)
+
+// exchange is one request of a run and the cases that look at its answer.
+type exchange struct {
+	id      string
+	request fixtures.Request
+	cases   []*Case
+	media   string
+	expect  fixtures.Outcome // of the request itself
+	control bool
+	group   string
+	rule    string
+	// mayWrite says that a target that keeps to the page may accept it, as it may
+	// whatever is less than a MUST: the budget is charged.
+	mayWrite bool
+	barred   string
+
+	answer   *Answer
+	attempts int
+	at, took time.Duration
+	skipped  string
+	tried    bool // more than once, with different verdicts
+}
+
+// arrange makes the exchanges of the chosen cases in the order of sending: the
+// controls, then what has to be refused, then what may be accepted, those first
+// that reach a rule not yet reached, and last what the page leaves open.
+func (p *prepared) arrange(c *Config) {
+	byID := map[string]*exchange{}
+	bySource := map[string]*Case{}
+	for i := range p.all {
+		if x := &p.all[i]; x.Aspect == Outcome {
+			bySource[x.ID] = x
+		}
+	}
+	unit := func(id string) *exchange {
+		if e := byID[id]; e != nil {
+			return e
+		}
+		x := bySource[id]
+		e := &exchange{id: id, request: x.Request, media: x.Media, expect: x.Expect, control: x.Control == "", group: x.Group, rule: x.Rule}
+		known := p.known.find(x)
+		e.mayWrite = x.Expect != fixtures.Reject || x.Level != Must || known != nil && known.Fails == FailAccepted
+		if !p.loopback {
+			e.barred = x.barred
+		}
+		byID[id] = e
+		p.units = append(p.units, e)
+		return e
+	}
+	p.controls = map[string]*exchange{}
+	for i := range p.cases {
+		x := &p.cases[i]
+		e := unit(x.Sends)
+		e.cases = append(e.cases, x)
+		if c.Only != "" {
+			continue
+		}
+		if x.Control != "" && x.Level != May && x.Expect == fixtures.Reject || e.control {
+			control := x.Control
+			if e.control {
+				control = e.id
+			}
+			p.controls[x.Media] = unit(control)
+		}
+	}
+	first := firstJSON(p.contract)
+	if p.controls[first] == nil && len(p.controls) > 0 {
+		p.controls[first] = unit(controlID(first)) // whether anything works at all
+	}
+	p.order(first)
+}
+
+// order sorts the exchanges into the order of sending.
+func (p *prepared) order(first string) {
+	phase := func(e *exchange) int {
+		switch {
+		case e.control && e.media == first:
+			return 0
+		case e.control:
+			return 1
+		case !e.mayWrite:
+			return 2
+		case e.expect == fixtures.Unspecified:
+			return 4
+		}
+		return 3
+	}
+	reached := map[string]bool{}
+	gain := map[*exchange]int{}
+	slices.SortStableFunc(p.units, func(a, b *exchange) int { return phase(a) - phase(b) })
+	for _, e := range p.units {
+		rules := []string{"broken " + e.rule}
+		switch {
+		case e.request.Raw != nil || e.expect == fixtures.Unspecified:
+			continue
+		case e.expect == fixtures.Accept:
+			rules = obeys(p.contract, &e.request, e.media)
+		}
+		for _, rule := range rules {
+			if key := rule + " " + e.media; !reached[key] {
+				reached[key] = true
+				gain[e]++
+			}
+		}
+	}
+	slices.SortStableFunc(p.units, func(a, b *exchange) int {
+		if d := phase(a) - phase(b); d != 0 || phase(a) != 3 {
+			return d
+		}
+		return min(gain[b], 1) - min(gain[a], 1)
+	})
+}
