@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +51,24 @@ func mutants() []mutant {
 	}
 	add("lengths in characters", func(p *plain) { p.units = utf8.RuneCountInString })
 	add("lengths in bytes", func(p *plain) { p.units = func(s string) int { return len(s) } })
+	add("lengths without white space at the ends", func(p *plain) { p.units = func(s string) int { return utf8.RuneCountInString(strings.TrimSpace(s)) } })
+	add("lengths of the first line", func(p *plain) {
+		p.units = func(s string) int {
+			line, _, _ := strings.Cut(s, "\n")
+			return len(utf16.Encode([]rune(line)))
+		}
+	})
+	add("lengths without combining marks", func(p *plain) {
+		p.units = func(s string) int {
+			n := 0
+			for _, r := range s {
+				if !unicode.Is(unicode.Mn, r) {
+					n += utf16.RuneLen(r)
+				}
+			}
+			return n
+		}
+	})
 	add("null passes for a value", func(p *plain) { p.nullPasses = true })
 	like := func(name, kind string, accepts func(any) bool) {
 		add(name, func(p *plain) {
