@@ -90,7 +90,7 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 				} else if strings.HasPrefix(rule.ID, "response/") {
 					cell.Reason = "no answer that was looked at came in it"
 				} else if cell.Reason == "" && results.stop != "" {
-					cell.Reason = "the run was stopped before"
+					cell.Reason = stoppedBefore
 				} else if cell.Reason == "" {
 					cell.Reason = "no case was chosen"
 				}

@@ -77,7 +77,7 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 	if e.answer == nil {
 		out.Verdict, out.Reason = Skipped, e.skipped
 		if out.Reason == "" {
-			out.Reason = "the run was stopped before"
+			out.Reason = stoppedBefore
 		}
 		return out
 	}

@@ -46,20 +46,31 @@ func (r *run) permit(ctx context.Context, e *exchange) string {
 		r.risky++
 	}
 	r.mu.Unlock()
-	if r.limiter != nil && r.limiter.Wait(ctx) != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		defer r.idle.Broadcast()
-		r.requests--
-		if e.mayWrite {
-			r.writes--
-		} else {
-			r.risky--
-		}
+	if r.limiter == nil {
+		return ""
+	}
+	late := r.limiter.Wait(ctx) != nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !late && r.stop == "" {
+		return ""
+	}
+	// While it waited for its turn the run has ended.
+	r.requests--
+	if e.mayWrite {
+		r.writes--
+	} else {
+		r.risky--
+	}
+	r.idle.Broadcast()
+	if late {
 		return ended(ctx)
 	}
-	return ""
+	return stoppedBefore
 }
+
+// stoppedBefore is why what is left of a stopped run is skipped.
+const stoppedBefore = "the run was stopped before"
 
 func (r *run) refuse(ctx context.Context, e *exchange) string {
 	switch {
@@ -68,7 +79,7 @@ func (r *run) refuse(ctx context.Context, e *exchange) string {
 	case ctx.Err() != nil:
 		return ended(ctx)
 	case r.stop != "":
-		return "the run was stopped before"
+		return stoppedBefore
 	case r.MaxRequests > 0 && r.requests >= r.MaxRequests:
 		return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.requests, "request", "requests"))
 	case e.mayWrite && r.MaxWrites != nil && r.writes >= *r.MaxWrites:

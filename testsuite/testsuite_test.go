@@ -711,3 +711,19 @@ func TestTestTellsOfEachCase(t *testing.T) {
 	require.NoError(t, err)
 	testsuite.Test(t, testsuite.Config{Contract: contract(t), Handler: mock, Fields: []string{"Reason"}})
 }
+
+func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
+	const allowed = 3
+	plain := newPlain()
+	target := &counter{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(testsuite.CaseHeader) == "UserId/missing" {
+			plain.write(w, http.StatusOK, plain.acceptedBody, plain.acceptedType)
+			return
+		}
+		plain.ServeHTTP(w, r)
+	})}
+	r := run(t, testsuite.Config{Handler: target, MaxWrites: new(allowed), Rate: 2000, Parallel: 32, Run: []string{"UserId/missing", "optional"}})
+	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
+	require.EqualValues(t, r.Requests, target.requests.Load(), "what was not sent is not counted")
+	require.LessOrEqual(t, r.Writes, allowed)
+}
