@@ -15,7 +15,7 @@ import (
 func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
-		Short: "Say what the page says of a rule, field or case, and where the framework departs",
+		Short: "Say what the page says of a rule, a field or a case",
 		Args:  cobra.ExactArgs(1),
 		Example: "  understudy explain Reason\n" +
 			"  understudy explain Reason/length\n" +

@@ -17,7 +17,7 @@ import (
 func reportCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RESULTS.json",
-		Short: "Make reports from the JSON record of a run, or compare two records",
+		Short: "Make reports from the JSON record of a run, or compare two",
 		Example: "  understudy report results.json --html report.html --junit junit.xml\n" +
 			"  understudy report results.json --known known.yaml\n" +
 			"  understudy report --diff monday.json tuesday.json",

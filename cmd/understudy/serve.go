@@ -33,7 +33,7 @@ const (
 func serveCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the mock: enforce the page's rules, answer as the framework would",
+		Short: "Serve the mock, which answers as the framework would",
 		Args:  cobra.NoArgs,
 		Example: "  understudy serve\n" +
 			"  understudy serve --addr 127.0.0.1:0 --time-zone America/Chicago",

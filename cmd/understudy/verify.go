@@ -43,8 +43,8 @@ func verifyCommand(s streams) *cobra.Command {
 			"tell.",
 		Example: "  understudy verify http://127.0.0.1:5000\n" +
 			"  understudy verify https://test.example.com/v1 --plan\n" +
-			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN --max-writes 40 \\\n" +
-			"      --set UserId=… --known known.yaml --report text,junit=junit.xml,html=report.html",
+			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN \\\n" +
+			"      --max-writes 40 --set UserId=… --known known.yaml --report text,html=r.html",
 		Args: cobra.ExactArgs(1),
 	}
 	flags := cmd.Flags()
