@@ -16,7 +16,7 @@ func contractCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page", Args: cobra.NoArgs}
 	show := &cobra.Command{
 		Use:   "show",
-		Short: "Print the contract: fields, types, rules, and where each fact comes from",
+		Short: "Print the contract: fields, types, rules, and where each comes from",
 		Args:  cobra.NoArgs,
 	}
 	contract := pageFlag(show)
