@@ -129,8 +129,8 @@ func (p *prepared) build(c *Config) error {
 		if err != nil {
 			return err
 		}
-		b.g, b.set = g, set
 		if i == 0 {
+			b.g = g
 			for i := range made {
 				b.add(&made[i])
 			}
@@ -151,8 +151,8 @@ func (p *prepared) build(c *Config) error {
 	return nil
 }
 
-// maxRows is more rows of real ids than the cases can use.
-const maxRows = 200
+// maxRows keeps the making of the cases, a tenth of a second a row, to seconds.
+const maxRows = 50
 
 // sources are the generator's cases.
 func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, error) {
@@ -174,7 +174,6 @@ func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, error) {
 type builder struct {
 	contract *contracts.Contract
 	g        *fixtures.Generator
-	set      map[string]string
 	quotes   map[string]contracts.Fact
 	cases    []Case
 	index    map[string]int
