@@ -19,6 +19,8 @@ type Answer struct {
 	// Problem says why there is no answer, or not a whole one. Status is 0 then,
 	// unless the answer had begun.
 	Problem string
+
+	late bool // it did not come in time
 }
 
 // MaxAnswer is how many bytes of an answer are read.

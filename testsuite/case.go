@@ -398,7 +398,7 @@ func (b *builder) aspects() {
 			continue
 		}
 		key := x.Rule + " " + x.Media
-		if x.Expect != fixtures.Reject || x.Level != Must || x.Request.Method == http.MethodHead || seen[key] || x.barred != "" {
+		if x.Expect != fixtures.Reject || x.Level != Must || seen[key] || x.barred != "" {
 			continue
 		}
 		seen[key] = true

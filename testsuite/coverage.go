@@ -104,7 +104,9 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 // cellsOf are the cells that a case tells of.
 func (r *run) cellsOf(x *Result, e *exchange) []cellKey {
 	switch {
-	case x.Aspect == Format && e.answer != nil:
+	case x.Aspect == Format && x.Verdict != Pass && x.Verdict != UnexpectedPass:
+		return []cellKey{{x.Rule, firstJSON(r.contract), Obeyed}}
+	case x.Aspect == Format:
 		return []cellKey{{"response/" + mediaOf(e.answer.Header.Get("Content-Type")), firstJSON(r.contract), Obeyed}}
 	case x.Aspect != Outcome || x.Level == May || e.request.Raw != nil:
 		return nil

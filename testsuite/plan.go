@@ -12,10 +12,9 @@ type Planned struct {
 	// Requests are in the order of sending; those that would not be sent say why.
 	Requests []PlannedRequest `json:"requests"`
 	// Sends is how many would be sent at most, without retries; Writes how many of
-	// them the target may accept at worst. Limited says that a limit is set.
-	Sends   int  `json:"sends"`
-	Writes  int  `json:"writes"`
-	Limited bool `json:"limited"`
+	// them the target may accept at worst.
+	Sends  int `json:"sends"`
+	Writes int `json:"writes"`
 }
 
 // PlannedRequest is one of them.
@@ -28,9 +27,7 @@ type PlannedRequest struct {
 }
 
 func (p *prepared) plan(c *Config) *Planned {
-	base := *p.base
-	base.User = nil
-	out := &Planned{Target: base.String(), Limited: c.MaxWrites != nil}
+	out := &Planned{Target: p.address()}
 	r := &run{Config: c, prepared: p}
 	lines := &Results{Target: out.Target}
 	refusable := 0

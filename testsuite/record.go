@@ -21,10 +21,8 @@ func cut(s string, most int) string {
 
 // results judges what was answered.
 func (r *run) results(ctx context.Context) *Results {
-	base := *r.base
-	base.User = nil
 	out := &Results{
-		Schema: 1, Version: r.Version, Target: base.String(), Endpoint: r.contract.Method + " /" + r.contract.Route,
+		Schema: 1, Version: r.Version, Target: r.address(), Endpoint: r.contract.Method + " /" + r.contract.Route,
 		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: r.requests, Writes: r.writes, UnexpectedWrites: r.unexpected,
 		Controlled: r.controlled(), Only: r.Only, stop: r.stop, Stopped: r.hide.text(r.stopped),
 	}
@@ -43,7 +41,7 @@ func (r *run) results(ctx context.Context) *Results {
 		out.stop, out.Stopped = stopUnclear, ended(ctx)
 	}
 	if r.stop == "" && r.MaxRequests > 0 && r.requests >= r.MaxRequests && slices.ContainsFunc(r.units, func(e *exchange) bool { return e.answer == nil && e.barred == "" }) {
-		out.stop, out.Stopped = stopUnclear, fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.requests, "request", "requests"))
+		out.stop, out.Stopped = stopUnclear, r.enough()
 	}
 	cases := r.cases
 	if e := r.controls[firstJSON(r.contract)]; e != nil && len(e.cases) == 0 && (r.stop == stopData || r.stop == stopUnclear) {

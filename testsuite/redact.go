@@ -52,17 +52,8 @@ func newRedactor(c *Config, base *url.URL) *redactor {
 		h.add(base64.StdEncoding.EncodeToString([]byte(base.User.Username() + ":" + password)))
 	}
 	for _, name := range c.Redact {
-		for set, value := range c.Set {
-			if strings.EqualFold(set, name) {
-				h.add(value)
-			}
-		}
-		for _, row := range c.Data {
-			for set, value := range row {
-				if strings.EqualFold(set, name) {
-					h.add(value)
-				}
-			}
+		for _, value := range c.fixedTo(name) {
+			h.add(value)
 		}
 		// The value of a member in JSON, its text possibly cut off, in JSON that is
 		// text of JSON, and in a form.

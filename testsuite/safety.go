@@ -81,13 +81,18 @@ func (r *run) refuse(ctx context.Context, e *exchange) string {
 	case r.stop != "":
 		return stoppedBefore
 	case r.MaxRequests > 0 && r.requests >= r.MaxRequests:
-		return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.requests, "request", "requests"))
+		return r.enough()
 	case e.mayWrite && r.MaxWrites != nil && r.writes >= *r.MaxWrites:
 		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)", plural(*r.MaxWrites, "write is", "writes are"))
 	case e.mayWrite && r.otherID(e):
 		return "the member is fixed to real data; the target may know no other id"
 	}
 	return ""
+}
+
+// enough is why what is left is skipped when as many requests were sent as may be.
+func (r *run) enough() string {
+	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.requests, "request", "requests"))
 }
 
 func ended(ctx context.Context) string {
@@ -156,7 +161,7 @@ func (r *run) retry(e *exchange, a *Answer, sent bool, attempt int) time.Duratio
 		}
 		return -1
 	}
-	if a.Status == 0 && (!sent || !e.mayWrite) && !a.timedOut() && e.request.Raw == nil {
+	if a.Status == 0 && (!sent || !e.mayWrite) && !a.late && e.request.Raw == nil {
 		return 100 * time.Millisecond << (2 * attempt)
 	}
 	return -1
@@ -241,10 +246,6 @@ func (r *run) giveUp(e *exchange, a *Answer, said reading, reason string) {
 	}
 }
 
-func (a *Answer) timedOut() bool {
-	return a.Status == 0 && len(a.Problem) > 9 && a.Problem[:9] == "no answer"
-}
-
 // otherID reports a good request with another id than the real one that a member
 // is fixed to: the page allows it and the target cannot know it.
 func (r *run) otherID(e *exchange) bool {
@@ -253,19 +254,7 @@ func (r *run) otherID(e *exchange) bool {
 	if f == nil || f.Kind != contracts.GUID || e.expect == fixtures.Reject {
 		return false
 	}
-	var known []string
-	for name, value := range r.Set {
-		if strings.EqualFold(name, f.Name) {
-			known = append(known, value)
-		}
-	}
-	for _, row := range r.Data {
-		for name, value := range row {
-			if strings.EqualFold(name, f.Name) {
-				known = append(known, value)
-			}
-		}
-	}
+	known := r.fixedTo(f.Name)
 	body := strings.ToLower(string(e.request.Body))
 	return len(known) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
 		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })

@@ -174,7 +174,7 @@ func (t *target) exchange(ctx context.Context, r *fixtures.Request, headers []fi
 	}
 	resp, err := t.transport.RoundTrip(req)
 	if err != nil {
-		return &Answer{Problem: t.problem(err)}, !isDialError(err)
+		return &Answer{Problem: t.problem(err), late: isLate(err)}, !isDialError(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	return t.readAnswer(resp), true
@@ -195,14 +195,18 @@ func (t *target) readAnswer(resp *http.Response) *Answer {
 
 // problem says a failure of transport in one line that holds no address.
 func (t *target) problem(err error) string {
-	var timeout net.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case isLate(err):
 		return "no answer within " + t.c.Timeout.String()
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return "the connection was closed without a whole answer"
 	}
 	return t.hide.text(strings.ReplaceAll(err.Error(), "\n", " "))
+}
+
+func isLate(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func isDialError(err error) bool {

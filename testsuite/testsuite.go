@@ -228,6 +228,26 @@ func prepare(c *Config) (*prepared, error) {
 	return p, nil
 }
 
+// address is the base without who is calling.
+func (p *prepared) address() string {
+	base := *p.base
+	base.User = nil
+	return base.String()
+}
+
+// fixedTo lists the values that a member is fixed to, by Set and by Data.
+func (c *Config) fixedTo(member string) []string {
+	var values []string
+	for _, row := range append([]map[string]string{c.Set}, c.Data...) {
+		for name, value := range row {
+			if strings.EqualFold(name, member) {
+				values = append(values, value)
+			}
+		}
+	}
+	return values
+}
+
 // parseBase reads an address. The error shows none of its password.
 func parseBase(text string) (*url.URL, error) {
 	u, err := url.Parse(text)

@@ -103,6 +103,19 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 	}
 }
 
+func TestAWrongFormatIsSeenInTheCoverage(t *testing.T) {
+	server := newPlain()
+	server.refusedType = "text/plain"
+	r := run(t, testsuite.Config{Handler: server})
+	failed := 0
+	for _, cell := range r.Coverage {
+		if strings.HasPrefix(cell.Rule, "response/") {
+			failed += cell.Fail
+		}
+	}
+	require.Len(t, r.Failed(testsuite.Must), failed, "every MUST that fails is about the format")
+}
+
 // TestEveryStatedRuleIsTriedFromBothSidesInJSON names the only cells of JSON that
 // stay empty, so that a case that is lost is seen.
 func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
