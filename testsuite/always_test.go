@@ -31,7 +31,7 @@ var always = []struct {
 	{"201", status(201), testsuite.ExitBroken, testsuite.ExitSafety},
 	{"400", status(400), testsuite.ExitBroken, testsuite.ExitInconclusive},
 	{"422", status(422), testsuite.ExitBroken, testsuite.ExitInconclusive},
-	{"302", status(302), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	{"302", status(302), testsuite.ExitInconclusive, testsuite.ExitSafety},
 	{"401", status(401), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
 	{"403", status(403), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
 	{"404", status(404), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
@@ -40,16 +40,16 @@ var always = []struct {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
-	{"500", status(500), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
-	{"503", status(503), testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	{"500", status(500), testsuite.ExitInconclusive, testsuite.ExitSafety},
+	{"503", status(503), testsuite.ExitInconclusive, testsuite.ExitSafety},
 	{"a log-in page", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, logIn)
-	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
 	{"a log-in page behind a comment", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<!-- v1 -->\n<form action=/login><input type=password></form>")
-	}, testsuite.ExitInconclusive, testsuite.ExitInconclusive},
+	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
 	{"nothing", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, testsuite.ExitUnreachable, testsuite.ExitUnreachable},
 	{"half a body", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -13,18 +13,28 @@ import (
 type Answer struct {
 	Status int
 	Header http.Header
-	// Body is the first MaxAnswer bytes; Cut says that there were more.
+	// Body is the first MaxAnswer bytes; Cut says that there were more. It is not
+	// to be kept: its memory serves the next response.
 	Body []byte
 	Cut  bool
-	// Problem says why there is no answer, or not a whole one. Status is 0 then,
-	// unless the answer had begun.
+	// Problem says why there is no response, or not a whole one. Status is 0 then,
+	// unless the response had begun.
 	Problem string
 
-	late bool // it did not come in time
+	length int         // of the body, as far as it was read
+	late   bool        // it did not come in time
+	closed bool        // the target ended the connection in place of a response
+	said   reading     // what it means
+	kind   unclearKind // of what is unclear
+	why    string      // it is unclear; without secrets, and short
+	// controlAnswered says that a valid request right after this one, which got no
+	// response, was accepted: the target is there.
+	controlAnswered bool
 }
 
-// MaxAnswer is how many bytes of an answer are read.
-const MaxAnswer = 4 << 20
+// MaxAnswer is how many bytes of a response's body are read. Parallel times this
+// is the memory that responses take.
+const MaxAnswer = 1 << 20
 
 // Statuses are ranges of HTTP statuses, both ends included.
 type Statuses [][2]int
@@ -94,39 +104,113 @@ const (
 	unclearAnswer reading = "unclear"
 )
 
-// read says what an answer means, and why if it is unclear.
-func (c *Config) read(a *Answer) (reading, string) {
+// unclearKind is why a response is unclear. Limits count by it.
+type unclearKind int
+
+const (
+	notUnclear unclearKind = iota
+	unclearSilent
+	unclearBroken // off
+	unclearLate
+	unclearUpgrade
+	unclearPage
+	unclearRedirect
+	unclearBusy // 503 or 429
+	unclearCaller
+	unclearForbidden
+	unclearProxy
+	unclearWait
+	unclearDown
+	unclearPath
+)
+
+// observe settles what a response means, while all of it is there.
+func (c *Config) observe(a *Answer, hide *redactor) {
+	var why string
+	a.said, a.kind, why = c.read(a)
+	a.why = cut(printable([]byte(hide.text(why))), longestReason)
+}
+
+// longestReason is the most characters that a report shows of a reason, which may
+// repeat what a server says.
+const longestReason = 500
+
+// read says what a response means, and why if it is unclear.
+func (c *Config) read(a *Answer) (said reading, kind unclearKind, why string) {
+	unclear := func(kind unclearKind, format string, args ...any) (reading, unclearKind, string) {
+		return unclearAnswer, kind, fmt.Sprintf(format, args...)
+	}
 	switch {
+	case a.late:
+		return unclear(unclearLate, "%s", a.Problem)
+	case a.Problem != "" && a.Status == 0:
+		return unclear(unclearSilent, "%s", a.Problem)
 	case a.Problem != "":
-		return unclearAnswer, a.Problem
+		return unclear(unclearBroken, "%s", a.Problem)
+	case a.Status == http.StatusSwitchingProtocols:
+		return unclear(unclearUpgrade, "101: it changes to another protocol, which nobody asked for")
 	case c.IsRefusal != nil && c.IsRefusal(a):
-		return refusedIt, ""
+		return refusedIt, notUnclear, ""
 	case c.Accepted.has(a.Status) && isHTMLDocument(a):
-		return unclearAnswer, fmt.Sprintf("%d with an HTML page, as a log-in or error page is", a.Status)
+		return unclear(unclearPage, "%d with an HTML page, as a log-in or error page is", a.Status)
 	case c.Accepted.has(a.Status):
-		return tookIt, ""
+		return tookIt, notUnclear, ""
 	case c.Refused.has(a.Status):
-		return refusedIt, ""
+		return refusedIt, notUnclear, ""
 	case a.Status >= 300 && a.Status <= 399:
-		return unclearAnswer, fmt.Sprintf("%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
+		return unclear(unclearRedirect, "%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
-		return unclearAnswer, "503 and Retry-After: the server is not there for now"
+		return unclear(unclearBusy, "503 and Retry-After: the server is not there for now")
 	case a.Status >= 500:
-		return brokeDown, ""
+		return brokeDown, notUnclear, ""
 	}
 	switch a.Status {
 	case http.StatusUnauthorized:
-		return unclearAnswer, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env"
+		return unclear(unclearCaller, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env")
 	case http.StatusForbidden:
-		return unclearAnswer, "403: the caller may not, or a firewall does not want it"
+		return unclear(unclearForbidden, "403: the caller may not, or a firewall does not want it")
 	case http.StatusProxyAuthRequired:
-		return unclearAnswer, "407: a proxy asks who is calling"
+		return unclear(unclearProxy, "407: a proxy asks who is calling")
 	case http.StatusRequestTimeout:
-		return unclearAnswer, "408: the server did not wait for the request"
+		return unclear(unclearWait, "408: the server did not wait for the request")
 	case http.StatusTooManyRequests:
-		return unclearAnswer, "429: too many requests; give a lower --rate"
+		return unclear(unclearBusy, "429: too many requests; give a lower --rate")
 	}
-	return otherStatus, ""
+	return otherStatus, notUnclear, ""
+}
+
+// effect is what a response says of the target's data. It is wider than the
+// verdict: for the limits and the ledger it does not matter what the page, or a
+// flag, calls accepted.
+type effect string
+
+const (
+	// effectNone is a rejection: the target says that it did not do it.
+	effectNone effect = "none"
+	// effectWritten is 2xx, or a status that counts as accepted.
+	effectWritten effect = "written"
+	// effectUnknown is everything else: no response, a redirect as after a booking,
+	// a page for people, a server error after who knows what.
+	effectUnknown effect = "unknown"
+)
+
+// effect of a request that was sent. A client error (RFC 9110, section 15.5), a
+// method that is not implemented and a version that is not supported are
+// rejections by what HTTP says of them.
+func (c *Config) effect(a *Answer) effect {
+	switch {
+	case a.Status == 0:
+		return effectUnknown
+	case a.said == refusedIt, c.Refused.has(a.Status) && !c.Accepted.has(a.Status):
+		return effectNone
+	case a.said == unclearAnswer && a.kind == unclearPage:
+		return effectUnknown
+	case c.Accepted.has(a.Status), a.Status >= 200 && a.Status <= 299:
+		return effectWritten
+	case a.Status >= 400 && a.Status <= 499, a.Status == http.StatusNotImplemented, a.Status == http.StatusHTTPVersionNotSupported:
+		return effectNone
+	}
+	return effectUnknown
 }
 
 // isHTMLDocument reports a page of HTML, which no endpoint of data answers with:
@@ -166,39 +250,54 @@ func (a *Answer) summary() string {
 	return text
 }
 
-// valueAt is what a JSON pointer (RFC 6901) leads to in an answer, as text; empty
-// if it leads nowhere.
+// valueAt is what a JSON pointer (RFC 6901) leads to in a response, as text; empty
+// if it leads nowhere. Of a member that is there twice the last one counts.
 func valueAt(body []byte, pointer string) string {
-	var v any
-	if pointer == "" || json.Unmarshal(body, &v) != nil {
+	if pointer == "" || !json.Valid(body) {
 		return ""
 	}
+	value := json.RawMessage(body)
 	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		switch at := v.(type) {
-		case map[string]any:
-			v = at[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(at) {
-				return ""
-			}
-			v = at[i]
-		default:
+		if value = memberOf(value, strings.NewReplacer("~1", "/", "~0", "~").Replace(step)); value == nil {
 			return ""
 		}
 	}
-	if text, ok := v.(string); ok {
-		return text
+	var text string
+	switch {
+	case json.Unmarshal(value, &text) == nil:
+		return text // null leaves it empty
+	case len(value) > longestID:
+		value = value[:longestID]
 	}
-	if v == nil {
-		return ""
+	return string(value)
+}
+
+// memberOf finds a member of an object, or an element of an array, without taking
+// the rest of it apart: a hostile body has a million. The text is valid JSON.
+func memberOf(text json.RawMessage, step string) (found json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	open, err := d.Token()
+	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
+		return nil
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
+	var value json.RawMessage
+	for i := 0; d.More(); i++ {
+		name := strconv.Itoa(i)
+		if open == json.Delim('{') {
+			key, err := d.Token()
+			if err != nil {
+				return nil
+			}
+			name, _ = key.(string) // a key is one
+		}
+		if d.Decode(&value) != nil {
+			return nil
+		}
+		if name == step {
+			found = bytes.Clone(value)
+		}
 	}
-	return string(text)
+	return found
 }
 
 // RefusedWhen makes a Config's IsRefusal for servers that answer 200 and say in

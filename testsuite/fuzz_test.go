@@ -38,6 +38,8 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, kind string, body []byte, pointer string) {
 		a := &Answer{Status: status, Header: http.Header{"Content-Type": {kind}, "Allow": {kind}}, Body: body}
+		c.observe(a, hide)
+		require.NotEmpty(t, c.effect(a))
 		for _, aspect := range []Aspect{Outcome, Status, Allow, ModelState, Named, Format} {
 			for _, expect := range []fixtures.Outcome{fixtures.Accept, fixtures.Reject, fixtures.Unspecified} {
 				for _, confirmed := range []bool{true, false} {

@@ -5,11 +5,21 @@ import (
 	"time"
 )
 
-// record writes a line of the ledger; the lock is held.
-func (r *run) record(e *exchange, a *Answer, kind string) {
+// record writes a line of the ledger for a request that was, or may have been,
+// accepted. A run that cannot write it ends.
+func (r *run) record(e *exchange, a *Answer, did effect) {
 	if r.Ledger == nil {
 		return
 	}
+	kind := "unknown"
+	switch {
+	case did == effectWritten && e.mayWrite:
+		kind = "allowed"
+	case did == effectWritten:
+		kind = "unexpected"
+	}
+	r.recorded.Lock()
+	defer r.recorded.Unlock()
 	line := struct {
 		Time     string `json:"time"`
 		Case     string `json:"case"`
@@ -19,8 +29,8 @@ func (r *run) record(e *exchange, a *Answer, kind string) {
 		Location string `json:"location,omitempty"`
 	}{Time: time.Now().UTC().Format(time.RFC3339Nano), Case: e.id, Write: kind, Status: a.Status}
 	if a.Status != 0 {
-		line.Location = r.hide.text(a.Header.Get("Location"))
-		line.ID = cut(string(r.hide.beginning([]byte(valueAt(a.Body, r.IDPath)))), longestID)
+		line.Location = cut(r.hide.text(a.Header.Get("Location")), longestReason)
+		line.ID = cut(r.hide.text(valueAt(a.Body, r.IDPath)), longestID)
 	}
 	text, err := json.Marshal(line)
 	if err == nil {

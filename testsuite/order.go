@@ -1,6 +1,7 @@
 package testsuite
 
 import (
+	"net/http"
 	"slices"
 	"time"
 
@@ -22,11 +23,78 @@ type exchange struct {
 	mayWrite bool
 	barred   string
 
-	answer   *Answer
+	// What came back, as much of it as is kept: judged on arrival, since bodies are not.
+	answer *Answer
+	judged judgements
+	got    string // the response in a few words
+	body   Text   // its beginning
+
 	attempts int
 	at, took time.Duration
 	skipped  string
+	renewed  bool // the token, after a 401
 	tried    bool // more than once, with different verdicts
+}
+
+// judgements are the verdicts of an exchange's cases by aspect: without its
+// control's acceptance, and with it.
+type judgements map[Aspect][2]judgement
+
+// judgeAll judges a response for every case of an exchange, and for the outcome of
+// its request.
+func (r *run) judgeAll(e *exchange, a *Answer) judgements {
+	all := judgements{}
+	judge := func(x *Case) {
+		var pair [2]judgement
+		for i, confirmed := range []bool{false, true} {
+			pair[i] = r.judge(x, a, confirmed)
+			pair[i].reason = cut(r.hide.text(pair[i].reason), longestReason)
+		}
+		all[x.Aspect] = pair
+	}
+	judge(r.sourceOf(e))
+	for _, x := range e.cases {
+		if x.Aspect != Outcome {
+			judge(x)
+		}
+	}
+	return all
+}
+
+// keep keeps what reports need of a response, without secrets.
+func (e *exchange) keep(r *run, a *Answer, judged judgements) {
+	kept := *a
+	kept.Header = http.Header{}
+	for _, name := range keptHeaders {
+		for _, value := range a.Header.Values(name)[:min(len(a.Header.Values(name)), maxKeptValues)] {
+			kept.Header.Add(name, cut(r.hide.text(value), longestReason))
+		}
+	}
+	kept.Problem, kept.Body = a.why, nil
+	if a.Problem == "" {
+		kept.Problem = ""
+	}
+	e.answer, e.judged = &kept, judged
+	e.got = cut(printable([]byte(r.hide.text(a.summary()))), longestReason)
+	e.body = r.hide.excerpt(a.Body, a.length, a.Header.Get("Content-Encoding"))
+}
+
+// maxKeptValues is how many lines of one header are kept.
+const maxKeptValues = 4
+
+// accepted reports that a valid request was accepted.
+func (e *exchange) accepted() bool {
+	return e.answer != nil && e.expect == fixtures.Accept && e.answer.said == tookIt
+}
+
+// excerpt is the response in a few words and the beginning of its text.
+func (e *exchange) excerpt() string {
+	const most = 300
+	text := e.got
+	if body := printable([]byte(e.body.String())); body != "" {
+		text += ": " + cut(body, most)
+	}
+	return text
 }
 
 // arrange makes the exchanges of the chosen cases in the order of sending: the

@@ -11,10 +11,13 @@ type Planned struct {
 	Target string `json:"target"`
 	// Requests are in the order of sending; those that would not be sent say why.
 	Requests []PlannedRequest `json:"requests"`
-	// Sends is how many would be sent at most, without retries; Writes how many of
-	// them the target may accept at worst.
+	// Sends is how many would be sent, each once. Writes is how many of them the
+	// target may accept at worst, those that are sent again included: a run keeps to
+	// it whatever the target does.
 	Sends  int `json:"sends"`
 	Writes int `json:"writes"`
+	// Limits are the run's.
+	Limits Limits `json:"limits"`
 }
 
 // PlannedRequest is one of them.
@@ -28,25 +31,45 @@ type PlannedRequest struct {
 
 func (p *prepared) plan(c *Config) *Planned {
 	out := &Planned{Target: p.address()}
-	r := &run{Config: c, prepared: p}
+	r := &run{Config: c, prepared: p, budget: newBudget(c), breaker: &breaker{}}
 	lines := &Results{Target: out.Target}
-	refusable := 0
+	rejected, mayWrite := 0, 0
 	for _, e := range p.units {
 		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(c, e)})}
-		if q.Skipped = r.refuse(context.Background(), e); q.Skipped == "" {
+		if q.Skipped = r.skip(context.Background(), e); q.Skipped == "" {
 			out.Sends++
-			r.requests++
+			r.budget.requests++
 			if e.mayWrite {
-				r.writes++
+				mayWrite++
+				r.budget.writes++
 			} else {
-				refusable++
+				rejected++
 			}
 		}
 		out.Requests = append(out.Requests, q)
 	}
-	out.Writes = r.writes + refusable
-	if c.MaxUnexpectedWrites != nil {
-		out.Writes = r.writes + min(refusable, *c.MaxUnexpectedWrites)
-	}
+	out.Limits = c.limits()
+	out.Writes = r.worst(mayWrite, rejected)
 	return out
+}
+
+// worst is how many requests a target may accept in a run at worst. Away from
+// limits each may be sent again, and its control after it.
+func (r *run) worst(mayWrite, rejected int) int {
+	const each = retries + 2 // the first time, again, and to see whether it is flaky
+	if r.budget.unlimited() {
+		return 2 * each * (mayWrite + rejected)
+	}
+	silent := rejected
+	if r.MaxUnexpectedWrites != nil {
+		silent = min(silent, *r.MaxUnexpectedWrites)
+	}
+	writes := mayWrite
+	if mayWrite > 0 {
+		writes += mayWrite + silent // a control for each that gets no response
+	}
+	if r.MaxWrites != nil {
+		writes = min(writes, *r.MaxWrites)
+	}
+	return writes + silent
 }

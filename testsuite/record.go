@@ -21,30 +21,32 @@ func cut(s string, most int) string {
 
 // results judges what was answered.
 func (r *run) results(ctx context.Context) *Results {
+	kind, why := r.breaker.tripped()
+	requests, writes, unexpected, unknown := r.budget.counts()
 	out := &Results{
 		Schema: 1, Version: r.Version, Target: r.address(), Endpoint: r.contract.Method + " /" + r.contract.Route,
-		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: r.requests, Writes: r.writes, UnexpectedWrites: r.unexpected,
-		Controlled: r.controlled(), Only: r.Only, stop: r.stop, Stopped: r.hide.text(r.stopped),
+		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: requests, Writes: writes, UnexpectedWrites: unexpected, UnknownWrites: unknown,
+		Limits: r.limits(), Controlled: r.accepts.Load(), Only: r.Only, stop: kind, Stopped: r.hide.text(why),
 	}
 	if r.Handler != nil {
 		out.Target = "a handler in this process"
 	}
 	confirmed := map[string]bool{}
 	for media, e := range r.controls {
-		confirmed[media] = r.accepted(e)
+		confirmed[media] = e.accepted()
 	}
 	byID := map[string]*exchange{}
 	for _, e := range r.units {
 		byID[e.id] = e
 	}
-	if r.stop == "" && ctx.Err() != nil {
-		out.stop, out.Stopped = stopUnclear, ended(ctx)
+	if kind == "" && ctx.Err() != nil {
+		out.stop, out.Stopped = stopUnclear, r.ended(ctx)
 	}
-	if r.stop == "" && r.MaxRequests > 0 && r.requests >= r.MaxRequests && slices.ContainsFunc(r.units, func(e *exchange) bool { return e.answer == nil && e.barred == "" }) {
+	if kind == "" && r.MaxRequests > 0 && requests >= r.MaxRequests && slices.ContainsFunc(r.units, func(e *exchange) bool { return e.answer == nil && e.barred == "" }) {
 		out.stop, out.Stopped = stopUnclear, r.enough()
 	}
 	cases := r.cases
-	if e := r.controls[firstJSON(r.contract)]; e != nil && len(e.cases) == 0 && (r.stop == stopData || r.stop == stopUnclear) {
+	if e := r.controls[firstJSON(r.contract)]; e != nil && len(e.cases) == 0 && (kind == stopData || kind == stopUnclear) {
 		// The control was not asked for and decides all the same.
 		cases = append([]Case{*r.sourceOf(e)}, cases...)
 	}
@@ -79,15 +81,18 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 		}
 		return out
 	}
-	j := r.judge(&x, e.answer, confirmed)
-	if j.failure == FailBroke && !r.heard {
+	j := e.judged[x.Aspect][0]
+	if confirmed {
+		j = e.judged[x.Aspect][1]
+	}
+	if j.failure == FailBroke && !r.breaker.everHeard() {
 		j = unclear(fmt.Sprintf("%d, whatever is sent: the server seems to be down", e.answer.Status))
 	}
-	out.Verdict, out.Failure, out.Reason, out.Confirmed = j.verdict, j.failure, r.hide.text(j.reason), j.confirmed
+	out.Verdict, out.Failure, out.Reason, out.Confirmed = j.verdict, j.failure, j.reason, j.confirmed
 	if e.tried && j.verdict == Fail {
 		out.Verdict, out.Reason = Flaky, "it failed once and passed when it was sent again: "+out.Reason
 	}
-	out.Got = r.hide.text(e.answer.summary())
+	out.Got = e.got
 	return out
 }
 
@@ -95,11 +100,10 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 func (r *run) exchanged(e *exchange) Exchange {
 	out := Exchange{ID: e.id, Attempts: e.attempts, At: e.at.Seconds(), Millis: float64(e.took.Microseconds()) / 1000, Sent: r.sent(r.Config, e)}
 	a := e.answer
-	out.Received = Received{Status: a.Status, Problem: r.hide.text(a.Problem), Headers: []fixtures.Header{},
-		Body: textOf(r.hide.beginning(a.Body), len(a.Body))}
+	out.Received = Received{Status: a.Status, Problem: a.Problem, Headers: []fixtures.Header{}, Body: e.body}
 	for _, name := range keptHeaders {
 		for _, value := range a.Header.Values(name) {
-			out.Received.Headers = append(out.Received.Headers, fixtures.Header{Name: name, Value: r.hide.text(value)})
+			out.Received.Headers = append(out.Received.Headers, fixtures.Header{Name: name, Value: value})
 		}
 	}
 	return out
@@ -108,17 +112,22 @@ func (r *run) exchanged(e *exchange) Exchange {
 // sent is a request as a record keeps it: with the headers that went with it, and
 // without their secrets.
 func (p *prepared) sent(c *Config, e *exchange) Sent {
-	q := p.hide.request(e.request)
+	q := e.request
+	s := Sent{Method: q.Method, Path: p.hide.text(q.Path), Headers: []fixtures.Header{}, Raw: q.Raw != nil}
+	for _, h := range q.Headers {
+		s.Headers = append(s.Headers, fixtures.Header{Name: h.Name, Value: p.hide.text(h.Value)})
+	}
 	for _, h := range c.Headers {
-		q.Headers = append(q.Headers, fixtures.Header{Name: h.Name, Value: hidden})
+		s.Headers = append(s.Headers, fixtures.Header{Name: h.Name, Value: hidden})
 	}
 	if c.Token != nil || p.base.User != nil {
-		q.Headers = append(q.Headers, fixtures.Header{Name: "Authorization", Value: hidden})
+		s.Headers = append(s.Headers, fixtures.Header{Name: "Authorization", Value: hidden})
 	}
-	s := Sent{Method: q.Method, Path: q.Path, Headers: q.Headers, Body: textOf(q.Body, len(e.request.Body)), Raw: q.Raw != nil}
+	body := q.Body
 	if s.Raw {
-		s.Body = textOf(q.Raw, len(e.request.Raw))
+		body = q.Raw
 	}
+	s.Body = p.hide.excerpt(body, len(body), q.Header("Content-Encoding"))
 	return s
 }
 

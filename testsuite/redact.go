@@ -1,17 +1,23 @@
 package testsuite
 
 import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/base64"
-	"encoding/json"
+	"encoding/hex"
+	"html"
 	"io"
 	"log"
 	"net/url"
 	"regexp"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/seed47566266/understudy/fixtures"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // hidden stands where a secret was.
@@ -21,99 +27,363 @@ const hidden = "[hidden]"
 var discardLog = log.New(io.Discard, "", 0)
 
 // redactor takes secrets out of text: whatever a run shows or keeps goes through
-// it first.
+// it first, whole, and is cut after that. A secret is found however its characters
+// are spelled (percent-encoded, escaped for JSON or HTML, each in its own way, in
+// layers), without regard to case, and in base64 and hexadecimal.
 type redactor struct {
 	mu      sync.RWMutex
-	secrets []string // the longest first
-	members []member
-}
-
-// member finds the values of a member of the page, and what stands for them.
-type member struct {
-	value *regexp.Regexp
-	with  string
+	needles [][]byte // folded
+	longest int      // needle
+	members []*regexp.Regexp
 }
 
 func newRedactor(c *Config, base *url.URL) *redactor {
 	h := &redactor{}
 	for _, x := range c.Headers {
-		h.add(x.Value)
-		if _, secret, found := strings.Cut(x.Value, " "); found {
-			h.add(secret) // Bearer …
-		}
+		h.addHeader(x.Name, x.Value)
 	}
 	for _, s := range c.Secrets {
 		h.add(s)
 	}
 	if base.User != nil {
 		password, _ := base.User.Password()
-		h.add(password)
-		h.add(base.User.Username() + ":" + password)
-		h.add(base64.StdEncoding.EncodeToString([]byte(base.User.Username() + ":" + password)))
+		h.addPair(base.User.Username(), password)
 	}
 	for _, name := range c.Redact {
 		for _, value := range c.fixedTo(name) {
 			h.add(value)
 		}
 		// The value of a member in JSON, its text possibly cut off, in JSON that is
-		// text of JSON, and in a form.
+		// text of JSON, and in a form. The last group is the value.
 		quoted := regexp.QuoteMeta(name)
 		h.members = append(h.members,
-			member{regexp.MustCompile(`(?is)("` + quoted + `"\s*:\s*)("(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,}\]"]+)`), `${1}"` + hidden + `"`},
-			member{regexp.MustCompile(`(?is)(\\+"` + quoted + `\\+"\s*:\s*\\+")[^"]*?(\\+"|$)`), `${1}` + hidden + `${2}`},
-			member{regexp.MustCompile(`(?i)((?:^|[&?.])` + quoted + `=)([^&\s"]+)`), `${1}` + hidden})
+			regexp.MustCompile(`(?is)"`+quoted+`"\s*:\s*("(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,}\]"]+)`),
+			regexp.MustCompile(`(?is)\\+"`+quoted+`\\+"\s*:\s*\\+"([^"]*?)(?:\\+"|$)`),
+			regexp.MustCompile(`(?i)(?:^|[&?.])`+quoted+`=([^&\s"]+)`))
 	}
 	return h
 }
 
-// shortest is the shortest text that is taken for a secret: a shorter one would
-// take half of every report with it.
+// shortest is the shortest text in bytes that is taken for a secret: a shorter one
+// would take half of every report with it.
 const shortest = 4
 
-// add makes a text secret, in each spelling that an answer may echo it in.
+// add makes a text secret.
 func (h *redactor) add(secret string) {
 	if len(secret) < shortest {
 		return
 	}
-	quoted, _ := json.Marshal(secret) // a string is always JSON
+	needles := [][]byte{fold([]byte(secret)), fold([]byte(hex.EncodeToString([]byte(secret))))}
+	// In base64 a text looks different in each of three places that it may begin at.
+	// What its neighbours decide is left out.
+	for before := range 3 {
+		coded := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), secret...))
+		coded = coded[[]int{0, 2, 3}[before]:]
+		if (before+len(secret))%3 != 0 {
+			coded = coded[:len(coded)-1]
+		}
+		if len(coded) > shortest {
+			needles = append(needles, fold([]byte(coded)))
+		}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	spellings := []string{secret, strings.Trim(string(quoted), `"`), url.QueryEscape(secret), url.PathEscape(secret),
-		base64.StdEncoding.EncodeToString([]byte(secret)), strings.ToLower(secret), strings.ToUpper(secret)}
-	h.secrets = append(h.secrets, spellings...)
-	sort.SliceStable(h.secrets, func(i, j int) bool { return len(h.secrets[i]) > len(h.secrets[j]) })
+	for _, n := range needles {
+		if !slices.ContainsFunc(h.needles, func(x []byte) bool { return bytes.Equal(x, n) }) {
+			h.needles = append(h.needles, n)
+			h.longest = max(h.longest, len(n))
+		}
+	}
 }
+
+// addPair makes the credentials of Basic secret.
+func (h *redactor) addPair(user, password string) {
+	h.add(password)
+	h.add(user + ":" + password)
+}
+
+// addHeader makes the value of a header secret, and its parts: a token after its
+// scheme, the pair in Basic, each cookie.
+func (h *redactor) addHeader(name, value string) {
+	h.add(value)
+	scheme, rest, found := strings.Cut(value, " ")
+	if found {
+		h.add(strings.TrimSpace(rest))
+	}
+	if strings.EqualFold(scheme, "Basic") {
+		coded := strings.TrimRight(strings.TrimSpace(rest), "=")
+		if pair, err := base64.RawStdEncoding.DecodeString(coded); err == nil {
+			user, password, _ := strings.Cut(string(pair), ":")
+			h.addPair(user, password)
+		}
+	}
+	if strings.EqualFold(name, "Cookie") || found {
+		for _, part := range strings.FieldsFunc(value, func(r rune) bool { return r == ';' || r == ',' }) {
+			if _, secret, found := strings.Cut(part, "="); found {
+				h.add(strings.Trim(strings.TrimSpace(secret), `"`))
+			}
+		}
+	}
+}
+
+// idles reports that there is nothing to hide.
+func (h *redactor) idles() bool { return len(h.needles)+len(h.members) == 0 }
 
 // text is a text without secrets.
 func (h *redactor) text(s string) string {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for _, secret := range h.secrets {
-		s = strings.ReplaceAll(s, secret, hidden)
+	if h.idles() {
+		return s
+	}
+	return string(replaced([]byte(s), h.find([]byte(s)), len(s)))
+}
+
+// excerpt keeps the beginning of a body of whole bytes, of which body is all that
+// was read, without secrets. What cannot be read as text is looked into, and
+// hidden whole if there is a secret in it.
+func (h *redactor) excerpt(body []byte, whole int, encoding string) Text {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.idles() {
+		return textOf(body[:min(len(body), kept)], whole)
+	}
+	const longestSpelling = 12 // of one character: an escape of an escape
+	window := body[:min(len(body), kept+longestSpelling*h.longest+kept)]
+	found := h.find(window)
+	for _, view := range views(body, encoding) {
+		if view == nil || len(h.find(view)) > 0 {
+			return Text{Text: hidden, Bytes: whole, Cut: true}
+		}
+	}
+	return textOf(replaced(window, found, kept), whole)
+}
+
+// views are other readings of a body that is not plain text: what it is when it is
+// unpacked, and without the zeroes of UTF-16 and UTF-32. Nil stands for one that
+// cannot be had.
+func views(body []byte, encoding string) (all [][]byte) {
+	packed := strings.TrimSpace(strings.ToLower(encoding))
+	var in io.Reader
+	var err error
+	switch {
+	case bytes.HasPrefix(body, []byte{0x1F, 0x8B}):
+		in, err = gzip.NewReader(bytes.NewReader(body))
+	case packed == "deflate", len(body) > 2 && body[0] == 0x78 && (int(body[0])<<8|int(body[1]))%31 == 0 && !utf8.Valid(body):
+		if in, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
+			in, err = flate.NewReader(bytes.NewReader(body)), nil
+		}
+	case packed != "" && packed != "identity" && packed != "gzip" && packed != "x-gzip" && len(body) > 0:
+		return [][]byte{nil}
+	}
+	if err == nil && in != nil {
+		// What does not unpack to its end was read up to there.
+		unpacked, _ := io.ReadAll(io.LimitReader(in, MaxAnswer))
+		all = append(all, unpacked)
+		body = unpacked
+	}
+	if bytes.IndexByte(body, 0) >= 0 {
+		all = append(all, bytes.ReplaceAll(body, []byte{0}, nil))
+	}
+	return all
+}
+
+// span is a part of a text that is replaced.
+type span struct {
+	from, to int
+	with     string
+}
+
+// replaced is the first bytes of a text, with spans replaced. A span that begins
+// before the end is whole.
+func replaced(text []byte, spans []span, end int) []byte {
+	end = min(end, len(text))
+	if len(spans) == 0 {
+		return text[:end]
+	}
+	out := make([]byte, 0, end)
+	at := 0
+	for _, s := range spans {
+		if s.from >= end {
+			break
+		}
+		out = append(append(out, text[at:s.from]...), s.with...)
+		at = s.to
+	}
+	if at < end {
+		out = append(out, text[at:end]...)
+	}
+	return out
+}
+
+// layers is how many times escapes are taken off: a server's error may quote JSON
+// in JSON, and its log page that as HTML.
+const layers = 4
+
+// find lists what is secret in a text, in order and apart from each other.
+func (h *redactor) find(text []byte) []span {
+	var all []span
+	add := func(from, to int, with string) {
+		if !bytes.Contains(text[from:to], []byte(hidden)) {
+			all = append(all, span{from, to, with})
+		}
 	}
 	for _, m := range h.members {
-		s = m.value.ReplaceAllString(s, m.with)
+		for _, at := range m.FindAllSubmatchIndex(text, -1) {
+			with := hidden
+			if at[2] > 0 && text[at[0]] == '"' {
+				with = `"` + hidden + `"`
+			}
+			add(at[2], at[3], with)
+		}
 	}
-	return s
+	layer := spelled{text: text}
+	for range layers {
+		folded := fold(layer.text)
+		for _, needle := range h.needles {
+			for from := 0; ; {
+				at := bytes.Index(folded[from:], needle)
+				if at < 0 {
+					break
+				}
+				begin, end := layer.source(from+at, from+at+len(needle))
+				add(begin, end, hidden)
+				from += at + 1
+			}
+		}
+		next, changed := layer.plain()
+		if !changed {
+			break
+		}
+		layer = next
+		for _, m := range h.members {
+			for _, at := range m.FindAllSubmatchIndex(layer.text, -1) {
+				begin, end := layer.source(at[2], at[3])
+				if !slices.ContainsFunc(all, func(s span) bool { return s.from < end && begin < s.to }) {
+					add(begin, end, hidden)
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b span) int {
+		if a.from != b.from {
+			return a.from - b.from
+		}
+		return b.to - a.to
+	})
+	merged := all[:0]
+	for _, s := range all {
+		if n := len(merged); n > 0 && s.from < merged[n-1].to {
+			merged[n-1].to = max(merged[n-1].to, s.to)
+			continue
+		}
+		merged = append(merged, s)
+	}
+	return merged
 }
 
-// beginning is as much of a body as a record can keep of it, without secrets. It
-// is cut behind that, so that no secret is cut in two and its half kept.
-func (h *redactor) beginning(body []byte) []byte {
-	return []byte(h.text(string(body[:min(len(body), 2*kept)])))
+// fold makes alike what spellings of a secret differ in: the case of letters, a
+// space and the plus that forms write for it, the two signs of base64 and those
+// that stand for them in addresses.
+func fold(text []byte) []byte {
+	out := make([]byte, len(text))
+	for i, c := range text {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case c == ' ' || c == '-':
+			c = '+'
+		case c == '_':
+			c = '/'
+		}
+		out[i] = c
+	}
+	return out
 }
 
-// request is a request without secrets; of a long body only the beginning.
-func (h *redactor) request(r fixtures.Request) fixtures.Request {
-	r.Path = h.text(r.Path)
-	r.Body = h.beginning(r.Body)
-	if r.Raw != nil {
-		r.Raw = h.beginning(r.Raw)
+// spelled is a text and where each of its bytes was spelled in another one.
+type spelled struct {
+	text     []byte
+	from, to []int32 // nil: each where it is
+}
+
+// source is the part of the first text that a part of this one was spelled in.
+func (s *spelled) source(from, to int) (int, int) {
+	if s.from == nil || from == to {
+		return from, to
 	}
-	headers := make([]fixtures.Header, len(r.Headers))
-	for i, x := range r.Headers {
-		headers[i] = fixtures.Header{Name: x.Name, Value: h.text(x.Value)}
+	return int(s.from[from]), int(s.to[to-1])
+}
+
+// plain takes one layer of escapes off a text.
+func (s *spelled) plain() (out spelled, changed bool) {
+	if bytes.IndexAny(s.text, `%\&`) < 0 {
+		return spelled{}, false
 	}
-	r.Headers = headers
-	return r
+	out = spelled{text: make([]byte, 0, len(s.text)), from: make([]int32, 0, len(s.text)), to: make([]int32, 0, len(s.text))}
+	for i := 0; i < len(s.text); {
+		value, width := unescape(s.text[i:])
+		if width == 0 {
+			value, width = s.text[i:i+1], 1
+		} else {
+			changed = true
+		}
+		from, to := s.source(i, i+width)
+		for _, c := range value {
+			out.text = append(out.text, c)
+			out.from = append(out.from, int32(from))
+			out.to = append(out.to, int32(to))
+		}
+		i += width
+	}
+	return out, changed
+}
+
+// unescape reads one escape of an address, of JSON or of HTML at the beginning of
+// a text. Width is 0 if there is none.
+func unescape(s []byte) (value []byte, width int) {
+	code := func(from, digits int) (uint64, bool) {
+		if len(s) < from+digits {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(s[from:from+digits]), 16, 32)
+		return n, err == nil
+	}
+	switch s[0] {
+	case '%':
+		if n, ok := code(1, 2); ok {
+			return []byte{byte(n)}, 3
+		}
+	case '\\':
+		if len(s) < 2 {
+			return nil, 0
+		}
+		switch s[1] {
+		case 'u', 'U':
+			n, ok := code(2, 4)
+			if !ok {
+				return nil, 0
+			}
+			if low, ok := code(8, 4); ok && utf16.IsSurrogate(rune(n)) && s[6] == '\\' && s[7]|0x20 == 'u' {
+				if r := utf16.DecodeRune(rune(n), rune(low)); r != utf8.RuneError {
+					return utf8.AppendRune(nil, r), 12
+				}
+			}
+			return utf8.AppendRune(nil, rune(n)), 6
+		case 'x':
+			if n, ok := code(2, 2); ok {
+				return []byte{byte(n)}, 4
+			}
+		case '"', '\'', '\\', '/':
+			return s[1:2], 2
+		}
+	case '&':
+		const longest = 12 // bytes of a name or number of a character that is in a secret
+		if end := bytes.IndexByte(s[:min(len(s), longest)], ';'); end > 0 {
+			if plain := html.UnescapeString(string(s[:end+1])); plain != string(s[:end+1]) {
+				return []byte(plain), end + 1
+			}
+		}
+	}
+	return nil, 0
 }

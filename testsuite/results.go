@@ -34,17 +34,30 @@ type Results struct {
 	Only        string `json:"only,omitempty"`
 	Unconfirmed int    `json:"unconfirmed"`
 	// Requests counts what was sent, Writes what may have been accepted and was
-	// allowed, UnexpectedWrites what was accepted and should have been refused.
+	// allowed, UnexpectedWrites what was accepted and should have been refused,
+	// UnknownWrites what should have been refused and may have been accepted.
 	Requests         int      `json:"requests"`
 	Writes           int      `json:"writes"`
 	UnexpectedWrites int      `json:"unexpectedWrites"`
+	UnknownWrites    int      `json:"unknownWrites"`
+	Limits           Limits   `json:"limits"`
 	Stale            []Stale  `json:"stale,omitempty"`
 	Coverage         []Cell   `json:"coverage"`
 	Cases            []Result `json:"cases"`
 	// Exchanges are in the order in which they were sent.
 	Exchanges []Exchange `json:"exchanges"`
 
-	stop stopKind
+	stop    stopKind
+	byID    map[string]int // of the exchanges, made when it is first asked for
+	indexed int            // how many it has
+}
+
+// Limits are how many writes a run allows; nil is no limit.
+type Limits struct {
+	Writes           *int `json:"writes"`
+	UnexpectedWrites *int `json:"unexpectedWrites"`
+	// From says where they come from, in words.
+	From string `json:"from"`
 }
 
 // Result is a case and what became of it.
@@ -109,11 +122,11 @@ type Text struct {
 // kept is how many bytes of a body a record keeps.
 const kept = 4000
 
-// textOf keeps the beginning of a body of whole bytes, of which body is all that
-// can be shown.
+// textOf keeps the beginning of a body of whole bytes, of which body is what can be
+// shown of the first ones.
 func textOf(body []byte, whole int) Text {
-	t := Text{Bytes: whole, Cut: len(body) > kept || whole > 2*kept}
-	body = body[:min(len(body), kept)]
+	t := Text{Bytes: whole, Cut: whole > kept}
+	body = body[:min(len(body), 2*kept)]
 	for last := 1; t.Cut && last < utf8.UTFMax && last < len(body); last++ {
 		// The cut may have gone through a character.
 		if start := len(body) - last; utf8.RuneStart(body[start]) {
@@ -154,14 +167,21 @@ func (t Text) raw() []byte {
 	return b
 }
 
-// Exchange is what a case looked at; nil if nothing was sent.
+// Exchange is what a case looked at; nil if nothing was sent. It is not for use by
+// several goroutines at a time.
 func (r *Results) Exchange(x *Result) *Exchange {
-	for i := range r.Exchanges {
-		if r.Exchanges[i].ID == x.Sends {
-			return &r.Exchanges[i]
+	if r.byID == nil || r.indexed != len(r.Exchanges) {
+		r.indexed = len(r.Exchanges)
+		r.byID = make(map[string]int, len(r.Exchanges))
+		for i := range r.Exchanges {
+			r.byID[r.Exchanges[i].ID] = i
 		}
 	}
-	return nil
+	i, there := r.byID[x.Sends]
+	if !there || r.Exchanges[i].ID != x.Sends {
+		return nil
+	}
+	return &r.Exchanges[i]
 }
 
 // Curl is the line of shell that sends a request again. Secrets are left for the

@@ -3,64 +3,58 @@ package testsuite
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// stopKind is why a run ended early; empty if it did not.
-type stopKind string
-
 const (
-	stopSafety      stopKind = "safety"
-	stopUnreachable stopKind = "unreachable"
-	stopData        stopKind = "data" // the control was refused
-	stopUnclear     stopKind = "unclear"
+	// retries is how often one request is sent again, and longestPause the longest
+	// wait that Retry-After is given.
+	retries      = 2
+	longestPause = 30 * time.Second
 )
 
 // run is a run under way.
 type run struct {
 	*Config
 	*prepared
-	target  *target
-	limiter *rate.Limiter
-	started time.Time
+	target   *target
+	budget   *budget
+	breaker  *breaker
+	limiter  *rate.Limiter
+	started  time.Time
+	accepts  atomic.Bool // a valid request was accepted
+	recorded sync.Mutex  // the ledger's
 
-	mu         sync.Mutex
-	idle       *sync.Cond // an exchange has ended
-	requests   int
-	writes     int
-	unexpected int
-	risky      int // under way that have to be refused
-	done       int
-	stop       stopKind
-	stopped    string
-	silent     int
-	denied     int
-	same       int
-	lastReason string
-	heard      bool // something answered with another status than a server error
-	anyAnswer  bool
+	mu   sync.Mutex // of progress
+	done int
+}
+
+// bounded is a context that ends with the time of a run.
+func (p *prepared) bounded(ctx context.Context, c *Config) (context.Context, context.CancelFunc) {
+	if c.MaxTime > 0 {
+		return context.WithTimeout(ctx, c.MaxTime)
+	}
+	return context.WithCancel(ctx)
 }
 
 func (r *run) do(ctx context.Context) *Results {
 	r.started = time.Now()
-	r.idle = sync.NewCond(&r.mu)
 	if r.Rate > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(r.Rate), 1)
 	}
-	if r.MaxTime > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.MaxTime)
-		defer cancel()
-	}
-	// A run that waits for a place has to hear of the end too.
-	release := context.AfterFunc(ctx, func() { r.mu.Lock(); r.idle.Broadcast(); r.mu.Unlock() })
+	// What waits for a ticket has to hear of the end too.
+	release := context.AfterFunc(ctx, r.budget.wake)
 	defer release()
 
 	for _, e := range r.units {
@@ -82,7 +76,7 @@ func (r *run) do(ctx context.Context) *Results {
 		})
 	}
 	for _, e := range r.units {
-		if e.attempts == 0 {
+		if e.answer == nil {
 			queue <- e
 		}
 	}
@@ -94,29 +88,22 @@ func (r *run) do(ctx context.Context) *Results {
 // weighControl stops the run when the first control says that it would be in
 // vain.
 func (r *run) weighControl(ctx context.Context, e *exchange) {
-	if e.media != firstJSON(r.contract) || e.answer == nil || r.accepted(e) {
+	if e.media != firstJSON(r.contract) || e.answer == nil || e.accepted() || r.known.find(r.sourceOf(e)) != nil {
 		return
 	}
-	x := r.sourceOf(e)
-	if r.known.find(x) != nil {
-		return
-	}
-	j := r.judge(x, e.answer, false)
+	j := e.judged[Outcome][0]
 	more := ""
 	if j.failure == FailRefused {
 		more = r.diagnose(ctx)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
-	case r.stop != "":
 	case e.answer.Status == 0:
-		r.halt(stopUnreachable, e.answer.Problem)
+		r.halt(stopUnreachable, e.answer.why)
 	case j.verdict == Fail && more != "":
-		r.halt(stopData, fmt.Sprintf("%s answered %s. %s", e.id, r.excerpt(e.answer), more))
+		r.halt(stopData, fmt.Sprintf("%s answered %s. %s", e.id, e.excerpt(), more))
 	case j.verdict == Fail:
 		r.halt(stopData, fmt.Sprintf("%s answered %s. A payload that the page allows has to be accepted before anything else can be told; "+
-			"if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, r.excerpt(e.answer)))
+			"if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, e.excerpt()))
 	default:
 		r.halt(stopUnclear, fmt.Sprintf("a good request (%s) was answered so: %s", e.id, j.reason))
 	}
@@ -130,7 +117,7 @@ func (r *run) diagnose(ctx context.Context) string {
 		return ""
 	}
 	r.one(ctx, r.units[at])
-	if !r.accepted(r.units[at]) {
+	if !r.units[at].accepted() {
 		return ""
 	}
 	var wants []string
@@ -139,10 +126,7 @@ func (r *run) diagnose(ctx context.Context) string {
 			continue
 		}
 		r.one(ctx, e)
-		if e.answer == nil {
-			continue
-		}
-		if said, _ := r.read(e.answer); said == refusedIt {
+		if e.answer != nil && e.answer.said == refusedIt {
 			wants = append(wants, strings.TrimSuffix(e.id, "/missing"))
 		}
 	}
@@ -150,16 +134,6 @@ func (r *run) diagnose(ctx context.Context) string {
 		return "With every member of the page it is accepted: the target asks for more than the page does"
 	}
 	return "The target asks for " + strings.Join(wants, ", ") + ", which the page does not list as Required; --set gives every payload a value of it"
-}
-
-// excerpt is an answer in a few words and the beginning of its text.
-func (r *run) excerpt(a *Answer) string {
-	const most = 300
-	text := r.hide.text(a.summary())
-	if body := printable(r.hide.beginning(a.Body)); body != "" {
-		text += ": " + cut(body, most)
-	}
-	return text
 }
 
 // sourceOf is the case that an exchange's request is of, chosen or not.
@@ -177,36 +151,36 @@ func (r *run) sourceOf(e *exchange) *Case {
 	return nil
 }
 
-// halt ends the run; the lock is held. The first reason counts.
+// halt ends the run. The first reason counts.
 func (r *run) halt(kind stopKind, why string) {
-	if r.stop == "" {
-		r.stop, r.stopped = kind, why
-	}
-	r.idle.Broadcast()
+	r.breaker.trip(kind, why)
+	r.budget.close()
+}
+
+// stopped reports a run that was ended early.
+func (r *run) stopped() bool {
+	kind, _ := r.breaker.tripped()
+	return kind != ""
 }
 
 // one sends one exchange, unless something speaks against it.
 func (r *run) one(ctx context.Context, e *exchange) {
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.done++
-		if r.Progress != nil {
-			r.Progress(r.done, len(r.units))
-		}
-	}()
+	defer r.progress()
 	for attempt := 0; ; attempt++ {
-		if e.skipped = r.permit(ctx, e); e.skipped != "" {
-			if e.answer != nil {
-				e.skipped = "" // the attempts before count
-			}
-			return
+		again := time.Duration(-1)
+		e.skipped = r.skip(ctx, e)
+		if e.skipped == "" && r.limiter != nil && r.limiter.Wait(ctx) != nil {
+			e.skipped = r.ended(ctx)
 		}
-		began := time.Now()
-		answer, sent := r.target.send(ctx, e.id, &e.request)
-		e.at, e.took = began.Sub(r.started), time.Since(began)
-		e.attempts++
-		again := r.settle(ctx, e, answer, sent, attempt)
+		if e.skipped == "" {
+			pass, denied := r.budget.take(ctx, e.mayWrite)
+			if e.skipped = r.denied(ctx, denied); denied == granted {
+				again = r.exchange(ctx, e, pass, attempt)
+			}
+		}
+		if e.answer != nil {
+			e.skipped = "" // the attempts before count
+		}
 		if again < 0 {
 			return
 		}
@@ -215,21 +189,212 @@ func (r *run) one(ctx context.Context, e *exchange) {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return
 		}
 	}
 }
 
-// accepted reports that a good request of ours was accepted.
-func (r *run) accepted(e *exchange) bool {
-	if e == nil || e.answer == nil || e.expect != fixtures.Accept {
-		return false
+func (r *run) progress() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	if r.Progress != nil {
+		r.Progress(r.done, len(r.units))
 	}
-	said, _ := r.read(e.answer)
-	return said == tookIt
 }
 
-// controlled reports that some good request was accepted.
-func (r *run) controlled() bool {
-	return slices.ContainsFunc(r.units, r.accepted)
+// skip says why a request is not sent.
+func (r *run) skip(ctx context.Context, e *exchange) string {
+	if e.barred != "" {
+		return e.barred
+	}
+	if denied := r.budget.look(ctx, e.mayWrite); denied != granted {
+		return r.denied(ctx, denied)
+	}
+	if e.mayWrite && r.otherID(e) {
+		return "the member is fixed to real data; the target may know no other id"
+	}
+	return ""
+}
+
+// stoppedBefore is why what is left of a stopped run is skipped.
+const stoppedBefore = "the run was stopped before"
+
+func (r *run) denied(ctx context.Context, d denial) string {
+	switch d {
+	case denialClosed:
+		return stoppedBefore
+	case denialEnded:
+		return r.ended(ctx)
+	case denialRequests:
+		return r.enough()
+	case denialWrites:
+		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)", plural(*r.MaxWrites, "write is", "writes are"))
+	}
+	return ""
+}
+
+// enough is why what is left is skipped when as many requests were sent as may be.
+func (r *run) enough() string {
+	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.MaxRequests, "request", "requests"))
+}
+
+func (r *run) ended(ctx context.Context) string {
+	if r.MaxTime > 0 && ctx.Err() != context.Canceled {
+		return "the time was up (--max-time)"
+	}
+	return "the run was interrupted"
+}
+
+// exchange sends a request once, on a ticket, and judges the response. It returns
+// how long to wait before the request is sent again; below zero, it is not.
+func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt int) (again time.Duration) {
+	const never = -1
+	began := time.Now()
+	a, sent, did, free := r.send(ctx, e, pass)
+	defer free()
+	e.at, e.took = began.Sub(r.started), time.Since(began)
+	if sent {
+		e.attempts++
+	}
+	if ctx.Err() != nil && a.Status == 0 {
+		e.skipped = r.ended(ctx) // our own end, not the target's fault
+		return never
+	}
+	if wait := r.again(e, a, sent, did, attempt); wait >= 0 {
+		return wait
+	}
+	if a.Status == 0 && sent && e.request.Raw == nil {
+		a.controlAnswered = r.controlAnswered(ctx, e)
+	}
+	if e.group != "transport" {
+		r.breaker.count(e, a, r.accepts.Load())
+		if r.stopped() {
+			r.budget.close()
+		}
+	}
+	return r.confirm(e, a)
+}
+
+// send sends a request on a ticket, settles the ticket by the response and notes
+// in the ledger what may have been accepted.
+func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *Answer, sent bool, did effect, free func()) {
+	a, sent, free = r.target.send(ctx, pass, e.id, &e.request)
+	r.observe(a, r.hide)
+	did = effectNone
+	if sent {
+		did = r.effect(a)
+	}
+	if did != effectNone {
+		r.record(e, a, did)
+	}
+	never := r.breaker.neverReached() && a.Status == 0
+	r.breaker.hear(a)
+	if last := pass.settle(sent, did); last && ctx.Err() == nil {
+		switch {
+		case never:
+			r.halt(stopUnreachable, a.why)
+		case did == effectWritten:
+			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and was accepted with %d", e.id, a.Status))
+		case a.why != "":
+			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and may have been accepted: %s", e.id, a.why))
+		default:
+			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and may have been accepted: it was answered with %d", e.id, a.Status))
+		}
+	}
+	if a.said == tookIt && e.expect == fixtures.Accept {
+		r.accepts.Store(true)
+	}
+	return a, sent, did, free
+}
+
+// again says how long to wait before a request is sent once more; below zero, it
+// is not. Each time is paid for. Where writes are limited, only what certainly
+// did nothing is repeated.
+func (r *run) again(e *exchange, a *Answer, sent bool, did effect, attempt int) time.Duration {
+	const never = -1
+	harmless := !sent || did == effectNone || r.budget.unlimited()
+	if attempt >= retries || r.stopped() || !harmless {
+		return never
+	}
+	switch {
+	case a.Status == http.StatusUnauthorized && r.Token != nil && !e.renewed:
+		e.renewed = true
+		r.target.renew()
+		return 0
+	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusServiceUnavailable:
+		if wait, said := retryAfter(a.Header.Get("Retry-After")); said && wait <= longestPause {
+			return wait
+		}
+	case a.Status == 0 && !a.late && e.request.Raw == nil:
+		return 100 * time.Millisecond << (2 * attempt)
+	}
+	return never
+}
+
+// retryAfter reads the header, which is a number of seconds or a date (RFC 9110,
+// section 10.2.3).
+func retryAfter(text string) (wait time.Duration, said bool) {
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	date, err := http.ParseTime(text)
+	return max(time.Until(date), 0), err == nil
+}
+
+// controlAnswered sends the control of a request that got no response again, if
+// the budget has a write left, and reports that it was accepted: the target is
+// there, and its silence was the response.
+func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
+	control := r.controls[e.media]
+	if control == nil {
+		control = r.controls[firstJSON(r.contract)]
+	}
+	if control == nil || control == e || !control.accepted() {
+		return false
+	}
+	if r.limiter != nil && r.limiter.Wait(ctx) != nil {
+		return false
+	}
+	pass, denied := r.budget.take(ctx, true)
+	if denied != granted {
+		return false
+	}
+	a, _, _, free := r.send(ctx, control, pass)
+	defer free()
+	return a.said == tookIt
+}
+
+// confirm keeps the response, or asks for another one when a case fails: what fails
+// once and passes once is flaky.
+func (r *run) confirm(e *exchange, a *Answer) (again time.Duration) {
+	const never = -1
+	judged := r.judgeAll(e, a)
+	fails := false
+	for _, x := range e.cases {
+		fails = fails || judged[x.Aspect][1].verdict == Fail
+	}
+	if e.answer != nil && !fails {
+		e.tried = true // the first response shows what was wrong
+		return never
+	}
+	first := e.answer == nil
+	e.keep(r, a, judged)
+	if first && fails && !r.stopped() && r.budget.unlimited() {
+		return 0
+	}
+	return never
+}
+
+// otherID reports a good request with another id than the real one that a member
+// is fixed to: the page allows it and the target cannot know it.
+func (r *run) otherID(e *exchange) bool {
+	x := r.sourceOf(e)
+	f := r.contract.Body.Field(x.Field)
+	if f == nil || f.Kind != contracts.GUID || e.expect == fixtures.Reject {
+		return false
+	}
+	known := r.fixedTo(f.Name)
+	body := strings.ToLower(string(e.request.Body))
+	return len(known) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
+		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })
 }

@@ -15,10 +15,10 @@ package testsuite
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,10 +47,14 @@ type Config struct {
 	Handler http.Handler
 	// Path replaces the contract's route.
 	Path string
-	// Transport carries the requests; nil stands for a plain one. Remote says that
-	// it leads away from loopback whatever the URL says.
-	Transport *http.Transport
-	Remote    bool
+	// TLS is for an https target; nil stands for the defaults. Its NextProtos are
+	// not used. ConnectTo has the connection go elsewhere. A target that is not on
+	// loopback is reached through the proxy of HTTP_PROXY, HTTPS_PROXY and NO_PROXY,
+	// unless ConnectTo is set.
+	TLS       *tls.Config
+	ConnectTo ConnectTo
+	// Remote has a target count as one elsewhere whatever its address is.
+	Remote bool
 	// Headers go with every request. Their values are secret. Token is the value of
 	// an Authorization header; it is asked for before the first request and again
 	// after a 401.
@@ -94,10 +98,13 @@ type Config struct {
 	// MaxWrites is how many requests may be sent that the target may accept. Nil is
 	// none, and no limit on loopback. Each is counted before it is sent.
 	MaxWrites *int
-	// MaxUnexpectedWrites is the number of requests accepted that should have been
-	// refused at which the run stops. Nil is 1, and no limit on loopback unless
-	// MaxWrites is set.
+	// MaxUnexpectedWrites is the number of requests at which the run stops that should
+	// have been refused and were accepted, or may have been: whatever is not a refusal
+	// counts, no response included. Nil is 1, and no limit on loopback unless MaxWrites
+	// is set.
 	MaxUnexpectedWrites *int
+	// LimitsFrom says in reports where the two limits come from.
+	LimitsFrom string
 	// MaxRequests and MaxTime bound the run, Rate the requests a second; 0 is no
 	// limit. Timeout is for one request, Parallel the number under way at once.
 	MaxRequests int
@@ -144,12 +151,17 @@ func Run(ctx context.Context, c Config) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTarget(&c, p)
+	t, err := newTarget(&c, p)
+	if err != nil {
+		return nil, err
+	}
 	defer t.close()
-	if _, err := t.headers(ctx, "", false); err != nil {
+	ctx, cancel := p.bounded(ctx, &c)
+	defer cancel()
+	if _, err := t.headers(ctx, ""); err != nil {
 		return nil, fmt.Errorf("no credentials: %w", err)
 	}
-	r := &run{Config: &c, prepared: p, target: t}
+	r := &run{Config: &c, prepared: p, target: t, budget: newBudget(&c), breaker: &breaker{}}
 	return r.do(ctx), nil
 }
 
@@ -201,7 +213,7 @@ func prepare(c *Config) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &prepared{base: base, loopback: c.Handler != nil || !c.Remote && isLoopback(base.Hostname())}
+	p := &prepared{base: base, loopback: !c.Remote && (c.Handler != nil || c.staysHere(base))}
 	contract := *c.Contract
 	if c.Path != "" {
 		path := strings.TrimPrefix(c.Path, "/")
@@ -264,11 +276,9 @@ func parseBase(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// isLoopback goes by the name alone: what a name of another kind leads to may
-// change between two lookups.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+// limits are those that count, after defaults.
+func (c *Config) limits() Limits {
+	return Limits{Writes: c.MaxWrites, UnexpectedWrites: c.MaxUnexpectedWrites, From: c.LimitsFrom}
 }
 
 func (c *Config) defaults(loopback bool) error {

@@ -67,7 +67,10 @@ func (c *Config) judge(x *Case, a *Answer, confirmed bool) judgement {
 	if x.Aspect != Outcome {
 		return c.judgeAspect(x, a, confirmed)
 	}
-	said, reason := c.read(a)
+	said, reason := a.said, a.why
+	if a.controlAnswered && x.Expect != fixtures.Unspecified {
+		return failed(FailBroke, "%s, and the control right after it was accepted", reason)
+	}
 	switch x.Expect {
 	case fixtures.Accept:
 		return c.judgeAccept(a, said, reason)
@@ -115,7 +118,7 @@ func (c *Config) judgeReject(x *Case, a *Answer, said reading, reason string, co
 		if confirmed && refusesByStatus(x, a.Status) {
 			return pass
 		}
-		if x.Group == "transport" && a.Status == 0 {
+		if x.Group == "transport" && a.closed {
 			pass.reason = strings.TrimPrefix(pass.reason+"; the connection was closed, as it may be", "; ")
 			return pass
 		}
@@ -154,8 +157,11 @@ func refusesByStatus(x *Case, status int) bool {
 
 // judgeAspect looks at how an answer is made.
 func (c *Config) judgeAspect(x *Case, a *Answer, confirmed bool) judgement {
-	said, reason := c.read(a)
-	if said == unclearAnswer {
+	said, reason := a.said, a.why
+	switch {
+	case a.controlAnswered:
+		return judgement{verdict: Skipped, reason: "the request got no response"}
+	case said == unclearAnswer:
 		return unclear(reason)
 	}
 	refused := said == refusedIt || x.Expect == fixtures.Reject && refusesByStatus(x, a.Status)

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -59,9 +57,7 @@ func (f *connectionFlags) apply(c *testsuite.Config, s streams) error {
 	if err := f.credentials(c, s); err != nil {
 		return err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	transport.TLSClientConfig = settings
 	settings.InsecureSkipVerify = f.insecure
 	if f.authority != "" {
 		pem, err := readFile(f.authority, "--cacert")
@@ -87,14 +83,14 @@ func (f *connectionFlags) apply(c *testsuite.Config, s streams) error {
 		}
 		settings.Certificates = []tls.Certificate{pair}
 	}
+	c.TLS = settings
 	if f.connectTo != "" {
-		away, err := connectElsewhere(transport, f.connectTo)
+		to, err := parseConnectTo(f.connectTo)
 		if err != nil {
 			return err
 		}
-		c.Remote = away
+		c.ConnectTo = to
 	}
-	c.Transport = transport
 	return nil
 }
 
@@ -153,9 +149,11 @@ func runForToken(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // the user's own command is what the flag is for
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	if err := cmd.Run(); err != nil {
+	// What the command leaves running keeps its output open; it is not waited for.
+	cmd.WaitDelay = tokenGrace
+	out := &limitedBuffer{left: maxToken + 1}
+	cmd.Stdout = out
+	if err := cmd.Run(); err != nil && !(errors.Is(err, exec.ErrWaitDelay) && ctx.Err() == nil) {
 		return "", fmt.Errorf("--bearer-cmd failed: %w", err)
 	}
 	token := strings.TrimSpace(out.String())
@@ -165,9 +163,24 @@ func runForToken(ctx context.Context, command string) (string, error) {
 	return "Bearer " + token, nil
 }
 
-// connectElsewhere has a transport connect to another host and port than an
-// address names. Away says that they are not on loopback.
-func connectElsewhere(transport *http.Transport, text string) (away bool, err error) {
+// tokenGrace is how long the output of a command that has ended is waited for.
+const tokenGrace = 200 * time.Millisecond
+
+// limitedBuffer keeps the beginning of what is written to it.
+type limitedBuffer struct {
+	bytes.Buffer
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	keep := p[:min(len(p), b.left)]
+	b.left -= len(keep)
+	_, _ = b.Buffer.Write(keep) // memory does not fail
+	return len(p), nil
+}
+
+// parseConnectTo reads HOST:PORT:HOST:PORT, an IPv6 address in brackets.
+func parseConnectTo(text string) (testsuite.ConnectTo, error) {
 	var parts []string
 	for rest := text; ; {
 		var part string
@@ -189,27 +202,9 @@ func connectElsewhere(transport *http.Transport, text string) (away bool, err er
 		rest = rest[1:]
 	}
 	if len(parts) != 4 {
-		return false, fmt.Errorf("--connect-to %q: use HOST:PORT:HOST:PORT", text)
+		return testsuite.ConnectTo{}, fmt.Errorf("--connect-to %q: use HOST:PORT:HOST:PORT", text)
 	}
-	dial := transport.DialContext
-	transport.Proxy = nil // the user says where to connect
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, port, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		if (parts[0] == "" || strings.EqualFold(parts[0], host)) && (parts[1] == "" || parts[1] == port) {
-			if parts[2] != "" {
-				host = parts[2]
-			}
-			if parts[3] != "" {
-				port = parts[3]
-			}
-		}
-		return dial(ctx, network, net.JoinHostPort(host, port))
-	}
-	ip := net.ParseIP(parts[2])
-	return parts[2] != "" && !strings.EqualFold(parts[2], "localhost") && (ip == nil || !ip.IsLoopback()), nil
+	return testsuite.ConnectTo{Host: parts[0], Port: parts[1], ToHost: parts[2], ToPort: parts[3]}, nil
 }
 
 // maxFile is the largest file that a flag names, in bytes.

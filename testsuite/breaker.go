@@ -1,0 +1,134 @@
+package testsuite
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+// Limits at which a run gives up, so that it neither hammers a server that is down
+// nor locks an account.
+const (
+	silentResponses  = 5  // without any response, in a row
+	unclearResponses = 15 // of one kind, with no clear one in between
+	lateResponses    = 15 // in the whole run: each costs the time-out
+	deniedResponses  = 3  // 401 or 407, in a row
+)
+
+// stopKind is why a run ended early; empty if it did not.
+type stopKind string
+
+const (
+	stopSafety      stopKind = "safety"
+	stopUnreachable stopKind = "unreachable"
+	stopData        stopKind = "data" // the control was rejected
+	stopUnclear     stopKind = "unclear"
+)
+
+// breaker stops a run that gets nowhere. It goes by the kind of a response, never
+// by its text, which is the server's.
+type breaker struct {
+	mu       sync.Mutex
+	kind     stopKind
+	why      string
+	silent   int
+	denied   int
+	late     int
+	unclear  map[unclearKind]int
+	anything bool // any response came
+	heard    bool // one that is no server error
+}
+
+// trip ends the run. The first reason counts.
+func (b *breaker) trip(kind stopKind, why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tripLocked(kind, why)
+}
+
+func (b *breaker) tripLocked(kind stopKind, why string) {
+	if b.kind == "" {
+		b.kind, b.why = kind, why
+	}
+}
+
+// tripped says why the run ended early, if it did.
+func (b *breaker) tripped() (stopKind, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kind, b.why
+}
+
+// hear notes that a response came.
+func (b *breaker) hear(a *Answer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.anything = b.anything || a.Status != 0
+	b.heard = b.heard || a.Status != 0 && a.Status < 500
+}
+
+// everHeard reports that something came with another status than a server error's.
+func (b *breaker) everHeard() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.heard
+}
+
+// neverReached reports that no response came yet.
+func (b *breaker) neverReached() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.anything
+}
+
+// count takes note of the response to a request; controlled says that a valid
+// request was accepted in this run.
+func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a.late {
+		if b.late++; b.late >= lateResponses {
+			b.tripLocked(stopUnclear, fmt.Sprintf("%d requests got no whole response in time; the last: %s", b.late, a.why))
+		}
+	}
+	if a.Status == 0 {
+		if a.controlAnswered {
+			b.silent = 0
+			return
+		}
+		b.silent++
+		if !b.anything && !e.control {
+			b.tripLocked(stopUnreachable, a.why)
+		}
+		if b.silent >= silentResponses {
+			b.tripLocked(stopUnreachable, fmt.Sprintf("%d requests in a row got no response; the last: %s", b.silent, a.why))
+		}
+		return
+	}
+	b.silent = 0
+	if a.Status == http.StatusUnauthorized || a.Status == http.StatusProxyAuthRequired {
+		if b.denied++; b.denied >= deniedResponses {
+			b.tripLocked(stopUnclear, a.why)
+		}
+	} else {
+		b.denied = 0
+	}
+	kind, why := a.kind, a.why
+	switch {
+	case a.said == tookIt || a.said == refusedIt:
+		clear(b.unclear)
+		return
+	case a.said == brokeDown && !b.heard:
+		kind, why = unclearDown, fmt.Sprintf("every request gets %d; the server appears to be down", a.Status)
+	case a.said == otherStatus && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) && !controlled:
+		kind, why = unclearPath, fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.Status)
+	case a.said != unclearAnswer:
+		return
+	}
+	if b.unclear == nil {
+		b.unclear = map[unclearKind]int{}
+	}
+	if b.unclear[kind]++; b.unclear[kind] >= unclearResponses {
+		b.tripLocked(stopUnclear, why)
+	}
+}
