@@ -128,7 +128,7 @@ const (
 func (c *Config) observe(a *Answer, hide *redactor) {
 	var why string
 	a.said, a.kind, why = c.read(a)
-	a.why = cut(printable([]byte(hide.text(why))), longestReason)
+	a.why = cut(oneLine(hide.text(why)), longestReason)
 }
 
 // longestReason is the most characters that a report shows of a reason, which may

@@ -62,7 +62,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 		require.NotContains(t, hide.text(string(body)), "s3cret")
-		require.True(t, utf8.ValidString(printable(body)))
+		require.True(t, utf8.ValidString(oneLine(string(body))))
 		valueAt(body, pointer)
 		kept := textOf(body, len(body))
 		record, err := json.Marshal(kept)

@@ -77,7 +77,7 @@ func ParseKnown(text []byte) ([]Known, error) {
 
 // yamlError is an error of the YAML library in one line.
 func yamlError(err error) error {
-	return errors.New(printable([]byte(strings.NewReplacer("yaml: ", "", "unmarshal errors:", "").Replace(err.Error()))))
+	return errors.New(oneLine(strings.NewReplacer("yaml: ", "", "unmarshal errors:", "").Replace(err.Error())))
 }
 
 // FormatKnown writes a known-failures file of everything that fails in results at

@@ -48,7 +48,7 @@ func (r *run) judgeAll(e *exchange, a *Answer) judgements {
 		var pair [2]judgement
 		for i, confirmed := range []bool{false, true} {
 			pair[i] = r.judge(x, a, confirmed)
-			pair[i].reason = cut(r.hide.text(pair[i].reason), longestReason)
+			pair[i].reason = cut(oneLine(r.hide.text(pair[i].reason)), longestReason)
 		}
 		all[x.Aspect] = pair
 	}
@@ -75,7 +75,7 @@ func (e *exchange) keep(r *run, a *Answer, judged judgements) {
 		kept.Problem = ""
 	}
 	e.answer, e.judged = &kept, judged
-	e.got = cut(printable([]byte(r.hide.text(a.summary()))), longestReason)
+	e.got = cut(oneLine(r.hide.text(a.summary())), longestReason)
 	e.body = r.hide.excerpt(a.Body, a.length, a.Header.Get("Content-Encoding"))
 }
 
@@ -91,7 +91,7 @@ func (e *exchange) accepted() bool {
 func (e *exchange) excerpt() string {
 	const most = 300
 	text := e.got
-	if body := printable([]byte(e.body.String())); body != "" {
+	if body := oneLine(e.body.String()); body != "" {
 		text += ": " + cut(body, most)
 	}
 	return text

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/fixtures"
@@ -26,7 +24,7 @@ func (r *run) results(ctx context.Context) *Results {
 	out := &Results{
 		Schema: 1, Version: r.Version, Target: r.address(), Endpoint: r.contract.Method + " /" + r.contract.Route,
 		Seed: r.Seed, FailOn: r.FailOn, Started: r.started.UTC(), Requests: requests, Writes: writes, UnexpectedWrites: unexpected, UnknownWrites: unknown,
-		Limits: r.limits(), Controlled: r.accepts.Load(), Only: r.Only, stop: kind, Stopped: r.hide.text(why),
+		Limits: r.limits(), Controlled: r.accepts.Load(), Only: r.Only, stop: kind, Stopped: oneLine(r.hide.text(why)),
 	}
 	if r.Handler != nil {
 		out.Target = "a handler in this process"
@@ -133,17 +131,3 @@ func (p *prepared) sent(c *Config, e *exchange) Sent {
 
 // keptHeaders are those of an answer that tell of its verdict.
 var keptHeaders = []string{"Content-Type", "Allow", "Location", "Retry-After", "Server", "X-Powered-By", "X-AspNet-Version", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations"}
-
-// printable is text on one line.
-func printable(body []byte) string {
-	text := strings.Map(func(u rune) rune {
-		switch {
-		case unicode.IsSpace(u):
-			return ' '
-		case !unicode.IsPrint(u):
-			return '\uFFFD'
-		}
-		return u
-	}, strings.ToValidUTF8(string(body), "\uFFFD"))
-	return strings.Join(strings.Fields(text), " ")
-}

@@ -2,6 +2,7 @@ package testsuite
 
 import (
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,12 +53,29 @@ type Results struct {
 	indexed int            // how many it has
 }
 
-// Limits are how many writes a run allows; nil is no limit.
+// Limits are how many writes a run allows, and who said so.
 type Limits struct {
-	Writes           *int `json:"writes"`
-	UnexpectedWrites *int `json:"unexpectedWrites"`
-	// From says where they come from, in words.
-	From string `json:"from"`
+	// Writes is Config.MaxWrites; nil is no limit.
+	Writes     *int   `json:"writes"`
+	WritesFrom string `json:"writesFrom"`
+	// UnexpectedWrites is Config.MaxUnexpectedWrites; nil is no limit.
+	UnexpectedWrites     *int   `json:"unexpectedWrites"`
+	UnexpectedWritesFrom string `json:"unexpectedWritesFrom"`
+}
+
+// String says the limits in a line.
+func (l Limits) String() string {
+	of := func(n *int, from string) string {
+		text := "any number"
+		if n != nil {
+			text = strconv.Itoa(*n)
+		}
+		if from != "" {
+			text += " (" + from + ")"
+		}
+		return text
+	}
+	return "writes allowed: " + of(l.Writes, l.WritesFrom) + "; stops at unexpected ones: " + of(l.UnexpectedWrites, l.UnexpectedWritesFrom)
 }
 
 // Result is a case and what became of it.
@@ -144,12 +162,9 @@ func textOf(body []byte, whole int) Text {
 	return t
 }
 
-// String is the text for people: what is no UTF-8 as U+FFFD, a cut as an ellipsis.
+// String is the text for people: visible, a cut as an ellipsis.
 func (t Text) String() string {
-	text := t.Text
-	if t.Base64 != "" {
-		text = strings.ToValidUTF8(string(t.raw()), "\uFFFD")
-	}
+	text := Visible(string(t.raw()))
 	if t.Cut {
 		text += "…"
 	}
@@ -189,11 +204,11 @@ func (r *Results) Exchange(x *Result) *Exchange {
 func (r *Results) Curl(e *Exchange) string {
 	target := r.Target
 	if !strings.Contains(target, "://") {
-		target = "$TARGET"
+		target = fixtures.TargetVariable
 	}
 	q := fixtures.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}
 	if e.Sent.Body.Cut {
-		return "understudy verify '" + target + "' --replay '" + e.ID + "'"
+		return "understudy verify " + fixtures.ShellQuote(target) + " --replay " + fixtures.ShellQuote(e.ID)
 	}
 	if q.Body = e.Sent.Body.raw(); e.Sent.Raw {
 		q.Raw = q.Body

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -110,6 +111,9 @@ func (t *target) headers(ctx context.Context, id string) ([]fixtures.Header, err
 			return nil, err
 		}
 		t.hide.addHeader("Authorization", token)
+		if !isHeaderValue(token) {
+			return nil, errors.New("the token has characters that a header cannot hold")
+		}
 		t.token, t.asked = token, true
 	}
 	return append(headers, fixtures.Header{Name: "Authorization", Value: t.token}), nil

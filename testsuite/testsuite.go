@@ -21,6 +21,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -103,8 +104,9 @@ type Config struct {
 	// counts, no response included. Nil is 1, and no limit on loopback unless MaxWrites
 	// is set.
 	MaxUnexpectedWrites *int
-	// LimitsFrom says in reports where the two limits come from.
-	LimitsFrom string
+	// MaxWritesFrom and MaxUnexpectedWritesFrom say in reports where the two limits
+	// come from; empty where they are the defaults.
+	MaxWritesFrom, MaxUnexpectedWritesFrom string
 	// MaxRequests and MaxTime bound the run, Rate the requests a second; 0 is no
 	// limit. Timeout is for one request, Parallel the number under way at once.
 	MaxRequests int
@@ -278,7 +280,7 @@ func parseBase(text string) (*url.URL, error) {
 
 // limits are those that count, after defaults.
 func (c *Config) limits() Limits {
-	return Limits{Writes: c.MaxWrites, UnexpectedWrites: c.MaxUnexpectedWrites, From: c.LimitsFrom}
+	return Limits{Writes: c.MaxWrites, WritesFrom: c.MaxWritesFrom, UnexpectedWrites: c.MaxUnexpectedWrites, UnexpectedWritesFrom: c.MaxUnexpectedWritesFrom}
 }
 
 func (c *Config) defaults(loopback bool) error {
@@ -290,6 +292,12 @@ func (c *Config) defaults(loopback bool) error {
 		if loopback {
 			c.Parallel = DefaultParallel
 		}
+	}
+	if c.MaxWritesFrom == "" {
+		c.MaxWritesFrom = defaultFrom
+	}
+	if c.MaxUnexpectedWritesFrom == "" {
+		c.MaxUnexpectedWritesFrom = defaultFrom
 	}
 	if !loopback && c.MaxWrites == nil {
 		c.MaxWrites = new(0)
@@ -333,6 +341,11 @@ func (c *Config) defaults(loopback bool) error {
 	case c.Combinations < 0 || c.Combinations > 3:
 		return fmt.Errorf("combinations of %d members are not made: use 1, 2 or 3", c.Combinations)
 	}
+	for _, h := range c.Headers {
+		if !headerName.MatchString(h.Name) || !isHeaderValue(h.Value) {
+			return fmt.Errorf("the header %q has a name or a value that HTTP does not allow", h.Name)
+		}
+	}
 	for _, name := range c.Redact {
 		if p := c.Contract.Body.Field(name); p == nil && !hasItem(c.Contract, name) {
 			return fmt.Errorf("cannot redact %q: the page has no such member", name)
@@ -340,6 +353,17 @@ func (c *Config) defaults(loopback bool) error {
 	}
 	return nil
 }
+
+// headerName is a name of a header (RFC 9110, section 5.1).
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// isHeaderValue reports text that a header can hold (RFC 9110, section 5.5).
+func isHeaderValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7F })
+}
+
+// defaultFrom is where a limit comes from that nobody set.
+const defaultFrom = "default"
 
 // maxParallel is more than a conformance run has use for.
 const maxParallel = 64

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ func configurable(cmd *cobra.Command, s streams) {
 			if problem := cmd.Flags().Set(f.Name, value); problem != nil {
 				err = fmt.Errorf("environment variable %s: %w", name, problem)
 			}
+			setBy(f, name)
 		})
 		if err != nil || *file == "" {
 			return err
@@ -47,14 +49,51 @@ func configurable(cmd *cobra.Command, s streams) {
 	}
 }
 
+// setByKey is the annotation of a flag that says who set it, if not the flag itself.
+const setByKey = "set by"
+
+func setBy(f *pflag.Flag, who string) {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[setByKey] = []string{who}
+}
+
+// origin says where the value of a flag comes from: the flag, a variable of the
+// environment, or a line of a file. It is empty for a default.
+func origin(flags *pflag.FlagSet, name string) string {
+	f := flags.Lookup(name)
+	switch {
+	case !f.Changed:
+		return ""
+	case len(f.Annotations[setByKey]) > 0:
+		return f.Annotations[setByKey][0]
+	}
+	return "--" + name
+}
+
 func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return fmt.Errorf("cannot read the configuration: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	var document yaml.Node
-	if err := yaml.NewDecoder(io.LimitReader(f, maxConfig)).Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	if len(text) > maxConfig {
+		return fmt.Errorf("%s is longer than %d bytes, the most that a configuration may have", file, maxConfig)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document, second yaml.Node
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		return fmt.Errorf("%s:%d: a second document: put all settings into the first one", file, second.Line)
+	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(document.Content) == 0 {
@@ -67,6 +106,9 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 	if root.Kind != yaml.MappingNode {
 		return at(root, "expected commands with their settings, e.g. “serve:”")
 	}
+	if twice, first := repeated(root); twice != nil {
+		return at(twice, "%q is there already, on line %d", twice.Value, first.Line)
+	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		command, settings := root.Content[i], root.Content[i+1]
 		if found, _, err := cmd.Root().Find([]string{command.Value}); err != nil || found == cmd.Root() {
@@ -77,6 +119,9 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 		}
 		if settings.Kind != yaml.MappingNode {
 			return at(settings, "expected settings by flag name under %q", command.Value)
+		}
+		if twice, first := repeated(settings); twice != nil {
+			return at(twice, "%q is there already, on line %d", twice.Value, first.Line)
 		}
 		for j := 0; j+1 < len(settings.Content); j += 2 {
 			name, value := settings.Content[j], settings.Content[j+1]
@@ -92,7 +137,21 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 			if err := cmd.Flags().Set(name.Value, value.Value); err != nil {
 				return at(value, "%v", err)
 			}
+			setBy(cmd.Flags().Lookup(name.Value), fmt.Sprintf("%s:%d", file, name.Line))
 		}
 	}
 	return nil
+}
+
+// repeated finds a key that a mapping has twice, and where it is first.
+func repeated(mapping *yaml.Node) (twice, first *yaml.Node) {
+	seen := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key := mapping.Content[i]
+		if before := seen[key.Value]; before != nil {
+			return key, before
+		}
+		seen[key.Value] = key
+	}
+	return nil, nil
 }

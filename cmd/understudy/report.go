@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -95,7 +97,7 @@ func openReports(list []string) ([]output, error) {
 			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item, strings.Join(report.Formats(), ", "))
 		}
 		if toFile {
-			file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+			file, err := openOutput(name, 0, all)
 			if err != nil {
 				leaveAsTheyWere(all)
 				return nil, fmt.Errorf("--report %s: %w", format, err)
@@ -105,6 +107,44 @@ func openReports(list []string) ([]output, error) {
 		all = append(all, o)
 	}
 	return all, nil
+}
+
+// openOutput opens a file to write to. It does not follow a symbolic link, which
+// someone else may have put there, and two outputs cannot share a file.
+func openOutput(name string, flag int, others []output) (*os.File, error) {
+	// Links that the system has for what the process has open.
+	device := strings.HasPrefix(filepath.Clean(name), "/dev/")
+	before, err := os.Lstat(name)
+	switch {
+	case err == nil && before.Mode()&os.ModeSymlink != 0 && !device:
+		return nil, fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to", name)
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		flag |= os.O_CREATE | os.O_EXCL // with which no link is followed
+	default:
+		return nil, err
+	}
+	file, err := os.OpenFile(name, flag|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	now, err := file.Stat()
+	if err == nil && before != nil && !device && !os.SameFile(before, now) {
+		err = fmt.Errorf("%s has become another file", name)
+	}
+	for _, o := range others {
+		if o.file == nil || err != nil || !now.Mode().IsRegular() {
+			continue
+		}
+		if other, problem := o.file.Stat(); problem == nil && os.SameFile(other, now) {
+			err = fmt.Errorf("%s is named twice: give each output a file of its own", name)
+		}
+	}
+	if err != nil {
+		_ = file.Close() // nothing was written
+		return nil, err
+	}
+	return file, nil
 }
 
 // leaveAsTheyWere closes files that nothing was written to, and removes those that
@@ -149,7 +189,7 @@ func stepSummary(r *testsuite.Results, name string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := openOutput(name, os.O_APPEND, nil)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,12 @@ func verifyCommand(s streams) *cobra.Command {
 		if err := f.apply(&config, cmd.Flags(), s); err != nil {
 			return err
 		}
+		for _, name := range []string{"max-writes", "max-unexpected-writes"} {
+			// A limit that is not on the command line is easily forgotten.
+			if from := origin(cmd.Flags(), name); from != "" && from != "--"+name {
+				_, _ = fmt.Fprintf(s.err, "understudy: --%s is %s, set by %s\n", name, cmd.Flags().Lookup(name).Value, from)
+			}
+		}
 		if f.plan {
 			return printPlan(s.out, config)
 		}
@@ -115,10 +121,10 @@ func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams
 			return fmt.Errorf("%s: %w", f.known, err)
 		}
 	}
-	if flags.Changed("max-writes") {
+	if c.MaxWritesFrom = origin(flags, "max-writes"); c.MaxWritesFrom != "" {
 		c.MaxWrites = &f.maxWrites
 	}
-	if flags.Changed("max-unexpected-writes") {
+	if c.MaxUnexpectedWritesFrom = origin(flags, "max-unexpected-writes"); c.MaxUnexpectedWritesFrom != "" {
 		c.MaxUnexpectedWrites = &f.maxUnexpected
 	}
 	c.FailOn, c.Only = testsuite.FailOn(strings.ToLower(f.failOn)), f.replay
@@ -136,7 +142,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 		return err
 	}
 	if f.ledger != "" {
-		ledger, err := os.OpenFile(f.ledger, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		ledger, err := openOutput(f.ledger, os.O_APPEND, reports)
 		if err != nil {
 			leaveAsTheyWere(reports)
 			return fmt.Errorf("--ledger: %w", err)
@@ -157,13 +163,13 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 	}
 	err = writeReports(reports, r, s)
 	if f.replay != "" && err == nil {
-		err = quietPipe(printExchange(s.out, r))
+		err = quietPipe(report.Exchanges(s.out, r))
 	}
 	if err != nil && r.Exit == testsuite.ExitFine {
 		return err
 	}
 	if err != nil || !slices.ContainsFunc(reports, func(o output) bool { return o.file == nil && o.format == "text" }) {
-		_, _ = fmt.Fprintf(s.err, "understudy: exit %d: %s\n", r.Exit, r.Verdict)
+		_, _ = fmt.Fprintf(s.err, "understudy: exit %d: %s\n", r.Exit, testsuite.Visible(r.Verdict))
 	}
 	if r.Exit == testsuite.ExitFine {
 		return nil
@@ -196,29 +202,11 @@ func printPlan(w io.Writer, c testsuite.Config) error {
 	for _, reason := range reasons {
 		fmt.Fprintf(&b, "# not sent, %d requests: %s\n", left[reason], reason)
 	}
-	fmt.Fprintf(&b, "# %d requests to %s, of which at worst %d are accepted. Nothing was sent.\n", plan.Sends, plan.Target, plan.Writes)
+	fmt.Fprintf(&b, "# %s\n# %d requests to %s, of which at worst %d are accepted", plan.Limits, plan.Sends, plan.Target, plan.Writes)
+	if plan.Limits.Writes == nil {
+		b.WriteString(", since some may be sent again")
+	}
+	b.WriteString(". Nothing was sent.\n")
 	_, err = io.WriteString(w, b.String())
 	return quietPipe(err)
-}
-
-// printExchange shows the whole of one request and its answer.
-func printExchange(w io.Writer, r *testsuite.Results) error {
-	var b strings.Builder
-	for i := range r.Exchanges {
-		e := &r.Exchanges[i]
-		fmt.Fprintf(&b, "\n> %s %s\n", e.Sent.Method, e.Sent.Path)
-		for _, h := range e.Sent.Headers {
-			fmt.Fprintf(&b, "> %s: %s\n", h.Name, h.Value)
-		}
-		fmt.Fprintf(&b, "\n%s\n\n< %d\n", e.Sent.Body, e.Received.Status)
-		for _, h := range e.Received.Headers {
-			fmt.Fprintf(&b, "< %s: %s\n", h.Name, h.Value)
-		}
-		if e.Received.Problem != "" {
-			fmt.Fprintf(&b, "< %s\n", e.Received.Problem)
-		}
-		fmt.Fprintf(&b, "\n%s\n\n%s\n", e.Received.Body, r.Curl(e))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -10,6 +10,7 @@ import (
 // Diff writes what changed from one record to the next: verdicts by case, and
 // cases that came or went. Worse is true if something fails that did not.
 func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) {
+	older, newer = shown(older), shown(newer)
 	before := map[string]*testsuite.Result{}
 	for i := range older.Cases {
 		before[older.Cases[i].ID] = &older.Cases[i]
@@ -62,6 +63,6 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 		t.line(0, "no case changed")
 	}
 	t.wrap(0, 2, fmt.Sprintf("exit %d -> %d: %s", older.Exit, newer.Exit, newer.Verdict))
-	_, err = io.WriteString(w, t.String())
+	_, err = w.Write(quiet([]byte(t.String())))
 	return worse, err
 }

@@ -32,7 +32,7 @@ func har(r *testsuite.Results) ([]byte, error) {
 			"queryString": query(e.Sent.Path), "headersSize": -1, "bodySize": e.Sent.Body.Bytes,
 		}
 		if e.Sent.Body.Bytes > 0 {
-			sent["postData"] = object{"mimeType": header(e.Sent.Headers, "Content-Type"), "params": []any{}, "text": e.Sent.Body.String(), "comment": remark(e.Sent.Body)}
+			sent["postData"] = object{"mimeType": header(e.Sent.Headers, "Content-Type"), "params": []any{}, "text": content(e.Sent.Body), "comment": remark(e.Sent.Body)}
 		}
 		comment := e.ID
 		if x := verdict[e.ID]; x != nil {
@@ -47,7 +47,7 @@ func har(r *testsuite.Results) ([]byte, error) {
 				"status": e.Received.Status, "statusText": http.StatusText(e.Received.Status), "httpVersion": "HTTP/1.1", "cookies": []any{},
 				"headers": pairs(e.Received.Headers), "redirectURL": header(e.Received.Headers, "Location"), "headersSize": -1, "bodySize": e.Received.Body.Bytes,
 				"content": object{"size": e.Received.Body.Bytes, "mimeType": header(e.Received.Headers, "Content-Type"),
-					"text": e.Received.Body.String(), "comment": remark(e.Received.Body)},
+					"text": content(e.Received.Body), "comment": remark(e.Received.Body)},
 				"comment": e.Received.Problem,
 			},
 		})
@@ -83,12 +83,20 @@ func query(path string) []testsuite.Header {
 	return list
 }
 
+// content is a body as JSON can hold it.
+func content(t testsuite.Text) string {
+	if t.Base64 == "" {
+		return t.Text
+	}
+	return t.String()
+}
+
 func remark(t testsuite.Text) string {
 	switch {
 	case t.Cut:
 		return "the beginning of it"
 	case t.Base64 != "":
-		return "bytes that are no UTF-8 are shown as U+FFFD"
+		return "bytes that are no UTF-8 are shown as escapes"
 	}
 	return ""
 }

@@ -13,7 +13,7 @@ import (
 //go:embed report.gohtml
 var pageText string
 
-var page = template.Must(template.New("report").Parse(pageText))
+var page = template.Must(template.New("report").Funcs(template.FuncMap{"visible": testsuite.Visible}).Parse(pageText))
 
 // row is a rule in the table of an HTML page: a square for each media type and
 // side.

@@ -36,7 +36,7 @@ func markdown(r *testsuite.Results) ([]byte, error) {
 				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
 			}
 			x := g.Cases[0]
-			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Wanted), mdText(x.Got))
+			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Wanted), mdCode(x.Got))
 		}
 	}
 	for _, v := range []testsuite.Verdict{testsuite.Inconclusive, testsuite.Flaky, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Skipped} {
@@ -68,17 +68,24 @@ func markdown(r *testsuite.Results) ([]byte, error) {
 	if endedEarly(r) {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
 	}
-	fmt.Fprintf(&b, "\n%s in %.1f s, %s, %s. Exit %d.\n", plural(r.Requests, "request"), r.Seconds, plural(r.Writes, "possible write"),
-		plural(r.UnexpectedWrites, "unexpected write"), r.Exit)
+	fmt.Fprintf(&b, "\n%s in %.1f s, %s, %s, %s (%s). Exit %d.\n", plural(r.Requests, "request"), r.Seconds, plural(r.Writes, "potential write"),
+		plural(r.UnexpectedWrites, "unexpected write"), unknownWrites(r), mdText(r.Limits.String()), r.Exit)
 	return []byte(b.String()), nil
 }
 
-// mdText is text that Markdown and a table take as it is.
+// mdText is text that Markdown and a table take as it is. What would call a person,
+// name an issue or make a link of itself goes between backticks.
 func mdText(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(oneLine(s))
+	if strings.ContainsAny(s, "@#$") || strings.Contains(s, "://") || strings.Contains(strings.ToLower(s), "www.") {
+		return mdCode(s)
+	}
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "~", `\~`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(oneLine(s))
 }
 
-// mdCode is text between backticks.
+// mdCode is text between backticks, where a table still wants its bars escaped.
 func mdCode(s string) string {
-	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(oneLine(s)) + "`"
+	if s = oneLine(s); s == "" {
+		return ""
+	}
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(s) + "`"
 }

@@ -20,18 +20,22 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-// formats are the writers by name.
-var formats = map[string]func(*testsuite.Results) ([]byte, error){
-	"text":     text,
-	"github":   github,
-	"junit":    junit,
-	"json":     record,
-	"html":     html,
-	"tap":      tap,
-	"sarif":    sarif,
-	"markdown": markdown,
-	"har":      har,
-	"known":    known,
+// formats are the writers by name. Those for people get results whose texts are
+// visible; those of JSON escape what is not.
+var formats = map[string]struct {
+	write  func(*testsuite.Results) ([]byte, error)
+	isJSON bool
+}{
+	"text":     {write: text},
+	"github":   {write: github},
+	"junit":    {write: junit},
+	"json":     {write: record, isJSON: true},
+	"html":     {write: html},
+	"tap":      {write: tap},
+	"sarif":    {write: sarif, isJSON: true},
+	"markdown": {write: markdown},
+	"har":      {write: har, isJSON: true},
+	"known":    {write: known},
 }
 
 // Formats are the names of the formats in the order in which they are listed.
@@ -42,15 +46,47 @@ func Formats() []string {
 // Write writes results in a format. The error is about an unknown format, or the
 // writer's.
 func Write(w io.Writer, format string, r *testsuite.Results) error {
-	write, listed := formats[format]
+	f, listed := formats[format]
 	if !listed {
 		return fmt.Errorf("unknown report %q: use one of %s", format, strings.Join(Formats(), ", "))
 	}
-	b, err := write(r)
+	if !f.isJSON {
+		r = shown(r)
+	}
+	b, err := f.write(r)
 	if err != nil {
 		return err
 	}
+	switch {
+	case f.isJSON:
+		b = escaped(b)
+	case format != "github": // its lines are commands
+		b = quiet(b)
+	}
 	_, err = w.Write(b)
+	return err
+}
+
+// Exchanges writes each request of results and its response, whole as far as they
+// were kept.
+func Exchanges(w io.Writer, r *testsuite.Results) error {
+	var b strings.Builder
+	for i := range r.Exchanges {
+		e := &r.Exchanges[i]
+		fmt.Fprintf(&b, "\n> %s %s\n", e.Sent.Method, e.Sent.Path)
+		for _, h := range e.Sent.Headers {
+			fmt.Fprintf(&b, "> %s: %s\n", h.Name, h.Value)
+		}
+		fmt.Fprintf(&b, "\n%s\n\n< %d\n", e.Sent.Body, e.Received.Status)
+		for _, h := range e.Received.Headers {
+			fmt.Fprintf(&b, "< %s: %s\n", h.Name, h.Value)
+		}
+		if e.Received.Problem != "" {
+			fmt.Fprintf(&b, "< %s\n", e.Received.Problem)
+		}
+		fmt.Fprintf(&b, "\n%s\n\n%s\n", e.Received.Body, r.Curl(e))
+	}
+	_, err := w.Write(quiet([]byte(testsuite.Visible(b.String()))))
 	return err
 }
 

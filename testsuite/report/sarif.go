@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/seed47566266/understudy/testsuite"
 )
@@ -41,7 +42,7 @@ func sarif(r *testsuite.Results) ([]byte, error) {
 		}
 		finding := object{
 			"ruleId": x.Rule, "ruleIndex": add(x), "level": level,
-			"message": object{"text": string(x.Level) + " " + x.ID + ": " + x.Reason + ". " + x.Why + " Wanted: " + x.Wanted + ". Got: " + x.Got + "."},
+			"message": object{"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(x.Why) + " Wanted: " + x.Wanted + ". Got: " + sarifText(x.Got) + "."},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
 			}}},
@@ -67,6 +68,11 @@ func sarif(r *testsuite.Results) ([]byte, error) {
 		}},
 	}, "", " ")
 	return append(b, '\n'), err
+}
+
+// sarifText is text without links: brackets make them (SARIF 2.1.0, section 3.11.6).
+func sarifText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(testsuite.Visible(s))
 }
 
 // semantic is a version as SARIF asks for one.

@@ -64,5 +64,5 @@ func tap(r *testsuite.Results) ([]byte, error) {
 
 // tapText is text on one line, without the sign of a directive.
 func tapText(s string) string {
-	return strings.ReplaceAll(oneLine(s), "#", `\#`)
+	return strings.NewReplacer(`\`, `\\`, "#", `\#`).Replace(oneLine(s))
 }

@@ -189,12 +189,19 @@ func (t *printer) summary(r *testsuite.Results) {
 	if r.Unconfirmed > 0 && r.Only == "" {
 		t.wrap(0, 2, plural(r.Unconfirmed, "refusal")+" unconfirmed: the good request that differs in one thing was not accepted in this run")
 	}
-	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %d might be accepted, %s accepted that should not be", plural(r.Requests, "request"), r.Seconds,
-		r.Writes, map[bool]string{true: "1 was", false: fmt.Sprintf("%d were", r.UnexpectedWrites)}[r.UnexpectedWrites == 1]))
+	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s, %s, %s", plural(r.Requests, "request"), r.Seconds,
+		plural(r.Writes, "potential write"), plural(r.UnexpectedWrites, "unexpected write"), unknownWrites(r)))
+	t.wrap(0, 2, r.Limits.String())
 	if endedEarly(r) {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
 	}
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
+}
+
+// unknownWrites says how many requests should have been refused and got a response
+// that does not say what became of them.
+func unknownWrites(r *testsuite.Results) string {
+	return fmt.Sprintf("%d that may have been one", r.UnknownWrites)
 }
 
 func first(all []covered, _ []testsuite.Cell) []covered { return all }
