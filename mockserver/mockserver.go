@@ -16,12 +16,14 @@
 package mockserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +59,13 @@ func WithProfile(p webapi.Profile) Option { return func(s *Server) { s.profile =
 // refused with 413.
 func WithMaxBody(bytes int64) Option { return func(s *Server) { s.maxBody = bytes } }
 
+// WithLargeWork has begin called whenever work on a large request begins, and what
+// it returns when that ends: a process may want more memory meanwhile. Both are
+// called by several goroutines.
+func WithLargeWork(begin func() (end func())) Option {
+	return func(s *Server) { s.beginLarge = begin }
+}
+
 // WithLogger has one line logged for each request, at level Info; a panic is
 // logged at Error with its stack. Without it nothing is logged. No line holds a
 // value of a request's body.
@@ -70,6 +79,9 @@ type Server struct {
 	log      *slog.Logger
 	handler  http.Handler
 	buffers  sync.Pool
+	gate     *gate
+
+	beginLarge func() (end func())
 }
 
 // New makes the mock of a contract. It fails where the profile or the contract
@@ -85,6 +97,10 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	var err error
 	if s.endpoint, err = webapi.New(c, s.profile); err != nil {
 		return nil, err
+	}
+	s.gate = newGate(s.maxBody)
+	if s.beginLarge != nil {
+		s.gate.begin = s.beginLarge
 	}
 	s.buffers.New = func() any { return new(buffers) }
 
@@ -151,7 +167,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	b := s.buffers.Get().(*buffers)
 	var resp webapi.Response
-	body, err := s.readBody(w, r, b.body[:0])
+	body, leave, err := s.readBody(w, r, b.body[:0])
+	defer leave()
+	finish := func() {}
+	if err == nil && len(body) > largeBody {
+		finish, err = s.gate.start(r.Context(), int64(len(body)))
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -162,6 +183,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		s.log.Info("request", "method", r.Method, "path", printablePath(r), "problem", "the body could not be read")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to drop a connection
 	default:
+		defer finish()
+		if len(body) > largeBody {
+			// The wait was ours, and does not count against the client.
+			control := http.NewResponseController(w)
+			_ = control.SetWriteDeadline(time.Now().Add(largeWrite)) // a writer without deadlines has none to extend
+			defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+		}
 		resp = s.endpoint.Answer(request(r, body), b.answer)
 	}
 	s.send(w, r, resp)
@@ -184,29 +212,43 @@ func request(r *http.Request, body []byte) *webapi.Request {
 	return &webapi.Request{Method: r.Method, Target: target, Scheme: scheme, Host: r.Host, Header: r.Header, Body: body}
 }
 
-// readBody reads at most maxBody bytes into buf.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) ([]byte, error) {
+// readBody reads at most maxBody bytes into buf. Memory is taken as bytes arrive,
+// whatever length is declared, and for a large body only once the gate has let it
+// in; leave is called when the body is no longer needed.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (body []byte, leave func(), err error) {
+	leave = func() {}
 	if r.Body == nil || r.Body == http.NoBody {
-		return buf, nil
+		return buf, leave, nil
 	}
 	if r.ContentLength > s.maxBody {
-		return buf, &http.MaxBytesError{Limit: s.maxBody}
+		return buf, leave, &http.MaxBytesError{Limit: s.maxBody}
 	}
-	if n := int(r.ContentLength); n >= cap(buf) {
+	declared := r.ContentLength
+	if declared < 0 {
+		declared = s.maxBody
+	}
+	if n := int(min(declared, largeBody)); r.ContentLength >= 0 && n >= cap(buf) {
 		buf = make([]byte, 0, n+1) // one more, so that the end is seen without growing
 	}
 	limited := http.MaxBytesReader(w, r.Body, s.maxBody)
+	admitted := false
 	for {
+		if len(buf) > largeBody && !admitted {
+			if leave, err = s.gate.admit(r.Context(), declared); err != nil {
+				return buf, func() {}, err
+			}
+			admitted = true
+		}
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = slices.Grow(buf, int(min(max(declared-int64(len(buf))+1, 1), int64(max(len(buf), bytes.MinRead)))))
 		}
 		n, err := limited.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if err == io.EOF {
-			return buf, nil
+			return buf, leave, nil
 		}
 		if err != nil {
-			return buf, err
+			return buf, leave, err
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -63,8 +64,9 @@ func serveCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tuneMemory(s)
-		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody), mockserver.WithLogger(logger))
+		memory := tuneMemory(s)
+		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody), mockserver.WithLogger(logger),
+			mockserver.WithLargeWork(memory.beginLarge))
 		if err != nil {
 			return err
 		}
@@ -89,18 +91,51 @@ func requestLog(w io.Writer, format string, quiet bool) (*slog.Logger, error) {
 
 // The mock keeps nothing between requests, so its live heap is a few megabytes
 // and collecting at twice that would be most of its work. It lets the heap grow
-// instead, up to a limit that a small container has.
+// instead, up to a limit that a small container has. A large request may hold more
+// than that limit; while one is worked on a higher one counts, or collecting would
+// be most of the work again.
 const (
-	memoryLimit = 32 << 20
-	gcPercent   = 400
+	memoryLimit      = 32 << 20
+	largeMemoryLimit = 160 << 20
+	gcPercent        = 400
 )
 
-func tuneMemory(s streams) {
-	if s.getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+// memory sets the limits, unless the environment does.
+type memory struct {
+	fixed bool // by the environment
+
+	mu    sync.Mutex
+	large int
+}
+
+func tuneMemory(s streams) *memory {
+	m := &memory{fixed: s.getenv("GOMEMLIMIT") != ""}
+	m.set(memoryLimit)
 	if s.getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	return m
+}
+
+func (m *memory) set(limit int64) {
+	if !m.fixed {
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// beginLarge is called when work on a large request begins.
+func (m *memory) beginLarge() (end func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.large++; m.large == 1 {
+		m.set(largeMemoryLimit)
+	}
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.large--; m.large == 0 {
+			m.set(memoryLimit)
+		}
 	}
 }
 

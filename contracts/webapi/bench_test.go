@@ -2,6 +2,7 @@ package webapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -120,6 +121,16 @@ func hostile() map[string]*webapi.Request {
 		"errors":          post(fill(`{"Reasons":[`, "1,", "1]}")),
 		"member errors":   post(fill("{", `"UserId":1,`, "}")),
 	}
+	numbered := func(prefix, unit string) []byte {
+		b := []byte(prefix)
+		for i := 0; len(b) < 1<<20; i++ {
+			b = fmt.Appendf(b, unit, i)
+		}
+		return b
+	}
+	bodies["elements"] = post(fill(`{"Reasons":[`, "{},", "{}]}"))
+	bodies["nested members"] = post(fill("", `{"Reasons":[`, ""))
+	bodies["element ids"] = post(numbered(`{"Reasons":[`, `{"$id":"%d"},`))
 	form := func(body []byte) *webapi.Request {
 		r := post(body)
 		r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
@@ -130,6 +141,8 @@ func hostile() map[string]*webapi.Request {
 	bodies["form escapes"] = form(fill("Reason=", "%FF", ""))
 	bodies["form elements"] = form(fill("", "&Reasons[0].ReasonId=", ""))
 	bodies["form values"] = form(fill("Reasons=", "&Reasons=", ""))
+	bodies["form indexes"] = form(numbered("Reason=a", "&Reasons[%d].ReasonId="))
+	bodies["form names"] = form(numbered("Reason=a", "&a%d=1"))
 	wide := post(fill("\xFF\xFE", "[\x00", ""))
 	wide.Header = http.Header{"Content-Type": {"application/json; charset=utf-16"}}
 	bodies["wide brackets"] = wide

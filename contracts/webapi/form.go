@@ -42,17 +42,15 @@ func (c *call) readForm(body []byte) []value {
 		}
 	}
 	for i := range b.state.entries {
-		e := &b.state.entries[i]
-		if e.count == 0 {
+		at := b.state.entries[i].first
+		if at < 0 {
 			continue
 		}
 		c.key = append(append(c.key[:0], c.e.profile.ParameterName...), '.')
-		c.key = append(c.key, e.key...)
-		entry := c.errs.entry(c.key)
-		for _, err := range append([]stateError{e.first}, e.more...) {
-			entry.add(err)
+		c.key = append(c.key, b.state.key(i)...)
+		for entry := c.errs.entry(c.key); at >= 0; at = b.state.errors[at].next {
+			c.errs.add(entry, b.state.errors[at].text, b.state.errors[at].exception)
 		}
-		c.errs.failed = true
 	}
 	return model
 }

@@ -3,154 +3,163 @@ package webapi
 import (
 	"bytes"
 	"hash/maphash"
-	"strings"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // modelState is ModelStateDictionary: errors by key, in the order the keys were
-// first used. Keys differ in more than case.
+// first used. Keys differ in more than case. A hostile body makes half a million
+// errors, each with a key of its own, so that what is kept of one is small.
 type modelState struct {
 	entries []stateEntry
-	keys    []byte         // arena of the entries' keys
-	index   map[uint64]int // last entry by the hash of the folded key, once there are many
+	errors  []stateError
+	keys    []byte  // of the entries, one after another
+	index   []int32 // open addressing: an entry's number and one, by its hash; once there are many
+	folded  []byte  // scratch
 	failed  bool
 }
 
+// stateEntry is a key; it may have no error.
 type stateEntry struct {
-	key   []byte
-	next  int        // entry before it with the same hash, -1 if none
-	count int        // of errors; an entry may have none
-	first stateError // most keys have one
-	more  []stateError
+	at          int // of the key in keys
+	size        int32
+	hash        uint32
+	first, last int32 // of its errors, -1 if there is none
 }
 
 // stateError is a message, or an exception whose text only detail shows.
 type stateError struct {
 	text      string
+	next      int32 // of the same key, -1 for the last
 	exception bool
 }
 
 const errorOccurred = "An error has occurred."
 
 func (s *modelState) reset() {
-	s.entries = s.entries[:0]
-	s.keys = s.keys[:0]
-	s.index = nil
+	s.entries, s.errors, s.keys, s.index = s.entries[:0], s.errors[:0], s.keys[:0], nil
 	s.failed = false
 }
 
-// manyKeys is where a map becomes cheaper than comparing every key.
+// manyKeys is where an index becomes cheaper than comparing every key.
 const manyKeys = 16
 
 var keySeed = maphash.MakeSeed()
 
-// hashKey hashes a key without regard to the case of ASCII letters.
-func hashKey(key []byte) uint64 {
-	var h maphash.Hash
-	h.SetSeed(keySeed)
+// hashKey hashes a key without regard to case. Letters outside ASCII do not count.
+func (s *modelState) hashKey(key []byte) uint32 {
+	s.folded = s.folded[:0]
 	for _, c := range key {
-		_ = h.WriteByte(lowerASCII(c)) // never fails
+		if c < utf8.RuneSelf {
+			s.folded = append(s.folded, lowerASCII(c))
+		}
 	}
-	return h.Sum64()
+	return uint32(maphash.Bytes(keySeed, s.folded))
+}
+
+func (s *modelState) key(i int) []byte {
+	e := &s.entries[i]
+	return s.keys[e.at : e.at+int(e.size)]
+}
+
+// find is the number of a key's entry, -1 if it has none.
+func (s *modelState) find(key []byte) int {
+	if s.index == nil {
+		for i := range s.entries {
+			if s.is(i, key) {
+				return i
+			}
+		}
+		return -1
+	}
+	hash := s.hashKey(key)
+	mask := uint32(len(s.index) - 1)
+	for slot := hash & mask; s.index[slot] != 0; slot = (slot + 1) & mask {
+		if i := int(s.index[slot]) - 1; s.entries[i].hash == hash && s.is(i, key) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *modelState) is(i int, key []byte) bool {
+	return int(s.entries[i].size) == len(key) && bytes.EqualFold(s.key(i), key)
 }
 
 // entry finds or makes the entry of a key.
-func (s *modelState) entry(key []byte) *stateEntry {
-	var hash uint64
-	if s.index == nil {
-		for i := range s.entries {
-			if len(s.entries[i].key) == len(key) && bytes.EqualFold(s.entries[i].key, key) {
-				return &s.entries[i]
-			}
-		}
-		if len(s.entries) >= manyKeys {
-			s.index = map[uint64]int{}
-			for i := range s.entries {
-				s.chain(i, hashKey(s.entries[i].key))
-			}
-		}
-	}
-	if s.index != nil {
-		hash = hashKey(key)
-		if i, found := s.index[hash]; found {
-			for ; i >= 0; i = s.entries[i].next {
-				if bytes.EqualFold(s.entries[i].key, key) {
-					return &s.entries[i]
-				}
-			}
-		}
+func (s *modelState) entry(key []byte) int {
+	if i := s.find(key); i >= 0 {
+		return i
 	}
 	n := len(s.entries)
-	if n < cap(s.entries) {
-		s.entries = s.entries[:n+1]
+	s.entries = append(doubled(s.entries, 1), stateEntry{at: len(s.keys), size: int32(len(key)), hash: s.hashKey(key), first: -1, last: -1})
+	s.keys = append(doubled(s.keys, len(key)), key...)
+	switch {
+	case n < manyKeys:
+	case 2*n >= len(s.index): // half full, or not made yet
+		s.index = make([]int32, max(4*manyKeys, 2*len(s.index)))
+		for i := range s.entries {
+			s.put(i)
+		}
+	default:
+		s.put(n)
+	}
+	return n
+}
+
+func (s *modelState) put(i int) {
+	mask := uint32(len(s.index) - 1)
+	slot := s.entries[i].hash & mask
+	for s.index[slot] != 0 {
+		slot = (slot + 1) & mask
+	}
+	s.index[slot] = int32(i + 1)
+}
+
+func (s *modelState) message(key []byte, text string) { s.add(s.entry(key), text, false) }
+
+func (s *modelState) exception(key []byte, text string) { s.add(s.entry(key), text, true) }
+
+// doubled has room for n more: append alone grows a long slice by a quarter, and
+// leaves four times its length behind.
+func doubled[T any](s []T, n int) []T {
+	if len(s)+n <= cap(s) {
+		return s
+	}
+	return slices.Grow(s, max(len(s), n))
+}
+
+// add adds an error to an entry.
+func (s *modelState) add(i int, text string, exception bool) {
+	n := int32(len(s.errors))
+	s.errors = append(doubled(s.errors, 1), stateError{text: text, next: -1, exception: exception})
+	e := &s.entries[i]
+	if e.first < 0 {
+		e.first = n
 	} else {
-		s.entries = append(s.entries, stateEntry{})
+		s.errors[e.last].next = n
 	}
-	if len(s.keys)+len(key) > cap(s.keys) {
-		// Entries keep the old arena alive.
-		s.keys = make([]byte, 0, max(2*cap(s.keys), len(key), 1024))
-	}
-	at := len(s.keys)
-	s.keys = append(s.keys, key...)
-	e := &s.entries[n]
-	e.key, e.count, e.more = s.keys[at:len(s.keys):len(s.keys)], 0, e.more[:0]
-	if s.index != nil {
-		s.chain(n, hash)
-	}
-	return e
-}
-
-// chain makes entry i the last one of its hash.
-func (s *modelState) chain(i int, hash uint64) {
-	s.entries[i].next = -1
-	if before, found := s.index[hash]; found {
-		s.entries[i].next = before
-	}
-	s.index[hash] = i
-}
-
-func (s *modelState) message(key []byte, text string) {
-	s.entry(key).add(stateError{text: text})
+	e.last = n
 	s.failed = true
 }
 
-func (s *modelState) exception(key []byte, text string) {
-	s.entry(key).add(stateError{text: text, exception: true})
-	s.failed = true
-}
-
-func (e *stateEntry) add(err stateError) {
-	if e.count == 0 {
-		e.first = err
-	} else {
-		e.more = append(e.more, err)
-	}
-	e.count++
-}
-
-// valid reports whether no key that is key or lies under it has an error.
+// valid reports whether a member of a simple type, under which no key lies, has no
+// error.
 func (s *modelState) valid(key string) bool {
-	for i := range s.entries {
-		e := &s.entries[i]
-		if e.count == 0 || len(e.key) < len(key) || !strings.EqualFold(string(e.key[:len(key)]), key) {
-			continue
-		}
-		if len(e.key) == len(key) || e.key[len(key)] == '.' || e.key[len(key)] == '[' {
-			return false
-		}
-	}
-	return true
+	i := s.find([]byte(key))
+	return i < 0 || s.entries[i].first < 0
 }
 
 // append writes the answer of BadRequest(ModelState).
 func (s *modelState) append(out []byte, detail bool) []byte {
+	out = slices.Grow(out, s.room(detail))
 	out = appendPair(append(out, '{'), "Message", invalidRequest)
 	out = append(out, `,"ModelState":{`...)
 	first := true
 	for i := range s.entries {
 		e := &s.entries[i]
-		if e.count == 0 {
+		if e.first < 0 {
 			continue
 		}
 		if !first {
@@ -158,23 +167,37 @@ func (s *modelState) append(out []byte, detail bool) []byte {
 		}
 		first = false
 		out = append(out, '"')
-		out = appendEscaped(out, e.key, '"')
+		out = appendEscaped(out, s.key(i), '"')
 		out = append(out, `":[`...)
-		out = e.first.append(out, detail)
-		for _, err := range e.more {
-			out = err.append(append(out, ','), detail)
+		for at := e.first; at >= 0; at = s.errors[at].next {
+			if at != e.first {
+				out = append(out, ',')
+			}
+			out = s.errors[at].append(out, detail)
 		}
 		out = append(out, ']')
 	}
 	return append(out, "}}"...)
 }
 
-func (err stateError) append(out []byte, detail bool) []byte {
-	text := err.text
-	if err.exception && !detail || text == "" {
-		text = errorOccurred
+// room is about the length of the answer, so that its memory is taken once.
+func (s *modelState) room(detail bool) int {
+	n := 64 + len(s.keys) + 6*len(s.entries)
+	for i := range s.errors {
+		n += 3 + len(s.errors[i].shown(detail))
 	}
-	return append(appendEscapedString(append(out, '"'), text), '"')
+	return n
+}
+
+func (err *stateError) shown(detail bool) string {
+	if err.exception && !detail || err.text == "" {
+		return errorOccurred
+	}
+	return err.text
+}
+
+func (err *stateError) append(out []byte, detail bool) []byte {
+	return append(appendEscapedString(append(out, '"'), err.shown(detail)), '"')
 }
 
 // appendMessage writes an HttpError of one message.
