@@ -205,6 +205,9 @@ func request(r *http.Request, body []byte) *webapi.Request {
 	if target == "" || target[0] != '/' {
 		target = r.URL.RequestURI() // a handler called without a server, or an absolute target
 	}
+	if target == "*" {
+		target = "/*" // as a URI has it
+	}
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"

@@ -1,55 +1,90 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"time"
 )
 
-// logBuffer gathers log lines and writes them together: at once when it has
-// grown, else a little later. A system call for every line would be the most
-// expensive part of a small request.
+// logBuffer gathers log lines and writes them together, a little later: a system
+// call for every line would be the most expensive part of a small request. Those
+// who log never wait. Where nobody reads, lines are lost once the buffer is full,
+// and the next ones that can be written say how many.
 type logBuffer struct {
 	to io.Writer
 
 	mu      sync.Mutex
 	pending []byte
-	waiting bool // a flush is due
+	lost    int
+	writing bool
+	idle    *sync.Cond // nothing is being written
 }
 
 const (
 	// logDelay is too short for a person to notice.
 	logDelay = 50 * time.Millisecond
-	logSize  = 16 << 10
+	// logSize is a few seconds of a busy server's lines.
+	logSize = 1 << 20
+	// logGrace is how long the last lines are waited for.
+	logGrace = time.Second
 )
+
+func newLogBuffer(to io.Writer) *logBuffer {
+	l := &logBuffer{to: to}
+	l.idle = sync.NewCond(&l.mu)
+	return l
+}
 
 func (l *logBuffer) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pending = append(l.pending, line...)
-	if len(l.pending) >= logSize {
-		return len(line), l.flushLocked()
+	if len(l.pending)+len(line) > logSize {
+		l.lost++
+	} else {
+		l.pending = append(l.pending, line...)
 	}
-	if !l.waiting {
-		l.waiting = true
-		time.AfterFunc(logDelay, func() { _ = l.flush() })
+	if !l.writing {
+		l.writing = true
+		time.AfterFunc(logDelay, l.write)
 	}
 	return len(line), nil
 }
 
-// flush writes what is pending.
-func (l *logBuffer) flush() error {
+// write writes what is pending, and what is added meanwhile.
+func (l *logBuffer) write() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting = false
-	return l.flushLocked()
+	var spare []byte
+	for len(l.pending) > 0 || l.lost > 0 {
+		batch := l.pending
+		if l.lost > 0 {
+			batch = fmt.Appendf(batch, "understudy: %d lines of the log were lost: nobody read them\n", l.lost)
+			l.lost = 0
+		}
+		l.pending = spare[:0]
+		l.mu.Unlock()
+		_, _ = l.to.Write(batch) // there is nowhere left to say that it failed
+		spare = batch
+		l.mu.Lock()
+	}
+	l.writing = false
+	l.idle.Broadcast()
 }
 
-func (l *logBuffer) flushLocked() error {
-	if len(l.pending) == 0 {
-		return nil
+// flush waits until everything is written, or for logGrace.
+func (l *logBuffer) flush() {
+	done := make(chan struct{})
+	go func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for l.writing {
+			l.idle.Wait()
+		}
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(logGrace):
 	}
-	_, err := l.to.Write(l.pending)
-	l.pending = l.pending[:0]
-	return err
 }

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -58,12 +60,14 @@ func serveCommand(s streams) *cobra.Command {
 			return err
 		}
 		profile.SuccessBody, profile.NullBody = webapi.SuccessBody(*successBody), webapi.NullBody(*nullBody)
-		lines := &logBuffer{to: s.err}
-		defer func() { _ = lines.flush() }() // there is nowhere left to say that it failed
+		lines := newLogBuffer(s.err)
+		defer lines.flush()
 		logger, err := requestLog(lines, *logFormat, *quiet)
 		if err != nil {
 			return err
 		}
+		// A reader of the log that ends may take the log with it, not the mock.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		memory := tuneMemory(s)
 		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody), mockserver.WithLogger(logger),
 			mockserver.WithLargeWork(memory.beginLarge))
@@ -157,19 +161,22 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverErrors{logger}, "", 0),
+		// net/http would answer OPTIONS * itself.
+		DisableGeneralOptionsHandler: true,
 	}
 	if _, err := fmt.Fprintf(s.out, "understudy is listening on http://%s\n", listener.Addr()); err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("cannot say where it listens: %w", err)
 	}
+	d := &drain{server: server, next: handler, gone: make(chan struct{}, 1)}
+	server.Handler, server.ConnState = d, d.state
 	drained := make(chan error, 1)
+	closing := &lastListener{TCPListener: listener.(*net.TCPListener), closed: make(chan struct{})}
 	context.AfterFunc(ctx, func() {
 		// The context that ended cannot bound the drain.
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-		defer cancel()
-		drained <- server.Shutdown(drain)
+		drained <- d.run(context.WithoutCancel(ctx), closing)
 	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(closing); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the server stopped: %w", err)
 	}
 	if err := <-drained; err != nil {

@@ -87,7 +87,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 		if f.requiredByReader && !bound[i] {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
-				b.c.violate(b.c.e.broken(f.id+"/required", *f.fact.Required, formPointer(key), "nothing"))
+				b.c.violate(b.c.e.broken(f.id+"/required", *f.fact.Required, b.pointer(key), "nothing"))
 			}
 		}
 		if bound[i] && !f.nullable && !model[i].present && b.state.valid(key) {
@@ -159,13 +159,32 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 }
 
 func (b *formBinder) broken(f *fieldPlan, key, found string) {
-	b.c.violate(b.c.e.broken(f.id+"/type", f.fact.Type, formPointer(key), found))
+	b.c.violate(b.c.e.broken(f.id+"/type", f.fact.Type, b.pointer(key), found))
 }
 
-// formPointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
-// /Reasons/0/ReasonId.
-func formPointer(key string) string {
-	return "/" + strings.NewReplacer("[", "/", "].", "/", "]", "", ".", "/").Replace(key)
+// pointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
+// /Reasons/0/ReasonId. An index may be any text of the client's, and is shown only
+// where it is a number.
+func (b *formBinder) pointer(key string) string {
+	const longest = 5 // digits of an index: a form has no room for more elements
+	var pointer strings.Builder
+	model := &b.c.e.contract.Body
+	for _, step := range strings.FieldsFunc(key, func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
+		pointer.WriteByte('/')
+		f := model.Field(step)
+		switch _, err := strconv.ParseUint(step, 10, 31); {
+		case f != nil:
+			pointer.WriteString(f.Name)
+			if f.Items != nil {
+				model = f.Items
+			}
+		case err == nil && len(step) <= longest:
+			pointer.WriteString(step)
+		default:
+			pointer.WriteString(unknownName)
+		}
+	}
+	return pointer.String()
 }
 
 // convertInt32 is Int32Converter: a number, or a hexadecimal one after #, 0x

@@ -13,8 +13,8 @@ type Violation struct {
 	// Rule is the id of the contract's rule: "Reason/length", "method". Text
 	// that is no JSON breaks "body".
 	Rule string `json:"rule"`
-	// Pointer is the JSON pointer to the member, as sent; empty for the whole
-	// request.
+	// Pointer is the JSON pointer to the member; empty for the whole request. A name
+	// that the page does not list is a question mark in it.
 	Pointer string `json:"pointer"`
 	// Line is the line of the page, from 1.
 	Line int `json:"line"`
@@ -92,17 +92,29 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 // hostile body can go as deep as it is long.
 const maxPointerSteps = 8
 
+// unknownName stands in a pointer for a name that the page does not list. It is the
+// client's own text, may be anyone's name, and goes into no header and no log.
+const unknownName = "?"
+
 // pointer is the JSON pointer to where the reader stands, and to a member there;
 // it ends in "…" where that is too deep to be said.
 func (c *call) pointer(member string) string {
 	var b strings.Builder
+	model := &c.e.contract.Body
 	write := func(p *place) {
 		b.WriteByte('/')
-		if p.in == inObject {
-			writePointerToken(&b, string(p.name))
-		} else {
+		switch {
+		case p.in != inObject:
 			b.WriteString(strconv.Itoa(max(p.index, 0)))
+			return
+		case model != nil && model.Field(string(p.name)) != nil:
+			f := model.Field(string(p.name))
+			b.Write(p.name) // in the case that was sent
+			model = f.Items
+			return
 		}
+		b.WriteString(unknownName)
+		model = nil
 	}
 	r := &c.r
 	if r.here.in != inNone {
@@ -117,18 +129,9 @@ func (c *call) pointer(member string) string {
 		}
 	}
 	if member != "" {
-		b.WriteByte('/')
-		writePointerToken(&b, member)
+		b.WriteString("/" + member)
 	}
 	return b.String()
-}
-
-// writePointerToken escapes a name and bounds it: an unknown name is the
-// client's own text.
-func writePointerToken(b *strings.Builder, name string) {
-	name = printable(name)
-	name = strings.ReplaceAll(name, "~", "~0")
-	b.WriteString(strings.ReplaceAll(name, "/", "~1"))
 }
 
 // printable makes foreign text fit for a log line: no control characters, at

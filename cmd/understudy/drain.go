@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// connecting is how long nobody may have connected before the listener closes, and
+	// connectingMost how long that is waited for.
+	connecting     = 20 * time.Millisecond
+	connectingMost = 500 * time.Millisecond
+	// quietTime is how long a connection without a request is kept at the end: its
+	// client may be about to send one, and would lose it.
+	quietTime = 500 * time.Millisecond
+)
+
+// drain ends a server without losing a request. A client may send one on any
+// connection that it holds at any moment, so that closing those that seem idle, as
+// http.Server.Shutdown does, loses what is on its way; and one that connects while
+// the listener closes loses it too. So the listener closes once nobody connects, as
+// clients that keep connections do not. Then keep-alives end: each response says
+// that it is the connection's last, and the next attempt to connect is refused
+// before anything is sent. What is left is closed when it was quiet for a while.
+type drain struct {
+	server   *http.Server
+	next     http.Handler
+	draining atomic.Bool
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	gone  chan struct{} // holds one when there is no connection
+}
+
+func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	d.next.ServeHTTP(w, r)
+}
+
+func (d *drain) state(c net.Conn, state http.ConnState) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		if d.conns == nil {
+			d.conns = map[net.Conn]struct{}{}
+		}
+		d.conns[c] = struct{}{}
+	case http.StateClosed, http.StateHijacked:
+		delete(d.conns, c)
+	}
+	select {
+	case <-d.gone:
+	default:
+	}
+	if len(d.conns) == 0 {
+		d.gone <- struct{}{}
+	}
+}
+
+// run ends the server; the error is about requests that did not end in time.
+func (d *drain) run(ctx context.Context, listener *lastListener) error {
+	listener.last()
+	<-listener.closed
+	d.draining.Store(true)
+	d.mu.Lock()
+	left := len(d.conns)
+	d.mu.Unlock()
+	if left > 0 {
+		select {
+		case <-d.gone:
+		case <-time.After(quietTime):
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	return d.server.Shutdown(ctx)
+}
+
+// lastListener closes when nobody has connected for a while: a connection that the
+// system has made and nobody accepts is a request lost.
+type lastListener struct {
+	*net.TCPListener
+	ends   atomic.Pointer[time.Time] // when it closes at the latest
+	closed chan struct{}
+	once   sync.Once
+}
+
+// last has Accept return what is waiting, and then close.
+func (l *lastListener) last() {
+	end := time.Now().Add(connectingMost)
+	l.ends.Store(&end)
+	_ = l.SetDeadline(time.Now().Add(connecting)) // fails where it is closed already
+}
+
+func (l *lastListener) Accept() (net.Conn, error) {
+	conn, err := l.TCPListener.Accept()
+	end := l.ends.Load()
+	if err == nil {
+		if next := time.Now().Add(connecting); end != nil && next.Before(*end) {
+			_ = l.SetDeadline(next) // as above
+		}
+		return conn, nil
+	}
+	if end != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = l.Close() // its error would be that it is closed
+		err = net.ErrClosed
+	}
+	l.once.Do(func() { close(l.closed) })
+	return nil, err
+}
