@@ -92,6 +92,7 @@ type Case struct {
 	breaks    string // the rule that the request breaks, whatever the aspect
 	status    int    // that an aspect asks for
 	barred    string // why it is not sent to a target elsewhere
+	omitted   string // why it is not made, and sent nowhere
 	mentioned string // the member that an error should name
 }
 
@@ -125,7 +126,7 @@ func (p *prepared) build(c *Config) error {
 			}
 			return err
 		}
-		made, err := sources(g, c.Combinations)
+		made, omitted, err := sources(g, c.Combinations)
 		if err != nil {
 			return err
 		}
@@ -133,6 +134,9 @@ func (p *prepared) build(c *Config) error {
 			b.g = g
 			for i := range made {
 				b.add(&made[i])
+			}
+			for _, o := range omitted {
+				b.omit(&o)
 			}
 			continue
 		}
@@ -154,9 +158,9 @@ func (p *prepared) build(c *Config) error {
 // maxRows keeps the making of the cases, a tenth of a second a row, to seconds.
 const maxRows = 50
 
-// sources are the generator's cases.
-func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, error) {
-	all := g.Cases()
+// sources are the generator's cases, and those that it does not make.
+func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, []fixtures.Omitted, error) {
+	all, omitted := g.Catalogue()
 	for i := range validRows {
 		all = append(all, g.ValidCase(uint64(i)))
 	}
@@ -164,11 +168,11 @@ func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, error) {
 	if combinations > 0 {
 		rows, err := g.Combinations(combinations)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, rows...)
 	}
-	return all, nil
+	return all, omitted, nil
 }
 
 type builder struct {
@@ -214,6 +218,13 @@ func (b *builder) add(f *fixtures.Case) {
 	}
 	b.index[x.ID] = len(b.cases)
 	b.cases = append(b.cases, x)
+}
+
+// omit makes a case that is named and not sent.
+func (b *builder) omit(o *fixtures.Omitted) {
+	b.add(&fixtures.Case{ID: o.ID, Group: o.Group, Field: o.Field, What: o.What, Verdict: o.Verdict,
+		Request: fixtures.Request{Method: b.contract.Method, Path: "/" + b.contract.Route, Headers: []fixtures.Header{{Name: "Content-Type", Value: o.Media}}}})
+	b.cases[len(b.cases)-1].omitted = o.Why
 }
 
 // elsewhere reports a path that is not the contract's in any host's reading.
@@ -398,7 +409,7 @@ func (b *builder) aspects() {
 			continue
 		}
 		key := x.Rule + " " + x.Media
-		if x.Expect != fixtures.Reject || x.Level != Must || seen[key] || x.barred != "" {
+		if x.Expect != fixtures.Reject || x.Level != Must || seen[key] || x.barred != "" || x.omitted != "" {
 			continue
 		}
 		seen[key] = true

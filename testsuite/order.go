@@ -116,7 +116,8 @@ func (p *prepared) arrange(c *Config) {
 		e := &exchange{id: id, request: x.Request, media: x.Media, expect: x.Expect, control: x.Control == "", group: x.Group, rule: x.Rule}
 		known := p.known.find(x)
 		e.mayWrite = x.Expect != fixtures.Reject || x.Level != Must || known != nil && known.Fails == FailAccepted
-		if !p.loopback {
+		e.barred = x.omitted
+		if !p.loopback && e.barred == "" {
 			e.barred = x.barred
 		}
 		byID[id] = e
@@ -167,7 +168,7 @@ func (p *prepared) order(first string) {
 	for _, e := range p.units {
 		rules := []string{"broken " + e.rule}
 		switch {
-		case e.request.Raw != nil || e.expect == fixtures.Unspecified:
+		case e.barred != "" || e.request.Raw != nil || e.expect == fixtures.Unspecified:
 			continue
 		case e.expect == fixtures.Accept:
 			rules = obeys(p.contract, &e.request, e.media)

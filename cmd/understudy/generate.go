@@ -98,7 +98,10 @@ func generateCommand(s streams) *cobra.Command {
 			return err
 		}
 		if f.list {
-			return listRows(s.out, rows)
+			if err := listRows(s.out, rows); err != nil {
+				return err
+			}
+			return printOmitted(s, rows.omitted)
 		}
 		return f.write(cmd.Context(), s, rows)
 	}
@@ -183,7 +186,9 @@ type rows struct {
 	first uint64 // number of the first valid payload
 	valid uint64
 	cases []fixtures.Case
-	mixed bool // both kinds are there, so that each row has to say which it is
+	// omitted are the cases that are not made.
+	omitted []fixtures.Omitted
+	mixed   bool // both kinds are there, so that each row has to say which it is
 }
 
 func (r *rows) count() uint64 { return r.valid + uint64(len(r.cases)) }
@@ -206,7 +211,7 @@ func (f *generateFlags) rows(g *fixtures.Generator) (*rows, error) {
 	}
 	wants := func(kind string) bool { return f.kind == kind || f.kind == kindAll || f.kind == "" }
 	if wants(kindCases) {
-		r.cases = g.Cases()
+		r.cases, r.omitted = g.Catalogue()
 	}
 	if wants(kindCombinations) {
 		pairs, err := g.Combinations(2)
@@ -365,6 +370,24 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	}
 	if err == nil && leftOut > 0 {
 		_, err = fmt.Fprintf(s.err, "left out %d of %d cases: %s\n", leftOut, leftOut+len(r.cases), form.cannot)
+	}
+	if err == nil {
+		err = printOmitted(s, r.omitted)
+	}
+	return err
+}
+
+// printOmitted says which cases are not made.
+func printOmitted(s streams, all []fixtures.Omitted) error {
+	if len(all) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(s.err, "not made: %s: %s", all[0].ID, all[0].Why)
+	if err == nil && len(all) > 1 {
+		_, err = fmt.Fprintf(s.err, "; and %d more", len(all)-1)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(s.err)
 	}
 	return err
 }
