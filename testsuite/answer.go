@@ -128,7 +128,7 @@ const (
 func (c *Config) observe(a *Answer, hide *redactor) {
 	var why string
 	a.said, a.kind, why = c.read(a)
-	a.why = cut(oneLine(hide.text(why)), longestReason)
+	a.why = hide.short(why, longestReason)
 }
 
 // longestReason is the most characters that a report shows of a reason, which may
@@ -250,10 +250,14 @@ func (a *Answer) summary() string {
 	return text
 }
 
+// maxParsed is the longest body in bytes that is taken apart: what says that a
+// request was rejected, and why, is short.
+const maxParsed = 256 << 10
+
 // valueAt is what a JSON pointer (RFC 6901) leads to in a response, as text; empty
 // if it leads nowhere. Of a member that is there twice the last one counts.
 func valueAt(body []byte, pointer string) string {
-	if pointer == "" || !json.Valid(body) {
+	if pointer == "" || len(body) > maxParsed || !json.Valid(body) {
 		return ""
 	}
 	value := json.RawMessage(body)
@@ -278,6 +282,9 @@ func memberOf(text json.RawMessage, step string) (found json.RawMessage) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	open, err := d.Token()
 	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
+		return nil
+	}
+	if _, err := strconv.Atoi(step); err != nil && open == json.Delim('[') {
 		return nil
 	}
 	var value json.RawMessage

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -546,12 +545,4 @@ func mediaOf(contentType string) string {
 }
 
 // isJSON reports text that is one JSON value.
-func isJSON(text []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\uFEFF"))))
-	var v json.RawMessage
-	if d.Decode(&v) != nil {
-		return false
-	}
-	_, err := d.Token()
-	return err == io.EOF
-}
+func isJSON(text []byte) bool { return json.Valid(bytes.TrimPrefix(text, []byte("\uFEFF"))) }

@@ -29,8 +29,8 @@ func (r *run) record(e *exchange, a *Answer, did effect) {
 		Location string `json:"location,omitempty"`
 	}{Time: time.Now().UTC().Format(time.RFC3339Nano), Case: e.id, Write: kind, Status: a.Status}
 	if a.Status != 0 {
-		line.Location = cut(r.hide.text(a.Header.Get("Location")), longestReason)
-		line.ID = cut(r.hide.text(valueAt(a.Body, r.IDPath)), longestID)
+		line.Location = r.hide.short(a.Header.Get("Location"), longestReason)
+		line.ID = r.hide.short(valueAt(a.Body, r.IDPath), longestID)
 	}
 	text, err := json.Marshal(line)
 	if err == nil {

@@ -48,7 +48,7 @@ func (r *run) judgeAll(e *exchange, a *Answer) judgements {
 		var pair [2]judgement
 		for i, confirmed := range []bool{false, true} {
 			pair[i] = r.judge(x, a, confirmed)
-			pair[i].reason = cut(oneLine(r.hide.text(pair[i].reason)), longestReason)
+			pair[i].reason = r.hide.short(pair[i].reason, longestReason)
 		}
 		all[x.Aspect] = pair
 	}
@@ -67,7 +67,7 @@ func (e *exchange) keep(r *run, a *Answer, judged judgements) {
 	kept.Header = http.Header{}
 	for _, name := range keptHeaders {
 		for _, value := range a.Header.Values(name)[:min(len(a.Header.Values(name)), maxKeptValues)] {
-			kept.Header.Add(name, cut(r.hide.text(value), longestReason))
+			kept.Header.Add(name, r.hide.short(value, longestReason))
 		}
 	}
 	kept.Problem, kept.Body = a.why, nil
@@ -75,7 +75,7 @@ func (e *exchange) keep(r *run, a *Answer, judged judgements) {
 		kept.Problem = ""
 	}
 	e.answer, e.judged = &kept, judged
-	e.got = cut(oneLine(r.hide.text(a.summary())), longestReason)
+	e.got = r.hide.short(a.summary(), longestReason)
 	e.body = r.hide.excerpt(a.Body, a.length, a.Header.Get("Content-Encoding"))
 }
 

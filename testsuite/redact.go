@@ -126,6 +126,10 @@ func (h *redactor) addHeader(name, value string) {
 	}
 }
 
+// longestSpelling is how many bytes one character of a secret may take: an escape
+// of an escape.
+const longestSpelling = 12
+
 // idles reports that there is nothing to hide.
 func (h *redactor) idles() bool { return len(h.needles)+len(h.members) == 0 }
 
@@ -139,6 +143,21 @@ func (h *redactor) text(s string) string {
 	return string(replaced([]byte(s), h.find([]byte(s)), len(s)))
 }
 
+// short is the beginning of a text without secrets, on one line of visible
+// characters.
+func (h *redactor) short(s string, most int) string {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	end := min(len(s), most*utf8.UTFMax)
+	if !h.idles() {
+		window := []byte(s[:min(len(s), end+longestSpelling*h.longest+kept)])
+		s = string(replaced(window, h.find(window), end))
+	} else {
+		s = s[:end]
+	}
+	return cut(oneLine(s), most)
+}
+
 // excerpt keeps the beginning of a body of whole bytes, of which body is all that
 // was read, without secrets. What cannot be read as text is looked into, and
 // hidden whole if there is a secret in it.
@@ -148,7 +167,6 @@ func (h *redactor) excerpt(body []byte, whole int, encoding string) Text {
 	if h.idles() {
 		return textOf(body[:min(len(body), kept)], whole)
 	}
-	const longestSpelling = 12 // of one character: an escape of an escape
 	window := body[:min(len(body), kept+longestSpelling*h.longest+kept)]
 	found := h.find(window)
 	for _, view := range views(body, encoding) {

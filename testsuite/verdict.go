@@ -190,7 +190,7 @@ func (c *Config) judgeAspect(x *Case, a *Answer, confirmed bool) judgement {
 			return failed(FailShape, "%s", problem)
 		}
 	case Named:
-		if !strings.Contains(strings.ToLower(string(a.Body)), strings.ToLower(x.mentioned)) {
+		if !strings.Contains(strings.ToLower(string(a.Body[:min(len(a.Body), maxParsed)])), strings.ToLower(x.mentioned)) {
 			return failed(FailShape, "the answer does not name the member")
 		}
 	case Format:
@@ -206,6 +206,9 @@ func modelStateProblem(body []byte) string {
 	var shape struct {
 		Message    *string
 		ModelState map[string][]string
+	}
+	if len(body) > maxParsed {
+		return "the body is too long for a Message and a ModelState"
 	}
 	switch err := json.Unmarshal(body, &shape); {
 	case err != nil:

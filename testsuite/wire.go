@@ -27,7 +27,7 @@ const (
 	// after five seconds or more, and a request on its way then is lost.
 	idle = time.Second
 	// maxHead bounds what a response holds before its body, interim responses too.
-	maxHead = 256 << 10
+	maxHead = 64 << 10
 	// overtakes is how long the rest of a request is written when its response is there.
 	overtakes = 100 * time.Millisecond
 	// maxFraming is how many bytes may carry a body: chunks of one byte take six.

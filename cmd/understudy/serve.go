@@ -106,24 +106,26 @@ const (
 
 // memory sets the limits, unless the environment does.
 type memory struct {
-	fixed bool // by the environment
+	s streams
 
 	mu    sync.Mutex
 	large int
 }
 
 func tuneMemory(s streams) *memory {
-	m := &memory{fixed: s.getenv("GOMEMLIMIT") != ""}
-	m.set(memoryLimit)
+	m := &memory{s: s}
+	limitMemory(s, memoryLimit)
 	if s.getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	return m
 }
 
-func (m *memory) set(limit int64) {
-	if !m.fixed {
-		debug.SetMemoryLimit(limit)
+// limitMemory has the process collect its garbage more often from that many bytes
+// on, unless the environment says otherwise.
+func limitMemory(s streams, bytes int64) {
+	if s.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
 	}
 }
 
@@ -132,13 +134,13 @@ func (m *memory) beginLarge() (end func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.large++; m.large == 1 {
-		m.set(largeMemoryLimit)
+		limitMemory(m.s, largeMemoryLimit)
 	}
 	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if m.large--; m.large == 0 {
-			m.set(memoryLimit)
+			limitMemory(m.s, memoryLimit)
 		}
 	}
 }

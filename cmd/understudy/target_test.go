@@ -17,6 +17,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
 )
 
 // targets are servers for verify to judge, each wrong in its own way.
@@ -101,4 +104,12 @@ func understudyProcess(t *testing.T, env []string, args ...string) (output strin
 		require.NoError(t, err)
 	}
 	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// sampleBody is the page's own sample.
+func sampleBody(t *testing.T) []byte {
+	t.Helper()
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(t, err)
+	return c.Sample
 }

@@ -136,7 +136,12 @@ func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams
 	return nil
 }
 
+// verifyMemory is what a run needs that keeps the beginnings of long responses, and
+// less than what a small build machine has.
+const verifyMemory = 96 << 20
+
 func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config) error {
+	limitMemory(s, verifyMemory)
 	reports, err := openReports(f.reports)
 	if err != nil {
 		return err

@@ -82,10 +82,11 @@ func mdText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "~", `\~`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(oneLine(s))
 }
 
-// mdCode is text between backticks, where a table still wants its bars escaped.
+// mdCode is text between backticks. A bar would end the cell of a table even there,
+// and cannot be escaped after a backslash.
 func mdCode(s string) string {
 	if s = oneLine(s); s == "" {
 		return ""
 	}
-	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(s) + "`"
+	return "`" + strings.NewReplacer("`", "'", "|", "¦").Replace(s) + "`"
 }

@@ -1,0 +1,222 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+
+	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/testsuite"
+	"github.com/seed47566266/understudy/testsuite/report"
+)
+
+// nasty are texts that a server, or the author of a record, may write to steer what
+// shows a report.
+var nasty = map[string]string{
+	"a command of GitHub":           "::stop-commands::x\n::error::y\n  ::set-output name=a::b",
+	"a command anywhere in a line":  "x ##[error]y ##[set-env name=PATH]z",
+	"a command of Azure Pipelines":  "x ##vso[task.setvariable variable=a]b",
+	"a terminal's escape":           "\x1b]0;title\a\x1b[2J\x1b[31m",
+	"a C1 control":                  "\u009b31m\u0090q\u009c",
+	"text that runs backwards":      "\u202egnp.exe \u2066a\u2069\u200f",
+	"characters without width":      "a\u200bb\u2060c\ufeffd\u00ade\U000e0041",
+	"other line breaks":             "a\u2028b\u2029c\u0085d\vd\fe\rf",
+	"NUL and DEL":                   "a\x00b\x7fc",
+	"bytes that are not UTF-8":      "a\xff\xfe\x9b31m\xc3(",
+	"tags":                          `</pre></script><script>alert(1)</script><img src=x onerror=alert(1)>`,
+	"the end of CDATA":              `]]><!-- --> &#0; &lt;`,
+	"a table of Markdown":           "a | b\n|---|\n| [x](http://evil.example) | `y` \\| *z* _z_ ~~z~~",
+	"a person and an issue":         "@octocat, see #1, org/repo#2, www.evil.example and http://evil.example",
+	"a backslash and a backtick":    "\\` \\| \\",
+	"a directive of TAP":            "x # SKIP y # TO" + "DO z\nnot ok 1",
+	"a document of YAML":            "---\n- &a !!python/object x: *a\n...",
+	"a link of SARIF":               "[x](1) [y](https://evil.example) {0}",
+	"a shell":                       "$(touch owned) `touch owned` '; touch owned; ' \" && touch owned",
+	"a very long line of many ones": strings.Repeat("x", 5000),
+}
+
+// foreign are results all of whose texts a stranger has written.
+func foreign(text string) *testsuite.Results {
+	r := &testsuite.Results{
+		Schema: 1, Version: text, Target: text + "://" + text, Endpoint: text, FailOn: testsuite.FailOnMust, Started: time.Unix(0, 0).UTC(),
+		Exit: testsuite.ExitBroken, Verdict: text, Stopped: "stopped: " + text, Stale: []testsuite.Stale{{Line: 1, Text: text}},
+		Limits:   testsuite.Limits{WritesFrom: text, UnexpectedWritesFrom: text},
+		Coverage: []testsuite.Cell{{Rule: text, Stated: true, Line: 1, Text: text, Media: text, Side: testsuite.Broken, Reason: text, Possible: true}},
+	}
+	for _, verdict := range []testsuite.Verdict{testsuite.Pass, testsuite.Fail, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Flaky, testsuite.Inconclusive, testsuite.Skipped, testsuite.Error} {
+		for _, level := range []testsuite.Level{testsuite.Must, testsuite.Should, testsuite.May} {
+			id := fmt.Sprintf("%s %s %s", level, verdict, text)
+			headers := []testsuite.Header{{Name: "Content-Type", Value: text}, {Name: text, Value: text}, {Name: "Location", Value: text}}
+			r.Cases = append(r.Cases, testsuite.Result{
+				Case:    testsuite.Case{ID: id, Group: text, Field: text, Media: text, Level: level, Basis: text, Why: text, Rule: text, Line: 3, Quote: text, Change: text, Sends: id, Aspect: testsuite.Outcome, Expect: fixtures.Reject},
+				Verdict: verdict, Failure: testsuite.FailAccepted, Reason: text, Wanted: text, Got: text, Known: text,
+			})
+			body := testsuite.Text{Text: strings.ToValidUTF8(text, "\uFFFD"), Bytes: len(text)}
+			r.Exchanges = append(r.Exchanges, testsuite.Exchange{
+				ID: id, Attempts: 1, Sent: testsuite.Sent{Method: text, Path: "/" + text, Headers: headers, Body: body},
+				Received: testsuite.Received{Status: 200, Headers: headers, Body: body, Problem: text},
+			})
+		}
+	}
+	return r
+}
+
+// TestNoForeignTextIsMoreThanText feeds every format every nasty text, in every
+// place, and looks for what acts on whatever shows it.
+func TestNoForeignTextIsMoreThanText(t *testing.T) {
+	for name, text := range nasty {
+		r := foreign(text)
+		for _, format := range append(report.Formats(), "diff", "replay") {
+			t.Run(name+", "+format, func(t *testing.T) {
+				var b bytes.Buffer
+				var err error
+				switch format {
+				case "diff":
+					other := foreign(text)
+					for i := range other.Cases {
+						other.Cases[i].Verdict, other.Cases[i].Got = testsuite.Fail, "x"
+					}
+					_, err = report.Diff(&b, r, other)
+				case "replay":
+					err = report.Exchanges(&b, r)
+				default:
+					err = report.Write(&b, format, r)
+				}
+				require.NoError(t, err)
+				out := b.String()
+				require.True(t, utf8.ValidString(out))
+				for _, c := range out {
+					require.True(t, c == '\n' || c == '\t' || unicode.IsPrint(c), "%q", c)
+				}
+				require.NotContains(t, out, "##[")
+				require.NotContains(t, out, "##vso[")
+				for _, line := range strings.Split(out, "\n") {
+					if format == "github" {
+						require.Regexp(t, `^(::(error|warning|notice) title=[^:]*::.*)?$`, line)
+						continue
+					}
+					require.False(t, strings.HasPrefix(strings.TrimSpace(line), "::"), "%q", line)
+				}
+				inItsFormat(t, format, b.Bytes())
+			})
+		}
+	}
+}
+
+// inItsFormat checks what is special to a format.
+func inItsFormat(t *testing.T, format string, out []byte) {
+	t.Helper()
+	switch format {
+	case "json", "har", "sarif":
+		require.True(t, json.Valid(out))
+	case "junit":
+		for d := xml.NewDecoder(bytes.NewReader(out)); ; {
+			if _, err := d.Token(); err != nil {
+				require.ErrorContains(t, err, "EOF")
+				break
+			}
+		}
+	case "html":
+		for z := html.NewTokenizer(bytes.NewReader(out)); ; {
+			kind := z.Next()
+			if kind == html.ErrorToken {
+				break
+			}
+			token := z.Token()
+			require.NotContains(t, []string{"script", "img"}, token.Data, "%s", token)
+		}
+	case "markdown":
+		// What is not between backticks calls no one and is no link.
+		require.NotRegexp(t, `@|#\d|://|www\.|\]\(|<|\*|~|_`, notCode(string(out)))
+	case "tap":
+		count := 0
+		for _, line := range strings.Split(string(out), "\n") {
+			if strings.HasPrefix(line, "ok ") || strings.HasPrefix(line, "not ok ") {
+				count++
+			}
+		}
+		require.Equal(t, 24, count, "a line for each case, and no other")
+	}
+}
+
+// notCode is Markdown without what is between backticks, and what is escaped.
+func notCode(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '`':
+			end := strings.IndexByte(text[i+1:], '`')
+			if end < 0 {
+				return b.String() + text[i:]
+			}
+			i += end + 1
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
+}
+
+// TestALineOfShellIsWhatItSays runs the lines of shell in reports of a hostile
+// record, with commands that do nothing.
+func TestALineOfShellIsWhatItSays(t *testing.T) {
+	for name, text := range nasty {
+		if strings.ContainsRune(text, 0) {
+			continue // no argument of a command holds one
+		}
+		t.Run(name, func(t *testing.T) {
+			r := foreign(text)
+			r.Exchanges[1].Sent.Body.Cut = true
+			r.Target = "$(touch owned)`touch owned`://" + text
+			folder := t.TempDir()
+			for i := range 2 {
+				script := "understudy() { :; }; curl() { cat >&2; }; nc() { cat >&2; }\n" + r.Curl(&r.Exchanges[i]) + "\n"
+				cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+				cmd.Dir = folder
+				out, err := cmd.CombinedOutput()
+				require.NoError(t, err, "%s", out)
+				if i == 0 {
+					require.Equal(t, strings.ToValidUTF8(text, "\uFFFD"), string(out), "the body that is piped is the body")
+				}
+			}
+			left, err := os.ReadDir(folder)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+}
+
+// BenchmarkManyCases writes reports of forty thousand cases.
+func BenchmarkManyCases(b *testing.B) {
+	r := foreign("x")
+	cases, exchanges := r.Cases, r.Exchanges
+	r.Cases, r.Exchanges = nil, nil
+	for i := 0; len(r.Cases) < 40_000; i++ {
+		for j := range cases {
+			x, e := cases[j], exchanges[j]
+			x.ID, e.ID = fmt.Sprint(x.ID, i), fmt.Sprint(e.ID, i)
+			x.Sends = x.ID
+			r.Cases, r.Exchanges = append(r.Cases, x), append(r.Exchanges, e)
+		}
+	}
+	for _, format := range report.Formats() {
+		b.Run(format, func(b *testing.B) {
+			for b.Loop() {
+				require.NoError(b, report.Write(&bytes.Buffer{}, format, r))
+			}
+		})
+	}
+}
