@@ -22,6 +22,9 @@ const (
 	// wait that Retry-After is given.
 	retries      = 2
 	longestPause = 30 * time.Second
+	// backoff is the wait before a request is sent again that got no response; the
+	// next one is four times as long.
+	backoff = 100 * time.Millisecond
 )
 
 // run is a run under way.
@@ -32,6 +35,7 @@ type run struct {
 	budget   *budget
 	breaker  *breaker
 	limiter  *rate.Limiter
+	backoff  time.Duration
 	started  time.Time
 	accepts  atomic.Bool // a valid request was accepted
 	recorded sync.Mutex  // the ledger's
@@ -326,7 +330,7 @@ func (r *run) again(e *exchange, a *Answer, sent bool, did effect, attempt int) 
 			return wait
 		}
 	case a.Status == 0 && !a.late && e.request.Raw == nil:
-		return 100 * time.Millisecond << (2 * attempt)
+		return r.backoff << (2 * attempt)
 	}
 	return never
 }

@@ -163,7 +163,7 @@ func Run(ctx context.Context, c Config) (*Results, error) {
 	if _, err := t.headers(ctx, ""); err != nil {
 		return nil, fmt.Errorf("no credentials: %w", err)
 	}
-	r := &run{Config: &c, prepared: p, target: t, budget: newBudget(&c), breaker: &breaker{}}
+	r := &run{Config: &c, prepared: p, target: t, budget: newBudget(&c), breaker: &breaker{}, backoff: backoff}
 	return r.do(ctx), nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,7 +55,6 @@ type link struct {
 	limit  *io.LimitedReader
 	in     *bufio.Reader
 	parked time.Time
-	woken  chan error // what ended the wait
 }
 
 // written is what became of the bytes of a request.
@@ -172,10 +170,7 @@ func (w *wire) take(ctx context.Context, reuse bool) (*link, error) {
 		l := w.links[n-1]
 		w.links = w.links[:n-1]
 		w.mu.Unlock()
-		// The read that waits on it ends, with the deadline if the target was quiet.
-		_ = l.SetReadDeadline(time.Unix(1, 0))
-		quiet := errors.Is(<-l.woken, os.ErrDeadlineExceeded)
-		if quiet && time.Since(l.parked) < idle && l.SetReadDeadline(time.Time{}) == nil {
+		if time.Since(l.parked) < idle && isQuiet(l.Conn) {
 			return l, nil
 		}
 		_ = l.Close() // the target has ended it, or said what nobody asked for
@@ -184,21 +179,31 @@ func (w *wire) take(ctx context.Context, reuse bool) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{Conn: conn, limit: &io.LimitedReader{R: conn}, woken: make(chan error, 1)}
+	l := &link{Conn: conn, limit: &io.LimitedReader{R: conn}}
 	l.in = bufio.NewReader(l.limit)
 	return l, nil
 }
 
-// park keeps a connection and listens whether the target ends it.
+// park keeps a connection for the next request.
 func (w *wire) park(l *link) {
-	l.parked, l.limit.N = time.Now(), 1
-	go func() {
-		_, err := l.in.Peek(1)
-		l.woken <- err
-	}()
+	l.parked = time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.links = append(w.links, l)
+}
+
+// isQuiet reports that the target has neither ended a connection nor sent anything
+// on it. What cannot be asked is taken for quiet: a request that then cannot be
+// written was not sent.
+func isQuiet(conn net.Conn) bool {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	asked, ok := conn.(syscall.Conn)
+	if !ok {
+		return true // within the process
+	}
+	return peek(asked)
 }
 
 func (w *wire) close() {

@@ -1,0 +1,198 @@
+package testsuite
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/fixtures"
+)
+
+// TestALoopbackConnectionCannotLeave dials an address of this machine that is not
+// loopback, as a name in the hosts file may lead to.
+func TestALoopbackConnectionCannotLeave(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	tried := 0
+	for _, a := range addresses {
+		network, ok := a.(*net.IPNet)
+		if !ok || network.IP.IsLinkLocalUnicast() {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(network.IP.String(), "0"))
+		require.NoError(t, err)
+		conn, err := dialLoopback(t.Context(), l.Addr().String())
+		if network.IP.IsLoopback() {
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+		} else {
+			require.ErrorContains(t, err, "which is not loopback")
+		}
+		require.NoError(t, l.Close())
+		tried++
+	}
+	require.Positive(t, tried)
+	// A packet that was sent would be no refusal at once, but silence.
+	_, err = dialLoopback(t.Context(), "192.0.2.1:9")
+	require.ErrorContains(t, err, "which is not loopback")
+}
+
+func TestWhatIsNotProvablyHereIsElsewhere(t *testing.T) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(t, err)
+	for address, here := range map[string]bool{
+		"http://127.0.0.1":          true,
+		"http://127.9.8.7:81/v1":    true,
+		"http://[::1]:81":           true,
+		"http://[::ffff:127.0.0.1]": true,
+		"http://localhost":          true,
+		"http://LOCALHOST:81":       true,
+		"http://localhost.":         false,
+		"http://localhost.example":  false,
+		"http://127.1":              false,
+		"http://2130706433":         false,
+		"http://0x7f000001":         false,
+		"http://0.0.0.0":            false,
+		"http://[::]":               false,
+		"http://[::1%25lo]":         false,
+		"http://127.0.0.1.example":  false,
+		"http://user@example.com":   false,
+	} {
+		p, err := prepare(&Config{Contract: c, URL: address})
+		require.NoError(t, err, address)
+		require.Equal(t, here, p.loopback, address)
+	}
+	for _, to := range []ConnectTo{{ToHost: "10.0.0.1"}, {ToHost: "localhost.example"}, {Port: "80", ToHost: "example.com"}} {
+		p, err := prepare(&Config{Contract: c, URL: "http://127.0.0.1", ConnectTo: to})
+		require.NoError(t, err)
+		require.False(t, p.loopback, to)
+	}
+}
+
+// TestATicketPaysForOneRequest has the wire write nothing on a ticket that is spent.
+func TestATicketPaysForOneRequest(t *testing.T) {
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n.Add(1) }))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	require.NoError(t, err)
+	w := &wire{address: base.Host, host: base.Hostname(), dial: dialLoopback, patience: time.Second}
+	defer w.close()
+	b := newBudget(&Config{MaxWrites: new(1)})
+	pass, denied := b.take(t.Context(), true)
+	require.Equal(t, granted, denied)
+	request := []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	a, sent, free := w.send(t.Context(), pass, http.MethodGet, request, true)
+	free()
+	require.True(t, sent)
+	require.Equal(t, http.StatusOK, a.Status)
+	a, sent, free = w.send(t.Context(), pass, http.MethodGet, request, true)
+	free()
+	require.False(t, sent)
+	require.Equal(t, errSpent.Error(), a.Problem)
+	require.EqualValues(t, 1, n.Load())
+	pass.settle(true, effectWritten)
+	_, denied = b.take(t.Context(), true)
+	require.Equal(t, denialWrites, denied)
+}
+
+// TestAConnectionIsUsedAgainOnlyWhileItIsQuiet has a server end, or write on, a
+// connection that waits for its next request.
+func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = l.Close() }()
+	acted := make(chan struct{}, 10)
+	act := make(chan func(net.Conn), 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				buffer := make([]byte, 1024)
+				for {
+					if _, err := conn.Read(buffer); err != nil {
+						return
+					}
+					_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+					select {
+					case f := <-act:
+						f(conn)
+						acted <- struct{}{}
+					default:
+					}
+				}
+			}()
+		}
+	}()
+	w := &wire{address: l.Addr().String(), dial: dialLoopback, patience: time.Second}
+	defer w.close()
+	b := newBudget(&Config{})
+	for range 3 {
+		for _, f := range []func(net.Conn){
+			func(c net.Conn) { _ = c.Close() },
+			func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) },
+			func(net.Conn) {},
+		} {
+			act <- f
+			pass, _ := b.take(t.Context(), true)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			a, sent, free := w.send(ctx, pass, http.MethodPost, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), true)
+			free()
+			cancel()
+			require.True(t, sent)
+			require.Equal(t, http.StatusOK, a.Status, a.Problem)
+			<-acted
+		}
+	}
+	requests, _, _, _ := b.counts()
+	require.Equal(t, 9, requests)
+}
+
+// TestAProxyIsUsedElsewhere has requests go through a proxy, by CONNECT where the
+// target is https.
+func TestAProxyIsUsedElsewhere(t *testing.T) {
+	require.Empty(t, os.Getenv("REQUEST_METHOD"), "net/http reads no proxy in a CGI program")
+	var got atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got.Store(r.Method + " " + r.RequestURI + " " + r.Header.Get("Proxy-Authorization"))
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer proxy.Close()
+	through, err := url.Parse(proxy.URL)
+	require.NoError(t, err)
+	through.User = url.UserPassword("me", "secret")
+	for address, want := range map[string]string{
+		"http://booking.example/v1":  "POST http://booking.example/v1/x Basic bWU6c2VjcmV0",
+		"https://booking.example/v1": "CONNECT booking.example:443 Basic bWU6c2VjcmV0",
+	} {
+		base, err := url.Parse(address)
+		require.NoError(t, err)
+		c := &Config{Timeout: time.Second}
+		target, err := newTarget(c, &prepared{base: base, hide: newRedactor(c, base)})
+		require.NoError(t, err)
+		target.wire.proxy = through
+		pass, _ := newBudget(c).take(t.Context(), true)
+		a, _, free := target.send(t.Context(), pass, "", &fixtures.Request{Method: http.MethodPost, Path: "/x"})
+		free()
+		require.Equal(t, want, got.Load())
+		if base.Scheme == "https" {
+			require.Contains(t, a.Problem, "the proxy: it answered CONNECT with 403")
+		} else {
+			require.Equal(t, http.StatusForbidden, a.Status)
+		}
+		target.close()
+	}
+}
