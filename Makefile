@@ -33,11 +33,17 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 
 .PHONY: bench
 bench: ## run the Go benchmarks; the output suits benchstat
-	go test -run '^$$' -bench . -skip '^Benchmark(HTTP|Memory)$$' -benchmem -count $(or $(COUNT),1) ./...
+	go test -run '^$$' -bench . -skip '^Benchmark(HTTP|Memory|Large)$$' -benchmem -count $(or $(COUNT),1) ./...
 
 .PHONY: bench-http
-bench-http: ## measure the mock over HTTP against a bare handler, and its memory
-	go test -run '^$$' -bench '^(BenchmarkHTTP|BenchmarkMemory)$$' -benchtime 5x ./cmd/understudy
+bench-http: ## measure the mock over HTTP: against a bare handler, its memory, large bodies
+	go test -run '^$$' -bench '^Benchmark(HTTP|Memory|Large)$$' -benchtime 5x ./cmd/understudy
+
+RUNS ?= 100000
+
+.PHONY: model
+model: ## hold the write budget against RUNS (100000) random servers
+	go test -count 1 -v -run '^TestNoServerGetsMoreThanTheBudget$$' ./testsuite -runs $(RUNS)
 
 .PHONY: test-newman
 test-newman: ## have newman run the Postman collection against the mock (fetches it; needs node)
@@ -65,5 +71,6 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzJudge$$' -fuzztime $(FUZZTIME) ./fixtures
 	go test -run '^$$' -fuzz '^FuzzAnswer$$' -fuzztime $(FUZZTIME) ./testsuite
+	go test -run '^$$' -fuzz '^FuzzBudget$$' -fuzztime $(FUZZTIME) ./testsuite
 	go test -run '^$$' -fuzz '^FuzzKnown$$' -fuzztime $(FUZZTIME) ./testsuite
 	go test -run '^$$' -fuzz '^FuzzRead$$' -fuzztime $(FUZZTIME) ./testsuite/report

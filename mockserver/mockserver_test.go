@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -332,4 +333,18 @@ func TestTheViolationsHeaderStaysShort(t *testing.T) {
 		assert.NotEmpty(t, got.header.Get(mockserver.ViolationsHeader), what)
 		assert.Less(t, len(got.header.Get(mockserver.ViolationsHeader)), 8000, what)
 	}
+}
+
+// TestADeclaredLengthTakesNoMemory declares more than it sends.
+func TestADeclaredLengthTakesNoMemory(t *testing.T) {
+	mock, err := mockserver.New(pageContract(t), mockserver.WithMaxBody(8<<30))
+	require.NoError(t, err)
+	r := httptest.NewRequest(http.MethodPost, "/api/Calendar/PatientAppointmentPost_v2", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	r.ContentLength = 4 << 30
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	mock.ServeHTTP(httptest.NewRecorder(), r)
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
 }

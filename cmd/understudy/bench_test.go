@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,13 +134,7 @@ func BenchmarkMemory(b *testing.B) {
 	peak := 0
 	for b.Loop() {
 		load(b, url+"/"+c.Route, c.Sample, 1000, 3*time.Second)
-		status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-		require.NoError(b, err)
-		_, rest, found := strings.Cut(string(status), "VmHWM:")
-		require.True(b, found)
-		kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
-		require.NoError(b, err)
-		peak = max(peak, kilobytes)
+		peak = max(peak, peakOf(b, pid))
 	}
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
 	b.ReportMetric(0, "ns/op")
@@ -161,4 +156,60 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
+}
+
+// BenchmarkLarge has 16 clients post a body of one mebibyte with half a million wrong
+// elements, and reports the mock's peak memory and how long small requests take
+// meanwhile.
+func BenchmarkLarge(b *testing.B) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(b, err)
+	url, pid := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
+	url += "/" + c.Route
+	large := []byte(`{"Reasons":[` + strings.Repeat("1,", 1<<19-8) + `1]}`)
+	var took []time.Duration
+	for b.Loop() {
+		done := make(chan struct{})
+		var clients sync.WaitGroup
+		for range 16 {
+			clients.Go(func() {
+				resp, err := http.Post(url, "application/json", bytes.NewReader(large))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			})
+		}
+		go func() { clients.Wait(); close(done) }()
+		for under := true; under; {
+			began := time.Now()
+			resp, err := http.Post(url, "application/json", bytes.NewReader(c.Sample))
+			require.NoError(b, err)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			took = append(took, time.Since(began))
+			select {
+			case <-done:
+				under = false
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "small-p99-ms")
+	b.ReportMetric(float64(peakOf(b, pid))/1024, "peak-MiB")
+}
+
+// peakOf is the peak memory of a process in KiB.
+func peakOf(b testing.TB, pid int) int {
+	b.Helper()
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	require.NoError(b, err)
+	_, rest, found := strings.Cut(string(status), "VmHWM:")
+	require.True(b, found)
+	kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
+	require.NoError(b, err)
+	return kilobytes
 }
