@@ -30,6 +30,15 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	go vet -tags clients ./cmd/understudy
 	go mod tidy -diff
 	$(TOOL) golangci-lint run
+	@$(MAKE) --no-print-directory vulncheck
+
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities in what is called, where their database can be reached
+	@out=$$($(TOOL) govulncheck ./... 2>&1); code=$$?; case "$$code $$out" in \
+	0*) echo "govulncheck: nothing that is called has a known vulnerability" ;; \
+	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED, its database cannot be reached from here" ;; \
+	*) echo "$$out"; exit 1 ;; \
+	esac
 
 .PHONY: bench
 bench: ## run the Go benchmarks; the output suits benchstat
