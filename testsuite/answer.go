@@ -27,6 +27,7 @@ type Answer struct {
 	said   reading     // what it means
 	kind   unclearKind // of what is unclear
 	why    string      // it is unclear; without secrets, and short
+	token  int         // that the request went with, by number
 	// controlAnswered says that a valid request right after this one, which got no
 	// response, was accepted: the target is there.
 	controlAnswered bool

@@ -53,23 +53,25 @@ func (p *prepared) plan(c *Config) *Planned {
 	return out
 }
 
-// worst is how many requests a target may accept in a run at worst. Away from
-// limits each may be sent again, and its control after it.
+// worst is how many requests a target may accept in a run at worst. Where writes
+// are not limited, each may be sent again, and its control after it.
 func (r *run) worst(mayWrite, rejected int) int {
-	const each = retries + 2 // the first time, again, and to see whether it is flaky
 	if r.budget.unlimited() {
-		return 2 * each * (mayWrite + rejected)
+		const (
+			sends    = 1 + retries + 1 // the last one to see whether it is flaky
+			controls = 2               // when the first one of these, and the last, gets no response
+		)
+		return (sends + controls) * (mayWrite + rejected)
 	}
-	silent := rejected
 	if r.MaxUnexpectedWrites != nil {
-		silent = min(silent, *r.MaxUnexpectedWrites)
+		rejected = min(rejected, *r.MaxUnexpectedWrites)
 	}
 	writes := mayWrite
 	if mayWrite > 0 {
-		writes += mayWrite + silent // a control for each that gets no response
+		writes += mayWrite + rejected // a control for each that gets no response
 	}
 	if r.MaxWrites != nil {
 		writes = min(writes, *r.MaxWrites)
 	}
-	return writes + silent
+	return writes + rejected
 }

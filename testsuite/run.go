@@ -323,7 +323,7 @@ func (r *run) again(e *exchange, a *Answer, sent bool, did effect, attempt int) 
 	switch {
 	case a.Status == http.StatusUnauthorized && r.Token != nil && !e.renewed:
 		e.renewed = true
-		r.target.renew()
+		r.target.renew(a)
 		return 0
 	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusServiceUnavailable:
 		if wait, said := retryAfter(a.Header.Get("Retry-After")); said && wait <= longestPause {

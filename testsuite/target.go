@@ -27,9 +27,10 @@ type target struct {
 	hide   *redactor
 	server *http.Server // of a Handler
 
-	mu    sync.Mutex
-	token string
-	asked bool
+	mu     sync.Mutex
+	token  string
+	asked  bool
+	tokens int // that were asked for
 }
 
 func newTarget(c *Config, p *prepared) (*target, error) {
@@ -84,7 +85,12 @@ func (t *target) send(ctx context.Context, pass *ticket, id string, r *fixtures.
 	} else if request, err = t.request(r, headers); err != nil {
 		return &Answer{Problem: "the request cannot be written: " + err.Error()}, false, func() {}
 	}
-	return t.wire.send(ctx, pass, r.Method, request, r.Raw == nil)
+	t.mu.Lock()
+	token := t.tokens
+	t.mu.Unlock()
+	a, sent, free = t.wire.send(ctx, pass, r.Method, request, r.Raw == nil)
+	a.token = token
+	return a, sent, free
 }
 
 // headers are those that go with every request.
@@ -115,15 +121,19 @@ func (t *target) headers(ctx context.Context, id string) ([]fixtures.Header, err
 			return nil, errors.New("the token has characters that a header cannot hold")
 		}
 		t.token, t.asked = token, true
+		t.tokens++
 	}
 	return append(headers, fixtures.Header{Name: "Authorization", Value: t.token}), nil
 }
 
-// renew has the token asked for again: it has run out.
-func (t *target) renew() {
+// renew has the token asked for again, unless another request has done so since
+// this one was sent.
+func (t *target) renew(a *Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked = false
+	if t.tokens == a.token {
+		t.asked = false
+	}
 }
 
 // headerText keeps an id to what a header may hold.

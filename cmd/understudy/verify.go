@@ -207,11 +207,12 @@ func printPlan(w io.Writer, c testsuite.Config) error {
 	for _, reason := range reasons {
 		fmt.Fprintf(&b, "# not sent, %d requests: %s\n", left[reason], reason)
 	}
-	fmt.Fprintf(&b, "# %s\n# %d requests to %s, of which at worst %d are accepted", plan.Limits, plan.Sends, plan.Target, plan.Writes)
+	fmt.Fprintf(&b, "# %s\n# %d requests to %s, ", plan.Limits, plan.Sends, plan.Target)
 	if plan.Limits.Writes == nil {
-		b.WriteString(", since some may be sent again")
+		fmt.Fprintf(&b, "any of which may be accepted, and sent again. Nothing was sent.\n")
+	} else {
+		fmt.Fprintf(&b, "of which at worst %d are accepted. Nothing was sent.\n", plan.Writes)
 	}
-	b.WriteString(". Nothing was sent.\n")
 	_, err = io.WriteString(w, b.String())
 	return quietPipe(err)
 }
