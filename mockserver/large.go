@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// The framework's answer to a hostile body can be long: one of 1 MiB whose list
+// The framework's response to a hostile body can be long: one of 1 MiB whose list
 // has half a million wrong elements gets 26 MB, and takes memory and time with it.
 // What is large is therefore let in by its bytes, in the order of arrival, and
 // what is small never waits for it.
@@ -16,26 +16,23 @@ const (
 	// page's samples.
 	largeBody = 16 << 10
 	// reading is how many bytes of large bodies are held at a time, working how many
-	// of them are worked on, up to the last byte of the answer. Work takes about 80
+	// of them are worked on, up to the last byte of the response. Work takes about 80
 	// times its bytes.
 	reading = 32 << 20
 	working = 1 << 20
-	// largeWrite is how long a client may take to read a long answer, which holds its
-	// place meanwhile.
-	largeWrite = 60 * time.Second
+	// largeTime is how long a client may take to send a large body once it is let in,
+	// and to read the response, which holds its place meanwhile.
+	largeTime = 60 * time.Second
 )
 
 // gate lets large requests in.
 type gate struct {
 	reading, working *semaphore.Weighted
-	read, work       int64 // what they hold
 	begin            func() (end func())
 }
 
-func newGate(maxBody int64) *gate {
-	g := &gate{read: max(reading, maxBody), work: working, begin: func() func() { return func() {} }}
-	g.reading, g.working = semaphore.NewWeighted(g.read), semaphore.NewWeighted(g.work)
-	return g
+func newGate(maxBody int64, begin func() (end func())) *gate {
+	return &gate{semaphore.NewWeighted(max(reading, maxBody)), semaphore.NewWeighted(working), begin}
 }
 
 // admit waits until a body of that many bytes may be held. It fails when the
@@ -49,7 +46,7 @@ func (g *gate) admit(ctx context.Context, bytes int64) (leave func(), err error)
 
 // start waits until a body of that many bytes may be worked on.
 func (g *gate) start(ctx context.Context, bytes int64) (finish func(), err error) {
-	bytes = min(bytes, g.work)
+	bytes = min(bytes, working)
 	if err := g.working.Acquire(ctx, bytes); err != nil {
 		return nil, err
 	}

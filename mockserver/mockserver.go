@@ -87,7 +87,10 @@ type Server struct {
 // New makes the mock of a contract. It fails where the profile or the contract
 // cannot be served.
 func New(c *contracts.Contract, options ...Option) (*Server, error) {
-	s := &Server{profile: webapi.DefaultProfile(), maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler)}
+	s := &Server{
+		profile: webapi.DefaultProfile(), maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler),
+		beginLarge: func() func() { return func() {} },
+	}
 	for _, option := range options {
 		option(s)
 	}
@@ -98,10 +101,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if s.endpoint, err = webapi.New(c, s.profile); err != nil {
 		return nil, err
 	}
-	s.gate = newGate(s.maxBody)
-	if s.beginLarge != nil {
-		s.gate.begin = s.beginLarge
-	}
+	s.gate = newGate(s.maxBody, s.beginLarge)
 	s.buffers.New = func() any { return new(buffers) }
 
 	// The framework decides on every path itself, so none may be cleaned or
@@ -185,10 +185,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	default:
 		defer finish()
 		if len(body) > largeBody {
-			// The wait was ours, and does not count against the client.
+			// The wait was ours, and does not count against the client. A writer without
+			// deadlines has none to extend.
 			control := http.NewResponseController(w)
-			_ = control.SetWriteDeadline(time.Now().Add(largeWrite)) // a writer without deadlines has none to extend
-			defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+			_ = control.SetWriteDeadline(time.Now().Add(largeTime))
+			defer func() {
+				_ = control.Flush() // under the deadline
+				_ = control.SetWriteDeadline(time.Time{})
+			}()
 		}
 		resp = s.endpoint.Answer(request(r, body), b.answer)
 	}
@@ -241,9 +245,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 				return buf, func() {}, err
 			}
 			admitted = true
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeTime)) // as with writing
 		}
 		if len(buf) == cap(buf) {
-			buf = slices.Grow(buf, int(min(max(declared-int64(len(buf))+1, 1), int64(max(len(buf), bytes.MinRead)))))
+			left := max(declared-int64(len(buf))+1, 1) // one more, so that the end is seen without growing
+			buf = slices.Grow(buf, int(min(left, int64(max(len(buf), bytes.MinRead)))))
 		}
 		n, err := limited.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]

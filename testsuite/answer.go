@@ -159,7 +159,8 @@ func (c *Config) read(a *Answer) (said reading, kind unclearKind, why string) {
 	case c.Refused.has(a.Status):
 		return refusedIt, notUnclear, ""
 	case a.Status >= 300 && a.Status <= 399:
-		return unclear(unclearRedirect, "%d redirects to %q, which is not followed", a.Status, a.Header.Get("Location"))
+		where := a.Header.Get("Location")
+		return unclear(unclearRedirect, "%d redirects to %q, which is not followed", a.Status, where)
 	case a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") != "":
 		return unclear(unclearBusy, "503 and Retry-After: the server is not there for now")
 	case a.Status >= 500:
@@ -180,9 +181,8 @@ func (c *Config) read(a *Answer) (said reading, kind unclearKind, why string) {
 	return otherStatus, notUnclear, ""
 }
 
-// effect is what a response says of the target's data. It is wider than the
-// verdict: for the limits and the ledger it does not matter what the page, or a
-// flag, calls accepted.
+// effect is what a response says of the target's data. For the limits and the ledger
+// a status that no flag names counts too: see Config.effect.
 type effect string
 
 const (
@@ -204,11 +204,12 @@ func (c *Config) effect(a *Answer) effect {
 		return effectUnknown
 	case a.said == refusedIt, c.Refused.has(a.Status) && !c.Accepted.has(a.Status):
 		return effectNone
-	case a.said == unclearAnswer && a.kind == unclearPage:
+	case a.kind == unclearPage:
 		return effectUnknown
 	case c.Accepted.has(a.Status), a.Status >= 200 && a.Status <= 299:
 		return effectWritten
-	case a.Status >= 400 && a.Status <= 499, a.Status == http.StatusNotImplemented, a.Status == http.StatusHTTPVersionNotSupported:
+	case a.Status >= 400 && a.Status <= 499,
+		a.Status == http.StatusNotImplemented, a.Status == http.StatusHTTPVersionNotSupported:
 		return effectNone
 	}
 	return effectUnknown

@@ -39,6 +39,10 @@ type breaker struct {
 	heard    bool // one that is no server error
 }
 
+func downReason(status int) string {
+	return fmt.Sprintf("every request gets %d; the server appears to be down", status)
+}
+
 // trip ends the run. The first reason counts.
 func (b *breaker) trip(kind stopKind, why string) {
 	b.mu.Lock()
@@ -88,7 +92,7 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 	defer b.mu.Unlock()
 	if a.late {
 		if b.late++; b.late >= lateResponses {
-			b.tripLocked(stopUnclear, fmt.Sprintf("%d requests got no whole response in time; the last: %s", b.late, a.why))
+			b.tripLocked(stopUnclear, fmt.Sprintf("%d requests got no whole response in time; last: %s", b.late, a.why))
 		}
 	}
 	if a.Status == 0 {
@@ -101,7 +105,7 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 			b.tripLocked(stopUnreachable, a.why)
 		}
 		if b.silent >= silentResponses {
-			b.tripLocked(stopUnreachable, fmt.Sprintf("%d requests in a row got no response; the last: %s", b.silent, a.why))
+			b.tripLocked(stopUnreachable, fmt.Sprintf("%d requests in a row got no response; last: %s", b.silent, a.why))
 		}
 		return
 	}
@@ -119,9 +123,10 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 		clear(b.unclear)
 		return
 	case a.said == brokeDown && !b.heard:
-		kind, why = unclearDown, fmt.Sprintf("every request gets %d; the server appears to be down", a.Status)
+		kind, why = unclearDown, downReason(a.Status)
 	case a.said == otherStatus && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) && !controlled:
-		kind, why = unclearPath, fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.Status)
+		kind = unclearPath
+		why = fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.Status)
 	case a.said != unclearAnswer:
 		return
 	}

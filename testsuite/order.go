@@ -29,11 +29,13 @@ type exchange struct {
 	got    string // the response in a few words
 	body   Text   // its beginning
 
-	attempts int
-	at, took time.Duration
-	skipped  string
-	renewed  bool // the token, after a 401
-	tried    bool // more than once, with different verdicts
+	begun       bool // it was its turn
+	provisional bool // a better response than what is kept is waited for
+	attempts    int
+	at, took    time.Duration
+	skipped     string
+	renewed     bool // the token, after a 401
+	tried       bool // more than once, with different verdicts
 }
 
 // judgements are the verdicts of an exchange's cases by aspect: without its

@@ -53,8 +53,8 @@ func (p *prepared) plan(c *Config) *Planned {
 	return out
 }
 
-// worst is how many requests a target may accept in a run at worst. Where writes
-// are not limited, each may be sent again, and its control after it.
+// worst is how many requests a target may accept in a run at worst. Without
+// limits, each may be sent again, and its control after it.
 func (r *run) worst(mayWrite, rejected int) int {
 	if r.budget.unlimited() {
 		const (

@@ -2,7 +2,6 @@ package testsuite
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -84,7 +83,7 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 		j = e.judged[x.Aspect][1]
 	}
 	if j.failure == FailBroke && !r.breaker.everHeard() {
-		j = unclear(fmt.Sprintf("%d, whatever is sent: the server seems to be down", e.answer.Status))
+		j = unclear(downReason(e.answer.Status))
 	}
 	out.Verdict, out.Failure, out.Reason, out.Confirmed = j.verdict, j.failure, j.reason, j.confirmed
 	if e.tried && j.verdict == Fail {

@@ -34,7 +34,14 @@ type redactor struct {
 	mu      sync.RWMutex
 	needles [][]byte // folded
 	longest int      // needle
-	members []*regexp.Regexp
+	members []member
+}
+
+// member finds the values of a field: in JSON, after its name; in JSON that is text
+// of JSON, in a form and in XML, as the last group.
+type member struct {
+	inJSON *regexp.Regexp
+	others []*regexp.Regexp
 }
 
 func newRedactor(c *Config, base *url.URL) *redactor {
@@ -53,13 +60,15 @@ func newRedactor(c *Config, base *url.URL) *redactor {
 		for _, value := range c.fixedTo(name) {
 			h.add(value)
 		}
-		// The value of a member in JSON, its text possibly cut off, in JSON that is
-		// text of JSON, and in a form. The last group is the value.
 		quoted := regexp.QuoteMeta(name)
-		h.members = append(h.members,
-			regexp.MustCompile(`(?is)"`+quoted+`"\s*:\s*("(?:[^"\\]|\\.)*"?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,}\]"]+)`),
-			regexp.MustCompile(`(?is)\\+"`+quoted+`\\+"\s*:\s*\\+"([^"]*?)(?:\\+"|$)`),
-			regexp.MustCompile(`(?i)(?:^|[&?.])`+quoted+`=([^&\s"]+)`))
+		h.members = append(h.members, member{
+			inJSON: regexp.MustCompile(`(?is)"` + quoted + `"\s*:\s*`),
+			others: []*regexp.Regexp{
+				regexp.MustCompile(`(?is)\\+"` + quoted + `\\+"\s*:\s*\\+"([^"]*?)(?:\\+"|$)`),
+				regexp.MustCompile(`(?i)(?:^|[&?.])` + quoted + `=([^&\s"]+)`),
+				regexp.MustCompile(`(?is)<(?:\w+:)?` + quoted + `(?:\s[^>]*)?>(.*?)(?:</|$)`),
+			},
+		})
 	}
 	return h
 }
@@ -234,6 +243,46 @@ func replaced(text []byte, spans []span, end int) []byte {
 	return out
 }
 
+// find calls add for each value of a field in a text, and what stands for it.
+func (m *member) find(text []byte, add func(from, to int, with string)) {
+	for _, at := range m.inJSON.FindAllIndex(text, -1) {
+		if end := valueEnd(text, at[1]); string(text[at[1]:end]) != `"`+hidden+`"` {
+			add(at[1], end, `"`+hidden+`"`)
+		}
+	}
+	for _, other := range m.others {
+		for _, at := range other.FindAllSubmatchIndex(text, -1) {
+			add(at[2], at[3], hidden)
+		}
+	}
+}
+
+// valueEnd is where a JSON value ends that begins at a place in a text, which may be
+// cut off within it.
+func valueEnd(text []byte, at int) int {
+	depth, quoted := 0, false
+	for i := at; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			if quoted = !quoted; !quoted && depth == 0 {
+				return i + 1
+			}
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case (c == '}' || c == ']') && depth > 0:
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case depth == 0 && (c == ',' || c == '}' || c == ']' || c <= ' ' || c == '&' || c == '<'):
+			return i
+		}
+	}
+	return len(text)
+}
+
 // layers is how many times escapes are taken off: a server's error may quote JSON
 // in JSON, and its log page that as HTML.
 const layers = 4
@@ -242,18 +291,12 @@ const layers = 4
 func (h *redactor) find(text []byte) []span {
 	var all []span
 	add := func(from, to int, with string) {
-		if !bytes.Contains(text[from:to], []byte(hidden)) {
+		if from < to && string(text[from:to]) != hidden {
 			all = append(all, span{from, to, with})
 		}
 	}
 	for _, m := range h.members {
-		for _, at := range m.FindAllSubmatchIndex(text, -1) {
-			with := hidden
-			if at[2] > 0 && text[at[0]] == '"' {
-				with = `"` + hidden + `"`
-			}
-			add(at[2], at[3], with)
-		}
+		m.find(text, add)
 	}
 	layer := spelled{text: text}
 	for range layers {
@@ -275,12 +318,12 @@ func (h *redactor) find(text []byte) []span {
 		}
 		layer = next
 		for _, m := range h.members {
-			for _, at := range m.FindAllSubmatchIndex(layer.text, -1) {
-				begin, end := layer.source(at[2], at[3])
-				if !slices.ContainsFunc(all, func(s span) bool { return s.from < end && begin < s.to }) {
+			m.find(layer.text, func(from, to int, _ string) {
+				begin, end := layer.source(from, to)
+				if from < to && !slices.ContainsFunc(all, func(s span) bool { return s.from < end && begin < s.to }) {
 					add(begin, end, hidden)
 				}
-			}
+			})
 		}
 	}
 	slices.SortFunc(all, func(a, b span) int {
@@ -327,7 +370,7 @@ type spelled struct {
 
 // source is the part of the first text that a part of this one was spelled in.
 func (s *spelled) source(from, to int) (int, int) {
-	if s.from == nil || from == to {
+	if s.from == nil {
 		return from, to
 	}
 	return int(s.from[from]), int(s.to[to-1])
@@ -338,7 +381,8 @@ func (s *spelled) plain() (out spelled, changed bool) {
 	if bytes.IndexAny(s.text, `%\&`) < 0 {
 		return spelled{}, false
 	}
-	out = spelled{text: make([]byte, 0, len(s.text)), from: make([]int32, 0, len(s.text)), to: make([]int32, 0, len(s.text))}
+	n := len(s.text)
+	out = spelled{text: make([]byte, 0, n), from: make([]int32, 0, n), to: make([]int32, 0, n)}
 	for i := 0; i < len(s.text); {
 		value, width := unescape(s.text[i:])
 		if width == 0 {

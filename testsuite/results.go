@@ -2,7 +2,7 @@ package testsuite
 
 import (
 	"encoding/base64"
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -35,8 +35,8 @@ type Results struct {
 	Only        string `json:"only,omitempty"`
 	Unconfirmed int    `json:"unconfirmed"`
 	// Requests counts what was sent, Writes what may have been accepted and was
-	// allowed, UnexpectedWrites what was accepted and should have been refused,
-	// UnknownWrites what should have been refused and may have been accepted.
+	// allowed, UnexpectedWrites what was accepted and must be rejected, UnknownWrites
+	// what must be rejected and may have been accepted.
 	Requests         int      `json:"requests"`
 	Writes           int      `json:"writes"`
 	UnexpectedWrites int      `json:"unexpectedWrites"`
@@ -48,9 +48,7 @@ type Results struct {
 	// Exchanges are in the order in which they were sent.
 	Exchanges []Exchange `json:"exchanges"`
 
-	stop    stopKind
-	byID    map[string]int // of the exchanges, made when it is first asked for
-	indexed int            // how many it has
+	stop stopKind
 }
 
 // Limits are how many writes a run allows, and who said so.
@@ -65,17 +63,20 @@ type Limits struct {
 
 // String says the limits in a line.
 func (l Limits) String() string {
-	of := func(n *int, from string) string {
-		text := "any number"
-		if n != nil {
-			text = strconv.Itoa(*n)
-		}
+	by := func(text, from string) string {
 		if from != "" {
 			text += " (" + from + ")"
 		}
 		return text
 	}
-	return "writes allowed: " + of(l.Writes, l.WritesFrom) + "; stops at unexpected ones: " + of(l.UnexpectedWrites, l.UnexpectedWritesFrom)
+	writes, stop := "writes allowed: no limit", "does not stop at unexpected writes"
+	if l.Writes != nil {
+		writes = fmt.Sprintf("writes allowed: %d", *l.Writes)
+	}
+	if l.UnexpectedWrites != nil {
+		stop = "stops at " + plural(*l.UnexpectedWrites, "unexpected write", "unexpected writes")
+	}
+	return by(writes, l.WritesFrom) + "; " + by(stop, l.UnexpectedWritesFrom)
 }
 
 // Result is a case and what became of it.
@@ -182,21 +183,14 @@ func (t Text) raw() []byte {
 	return b
 }
 
-// Exchange is what a case looked at; nil if nothing was sent. It is not for use by
-// several goroutines at a time.
+// Exchange is what a case looked at; nil if nothing was sent.
 func (r *Results) Exchange(x *Result) *Exchange {
-	if r.byID == nil || r.indexed != len(r.Exchanges) {
-		r.indexed = len(r.Exchanges)
-		r.byID = make(map[string]int, len(r.Exchanges))
-		for i := range r.Exchanges {
-			r.byID[r.Exchanges[i].ID] = i
+	for i := range r.Exchanges {
+		if r.Exchanges[i].ID == x.Sends {
+			return &r.Exchanges[i]
 		}
 	}
-	i, there := r.byID[x.Sends]
-	if !there || r.Exchanges[i].ID != x.Sends {
-		return nil
-	}
-	return &r.Exchanges[i]
+	return nil
 }
 
 // Curl is the line of shell that sends a request again. Secrets are left for the

@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// never is when a request is sent again that is not.
+	never = time.Duration(-1)
 	// retries is how often one request is sent again, and longestPause the longest
 	// wait that Retry-After is given.
 	retries      = 2
@@ -80,7 +82,7 @@ func (r *run) do(ctx context.Context) *Results {
 		})
 	}
 	for _, e := range r.units {
-		if e.answer == nil {
+		if !e.begun {
 			queue <- e
 		}
 	}
@@ -170,15 +172,12 @@ func (r *run) stopped() bool {
 // one sends one exchange, unless something speaks against it.
 func (r *run) one(ctx context.Context, e *exchange) {
 	defer r.progress()
+	e.begun = true
 	for attempt := 0; ; attempt++ {
-		again := time.Duration(-1)
-		e.skipped = r.skip(ctx, e)
-		if e.skipped == "" && r.limiter != nil && r.limiter.Wait(ctx) != nil {
-			e.skipped = r.ended(ctx)
-		}
-		if e.skipped == "" {
-			pass, denied := r.budget.take(ctx, e.mayWrite)
-			if e.skipped = r.denied(ctx, denied); denied == granted {
+		again := never
+		if e.skipped = r.skip(ctx, e); e.skipped == "" {
+			var pass *ticket
+			if pass, e.skipped = r.ticket(ctx, e.mayWrite); pass != nil {
 				again = r.exchange(ctx, e, pass, attempt)
 			}
 		}
@@ -204,6 +203,27 @@ func (r *run) progress() {
 	if r.Progress != nil {
 		r.Progress(r.done, len(r.units))
 	}
+}
+
+// ticket takes a ticket and waits for its turn, or says why there is none.
+func (r *run) ticket(ctx context.Context, mayWrite bool) (pass *ticket, why string) {
+	pass, denied := r.budget.take(ctx, mayWrite)
+	if denied != granted {
+		return nil, r.denied(ctx, denied)
+	}
+	if r.limiter == nil {
+		return pass, ""
+	}
+	switch late := r.limiter.Wait(ctx) != nil; {
+	case late:
+		why = r.ended(ctx)
+	case r.stopped(): // while it waited
+		why = stoppedBefore
+	default:
+		return pass, ""
+	}
+	pass.settle(false, effectNone)
+	return nil, why
 }
 
 // skip says why a request is not sent.
@@ -252,7 +272,6 @@ func (r *run) ended(ctx context.Context) string {
 // exchange sends a request once, on a ticket, and judges the response. It returns
 // how long to wait before the request is sent again; below zero, it is not.
 func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt int) (again time.Duration) {
-	const never = -1
 	began := time.Now()
 	a, sent, did, free := r.send(ctx, e, pass)
 	defer free()
@@ -260,11 +279,15 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 	if sent {
 		e.attempts++
 	}
-	if ctx.Err() != nil && a.Status == 0 {
+	if ctx.Err() != nil && a.Problem != "" {
 		e.skipped = r.ended(ctx) // our own end, not the target's fault
 		return never
 	}
 	if wait := r.again(e, a, sent, did, attempt); wait >= 0 {
+		if sent && e.answer == nil {
+			e.keep(r, a, r.judgeAll(e, a)) // in case it is the last one
+			e.provisional = true
+		}
 		return wait
 	}
 	if a.Status == 0 && sent && e.request.Raw == nil {
@@ -298,11 +321,11 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *Answer, s
 		case never:
 			r.halt(stopUnreachable, a.why)
 		case did == effectWritten:
-			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and was accepted with %d", e.id, a.Status))
+			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and was accepted with %d", e.id, a.Status))
 		case a.why != "":
-			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and may have been accepted: %s", e.id, a.why))
+			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: %s", e.id, a.why))
 		default:
-			r.halt(stopSafety, fmt.Sprintf("%s should have been refused and may have been accepted: it was answered with %d", e.id, a.Status))
+			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: the response was %d", e.id, a.Status))
 		}
 	}
 	if a.said == tookIt && e.expect == fixtures.Accept {
@@ -315,7 +338,6 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *Answer, s
 // is not. Each time is paid for. Where writes are limited, only what certainly
 // did nothing is repeated.
 func (r *run) again(e *exchange, a *Answer, sent bool, did effect, attempt int) time.Duration {
-	const never = -1
 	harmless := !sent || did == effectNone || r.budget.unlimited()
 	if attempt >= retries || r.stopped() || !harmless {
 		return never
@@ -356,11 +378,8 @@ func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
 	if control == nil || control == e || !control.accepted() {
 		return false
 	}
-	if r.limiter != nil && r.limiter.Wait(ctx) != nil {
-		return false
-	}
-	pass, denied := r.budget.take(ctx, true)
-	if denied != granted {
+	pass, _ := r.ticket(ctx, true)
+	if pass == nil {
 		return false
 	}
 	a, _, _, free := r.send(ctx, control, pass)
@@ -371,17 +390,17 @@ func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
 // confirm keeps the response, or asks for another one when a case fails: what fails
 // once and passes once is flaky.
 func (r *run) confirm(e *exchange, a *Answer) (again time.Duration) {
-	const never = -1
 	judged := r.judgeAll(e, a)
 	fails := false
 	for _, x := range e.cases {
 		fails = fails || judged[x.Aspect][1].verdict == Fail
 	}
-	if e.answer != nil && !fails {
+	first := e.answer == nil || e.provisional
+	if !first && !fails {
 		e.tried = true // the first response shows what was wrong
 		return never
 	}
-	first := e.answer == nil
+	e.provisional = false
 	e.keep(r, a, judged)
 	if first && fails && !r.stopped() && r.budget.unlimited() {
 		return 0

@@ -72,7 +72,9 @@ func (t *target) close() {
 // send sends a request once and reads the response. What goes wrong is its
 // Problem; sent is false if certainly nothing reached the target. The response's
 // body is there until free is called.
-func (t *target) send(ctx context.Context, pass *ticket, id string, r *fixtures.Request) (a *Answer, sent bool, free func()) {
+func (t *target) send(
+	ctx context.Context, pass *ticket, id string, r *fixtures.Request,
+) (a *Answer, sent bool, free func()) {
 	ctx, cancel := context.WithTimeout(ctx, t.c.Timeout)
 	defer cancel()
 	headers, err := t.headers(ctx, id)
@@ -196,19 +198,20 @@ func (t *target) raw(r *fixtures.Request, headers []fixtures.Header) []byte {
 	return append(text, rest...)
 }
 
-// ConnectTo has requests for one address go to another one, as a host file would.
-// Empty fields of the first fit anything, of the second change nothing.
+// ConnectTo has requests for one address go to another one, as a host file would. An
+// empty Host or Port matches any; an empty ToHost or ToPort keeps the target's.
 type ConnectTo struct{ Host, Port, ToHost, ToPort string }
 
 func (c ConnectTo) isSet() bool { return c != ConnectTo{} }
 
+func (c ConnectTo) matches(host, port string) bool {
+	return (c.Host == "" || strings.EqualFold(c.Host, host)) && (c.Port == "" || c.Port == port)
+}
+
 // from is the host and port that an address leads to.
 func (c ConnectTo) from(base *url.URL) string {
-	host, port := base.Hostname(), base.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
-	}
-	if (c.Host == "" || strings.EqualFold(c.Host, host)) && (c.Port == "" || c.Port == port) {
+	host, port := hostPort(base)
+	if c.matches(host, port) {
 		if c.ToHost != "" {
 			host = c.ToHost
 		}
@@ -217,6 +220,13 @@ func (c ConnectTo) from(base *url.URL) string {
 		}
 	}
 	return net.JoinHostPort(host, port)
+}
+
+func hostPort(base *url.URL) (host, port string) {
+	if port = base.Port(); port == "" {
+		port = defaultPorts[base.Scheme]
+	}
+	return base.Hostname(), port
 }
 
 // staysHere reports a target that is on this machine by all that is said of it:

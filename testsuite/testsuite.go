@@ -99,9 +99,9 @@ type Config struct {
 	// MaxWrites is how many requests may be sent that the target may accept. Nil is
 	// none, and no limit on loopback. Each is counted before it is sent.
 	MaxWrites *int
-	// MaxUnexpectedWrites is the number of requests at which the run stops that should
-	// have been refused and were accepted, or may have been: whatever is not a refusal
-	// counts, no response included. Nil is 1, and no limit on loopback unless MaxWrites
+	// MaxUnexpectedWrites is the number of requests at which the run stops that must be
+	// rejected and were accepted, or may have been: whatever is not a rejection counts,
+	// no response included. Nil is 1, and no limit on loopback unless MaxWrites
 	// is set.
 	MaxUnexpectedWrites *int
 	// MaxWritesFrom and MaxUnexpectedWritesFrom say in reports where the two limits
@@ -216,6 +216,9 @@ func prepare(c *Config) (*prepared, error) {
 		return nil, err
 	}
 	p := &prepared{base: base, loopback: !c.Remote && (c.Handler != nil || c.staysHere(base))}
+	if host, port := hostPort(base); c.ConnectTo.isSet() && !c.ConnectTo.matches(host, port) {
+		return nil, fmt.Errorf("connections for %s:%s are to go elsewhere, and the target is %s:%s", c.ConnectTo.Host, c.ConnectTo.Port, host, port)
+	}
 	contract := *c.Contract
 	if c.Path != "" {
 		path := strings.TrimPrefix(c.Path, "/")
@@ -280,7 +283,10 @@ func parseBase(text string) (*url.URL, error) {
 
 // limits are those that count, after defaults.
 func (c *Config) limits() Limits {
-	return Limits{Writes: c.MaxWrites, WritesFrom: c.MaxWritesFrom, UnexpectedWrites: c.MaxUnexpectedWrites, UnexpectedWritesFrom: c.MaxUnexpectedWritesFrom}
+	return Limits{
+		Writes: c.MaxWrites, WritesFrom: c.MaxWritesFrom,
+		UnexpectedWrites: c.MaxUnexpectedWrites, UnexpectedWritesFrom: c.MaxUnexpectedWritesFrom,
+	}
 }
 
 func (c *Config) defaults(loopback bool) error {

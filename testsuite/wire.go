@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,6 +53,7 @@ type wire struct {
 // link is a connection that has carried a request and waits for the next one.
 type link struct {
 	net.Conn
+	raw    net.Conn // under all layers
 	limit  *io.LimitedReader
 	in     *bufio.Reader
 	parked time.Time
@@ -68,7 +70,9 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // send writes one request and reads the response, whose body's memory is given
 // back by free. Sent is false if certainly nothing reached the target. reuse
 // allows a connection that has carried a request, and to keep it for another.
-func (w *wire) send(ctx context.Context, t *ticket, method string, request []byte, reuse bool) (a *Answer, sent bool, free func()) {
+func (w *wire) send(
+	ctx context.Context, t *ticket, method string, request []byte, reuse bool,
+) (a *Answer, sent bool, free func()) {
 	free = func() {}
 	l, err := w.take(ctx, reuse)
 	if err == nil {
@@ -112,14 +116,15 @@ func (w *wire) receive(ctx context.Context, l *link, method string) (a *Answer, 
 	l.limit.N = maxHead
 	for {
 		resp, err := http.ReadResponse(l.in, &http.Request{Method: method})
-		if err != nil {
+		switch {
+		case err != nil && l.limit.N <= 0:
+			return &Answer{Problem: fmt.Sprintf("the head of the response is longer than %d bytes", maxHead)}, false, free
+		case err != nil:
 			return w.failed(ctx, err), false, free
-		}
-		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
-			if resp.StatusCode == http.StatusSwitchingProtocols {
-				// What follows is no HTTP and may have no end.
-				return &Answer{Status: resp.StatusCode, Header: resp.Header}, false, free
-			}
+		case resp.StatusCode == http.StatusSwitchingProtocols:
+			// What follows is not HTTP and may have no end.
+			return &Answer{Status: resp.StatusCode, Header: resp.Header}, false, free
+		case resp.StatusCode >= 200:
 			l.limit.N = maxFraming
 			buffer := bodies.Get().(*bytes.Buffer)
 			buffer.Reset()
@@ -131,9 +136,11 @@ func (w *wire) receive(ctx context.Context, l *link, method string) (a *Answer, 
 			a.length = len(a.Body)
 			if err != nil {
 				failed := w.failed(ctx, err)
-				a.late, a.Problem = failed.late, fmt.Sprintf("the response began with %d and broke off: %s", a.Status, failed.Problem)
+				a.late = failed.late
+				a.Problem = fmt.Sprintf("the response began with %d and broke off: %s", a.Status, failed.Problem)
 			}
-			return a, err == nil && !a.Cut && !resp.Close && l.in.Buffered() == 0, func() { bodies.Put(buffer) }
+			whole = err == nil && !a.Cut && !resp.Close && l.in.Buffered() == 0
+			return a, whole, func() { bodies.Put(buffer) }
 		}
 		_ = resp.Body.Close() // an interim response has none
 	}
@@ -144,7 +151,8 @@ func (w *wire) failed(ctx context.Context, err error) *Answer {
 	var op *net.OpError
 	switch {
 	case isTimeout(err):
-		return &Answer{Problem: "no response within " + w.patience.String(), late: !errors.Is(ctx.Err(), context.Canceled)}
+		late := !errors.Is(ctx.Err(), context.Canceled)
+		return &Answer{Problem: "no response within " + w.patience.String(), late: late}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe),
 		errors.As(err, &op) && (op.Op == "read" || op.Op == "write"):
 		return &Answer{Problem: "the connection was closed without a whole response", closed: true}
@@ -170,16 +178,16 @@ func (w *wire) take(ctx context.Context, reuse bool) (*link, error) {
 		l := w.links[n-1]
 		w.links = w.links[:n-1]
 		w.mu.Unlock()
-		if time.Since(l.parked) < idle && isQuiet(l.Conn) {
+		if time.Since(l.parked) < idle && l.isQuiet() {
 			return l, nil
 		}
 		_ = l.Close() // the target has ended it, or said what nobody asked for
 	}
-	conn, err := w.connect(ctx)
+	conn, raw, err := w.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{Conn: conn, limit: &io.LimitedReader{R: conn}}
+	l := &link{Conn: conn, raw: raw, limit: &io.LimitedReader{R: conn}}
 	l.in = bufio.NewReader(l.limit)
 	return l, nil
 }
@@ -193,17 +201,17 @@ func (w *wire) park(l *link) {
 }
 
 // isQuiet reports that the target has neither ended a connection nor sent anything
-// on it. What cannot be asked is taken for quiet: a request that then cannot be
-// written was not sent.
-func isQuiet(conn net.Conn) bool {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
+// on it: nothing waits in the system, and nothing in the layers above.
+func (l *link) isQuiet() bool {
+	if asked, ok := l.raw.(syscall.Conn); ok && !peek(asked) {
+		return false
 	}
-	asked, ok := conn.(syscall.Conn)
-	if !ok {
-		return true // within the process
+	if l.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return false
 	}
-	return peek(asked)
+	l.limit.N = 1
+	_, err := l.in.Peek(1)
+	return errors.Is(err, os.ErrDeadlineExceeded) && l.SetReadDeadline(time.Time{}) == nil
 }
 
 func (w *wire) close() {
@@ -215,18 +223,20 @@ func (w *wire) close() {
 	w.links = nil
 }
 
-// connect makes a connection, through the proxy if there is one.
-func (w *wire) connect(ctx context.Context) (net.Conn, error) {
-	conn, err := w.through(ctx)
+// connect makes a connection, through the proxy if there is one. Raw is what lies
+// under its layers.
+func (w *wire) connect(ctx context.Context) (conn, raw net.Conn, err error) {
+	conn, raw, err = w.through(ctx)
 	if err != nil || !w.secure {
-		return conn, err
+		return conn, raw, err
 	}
 	settings := w.tls.Clone()
 	settings.NextProtos = []string{"http/1.1"}
 	if settings.ServerName == "" {
 		settings.ServerName = w.host
 	}
-	return handshake(ctx, conn, settings)
+	conn, err = handshake(ctx, conn, settings)
+	return conn, raw, err
 }
 
 func handshake(ctx context.Context, conn net.Conn, settings *tls.Config) (net.Conn, error) {
@@ -238,51 +248,74 @@ func handshake(ctx context.Context, conn net.Conn, settings *tls.Config) (net.Co
 	return secure, nil
 }
 
-func (w *wire) through(ctx context.Context) (net.Conn, error) {
+func (w *wire) through(ctx context.Context) (conn, raw net.Conn, err error) {
 	if w.proxy == nil {
-		return w.dial(ctx, w.address)
+		raw, err = w.dial(ctx, w.address)
+		return raw, raw, err
 	}
+	if raw, err = w.dial(ctx, w.proxyAddress()); err == nil {
+		if conn, err = w.pass(ctx, raw); err != nil {
+			_ = raw.Close() // the proxy's error says more
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("the proxy: %w", err)
+	}
+	return conn, raw, nil
+}
+
+// defaultPorts are those of an address without one.
+var defaultPorts = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
+
+func (w *wire) proxyAddress() string {
 	port := w.proxy.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[w.proxy.Scheme]
+		port = defaultPorts[w.proxy.Scheme]
 	}
-	address := net.JoinHostPort(w.proxy.Hostname(), port)
+	return net.JoinHostPort(w.proxy.Hostname(), port)
+}
+
+// pass makes a connection to the proxy one to the target, or to what takes requests
+// for it.
+func (w *wire) pass(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	switch w.proxy.Scheme {
-	case "http", "https":
-	case "socks5", "socks5h":
-		var auth *proxy.Auth
-		if user := w.proxy.User; user != nil {
-			password, _ := user.Password()
-			auth = &proxy.Auth{User: user.Username(), Password: password}
-		}
-		if w.proxy.Port() == "" {
-			address = net.JoinHostPort(w.proxy.Hostname(), "1080")
-		}
-		dialer, err := proxy.SOCKS5("tcp", address, auth, &net.Dialer{})
-		if err != nil {
+	case "http":
+	case "https":
+		settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: w.proxy.Hostname(), RootCAs: w.tls.RootCAs}
+		var err error
+		if conn, err = handshake(ctx, conn, settings); err != nil {
 			return nil, err
 		}
-		return dialer.(proxy.ContextDialer).DialContext(ctx, "tcp", w.address)
+	case "socks5", "socks5h":
+		return conn, w.socks(ctx, conn)
 	default:
-		return nil, fmt.Errorf("the proxy's scheme %q is not known: use http, https or socks5", w.proxy.Scheme)
-	}
-	conn, err := w.dial(ctx, address)
-	if err != nil {
-		return nil, fmt.Errorf("the proxy: %w", err)
-	}
-	if w.proxy.Scheme == "https" {
-		if conn, err = handshake(ctx, conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: w.proxy.Hostname(), RootCAs: w.tls.RootCAs}); err != nil {
-			return nil, fmt.Errorf("the proxy: %w", err)
-		}
+		return nil, fmt.Errorf("unknown scheme %q: use http, https or socks5", w.proxy.Scheme)
 	}
 	if !w.secure {
 		return conn, nil
 	}
-	if err := w.tunnel(ctx, conn); err != nil {
-		_ = conn.Close() // the proxy's error says more
-		return nil, fmt.Errorf("the proxy: %w", err)
+	return conn, w.tunnel(ctx, conn)
+}
+
+// socks asks a proxy for a connection to the target (RFC 1928).
+func (w *wire) socks(ctx context.Context, conn net.Conn) error {
+	var auth *proxy.Auth
+	if user := w.proxy.User; user != nil {
+		password, _ := user.Password()
+		auth = &proxy.Auth{User: user.Username(), Password: password}
 	}
-	return conn, nil
+	dialer, err := proxy.SOCKS5("tcp", w.proxyAddress(), auth, nil)
+	if err != nil {
+		return err
+	}
+	over, ok := dialer.(interface {
+		DialWithConn(ctx context.Context, conn net.Conn, network, address string) (net.Addr, error)
+	})
+	if !ok {
+		return errors.New("SOCKS over a connection of ours is not supported")
+	}
+	_, err = over.DialWithConn(ctx, conn, "tcp", w.address)
+	return err
 }
 
 // tunnel asks a proxy for a connection to the target (RFC 9110, section 9.3.6).
@@ -304,7 +337,7 @@ func (w *wire) tunnel(ctx context.Context, conn net.Conn) error {
 	}
 	_ = resp.Body.Close() // the response to CONNECT has none
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answered CONNECT with %d", resp.StatusCode)
+		return fmt.Errorf("it responded to CONNECT with %d", resp.StatusCode)
 	}
 	return nil
 }
@@ -332,7 +365,8 @@ func dialLoopback(ctx context.Context, address string) (net.Conn, error) {
 	d := &net.Dialer{Control: func(_, to string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(to)
 		if err != nil || !at.Addr().Unmap().IsLoopback() {
-			return fmt.Errorf("%s leads to %s, which is not loopback: give that address itself, and the limits of a target elsewhere apply", address, to)
+			return fmt.Errorf("%s leads to %s, which is not loopback: give that address itself, "+
+				"and the limits of a target elsewhere apply", address, to)
 		}
 		return nil
 	}}

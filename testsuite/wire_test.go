@@ -42,7 +42,7 @@ func TestALoopbackConnectionCannotLeave(t *testing.T) {
 		tried++
 	}
 	require.Positive(t, tried)
-	// A packet that was sent would be no refusal at once, but silence.
+	// A packet that was sent would get no immediate error, but silence.
 	_, err = dialLoopback(t.Context(), "192.0.2.1:9")
 	require.ErrorContains(t, err, "which is not loopback")
 }
@@ -189,7 +189,7 @@ func TestAProxyIsUsedElsewhere(t *testing.T) {
 		free()
 		require.Equal(t, want, got.Load())
 		if base.Scheme == "https" {
-			require.Contains(t, a.Problem, "the proxy: it answered CONNECT with 403")
+			require.Contains(t, a.Problem, "the proxy: it responded to CONNECT with 403")
 		} else {
 			require.Equal(t, http.StatusForbidden, a.Status)
 		}

@@ -25,8 +25,8 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-// The tests of this file are attacks: servers, environments and files that once got
-// past a promise of SECURITY.md. Each is named for what has to hold.
+// The tests of this file are attacks: servers, environments and files that try to get
+// past a promise of SECURITY.md. Each is named for what must hold.
 
 // arrivals counts what reaches a server, by the case that a request names.
 type arrivals struct {
@@ -238,7 +238,7 @@ func TestNothingIsSentTwiceUnlessTheRunPays(t *testing.T) {
 }
 
 func TestWhatIsSentAgainIsPaidForAgain(t *testing.T) {
-	t.Run("a valid request that was turned away", func(t *testing.T) {
+	t.Run("a valid request that was rejected as busy", func(t *testing.T) {
 		for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 			target, address := attacked(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", "0")
@@ -322,11 +322,11 @@ func TestAReplayShowsNoControlCharacters(t *testing.T) {
 
 func TestAConfigurationIsReadWholeOrNotAtAll(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"too long":              {"serve:\n  quiet: true\n" + strings.Repeat("# more\n", 200_000), "longer than 1048576 bytes"},
-		"a second document":     {"serve:\n  quiet: true\n---\nserve:\n  addr: 127.0.0.1:1\n", ":3: a second document"},
-		"a setting twice":       {"serve:\n  quiet: true\n  quiet: false\n", ":3: \"quiet\" is there already, on line 2"},
-		"a command twice":       {"serve:\n  quiet: true\nserve:\n  quiet: false\n", ":3: \"serve\" is there already, on line 1"},
-		"no YAML at all behind": {"serve:\n  quiet: true\n---\n{\n", "yaml"},
+		"too long":                {"serve:\n  quiet: true\n" + strings.Repeat("# more\n", 200_000), "longer than 1048576 bytes"},
+		"a second document":       {"serve:\n  quiet: true\n---\nserve:\n  addr: 127.0.0.1:1\n", ":3: a second document"},
+		"a setting twice":         {"serve:\n  quiet: true\n  quiet: false\n", ":3: duplicate key \"quiet\" (first on line 2)"},
+		"a command twice":         {"serve:\n  quiet: true\nserve:\n  quiet: false\n", ":3: duplicate key \"serve\" (first on line 1)"},
+		"malformed YAML after it": {"serve:\n  quiet: true\n---\n{\n", "yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "c.yaml")
@@ -422,7 +422,7 @@ func TestARunSaysWhereItsLimitsComeFrom(t *testing.T) {
 	out, _ := understudyProcess(t, []string{"UNDERSTUDY_MAX_WRITES=9999"}, "verify", "http://"+address, "--run", "UserId", "--report", "tap="+filepath.Join(t.TempDir(), "x"))
 	require.Contains(t, out, "--max-writes is 9999, set by UNDERSTUDY_MAX_WRITES")
 	out, _ = understudyProcess(t, []string{"UNDERSTUDY_MAX_WRITES=9999"}, "verify", "http://"+address, "--run", "UserId", "--max-unexpected-writes", "3")
-	require.Regexp(t, `writes allowed: 9999 \(UNDERSTUDY_MAX_WRITES\); stops at unexpected ones: 3\s+\(--max-unexpected-writes\)`, out)
+	require.Regexp(t, `writes allowed: 9999 \(UNDERSTUDY_MAX_WRITES\); stops at 3 unexpected writes\s+\(--max-unexpected-writes\)`, out)
 	file := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("verify:\n  max-writes: 7\n"), 0o600))
 	_, text := command(t, "verify", "http://"+address, "--config", file, "--plan")

@@ -107,7 +107,7 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 		return at(root, "expected commands with their settings, e.g. “serve:”")
 	}
 	if twice, first := repeated(root); twice != nil {
-		return at(twice, "%q is there already, on line %d", twice.Value, first.Line)
+		return at(twice, "duplicate key %q (first on line %d)", twice.Value, first.Line)
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		command, settings := root.Content[i], root.Content[i+1]
@@ -121,7 +121,7 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 			return at(settings, "expected settings by flag name under %q", command.Value)
 		}
 		if twice, first := repeated(settings); twice != nil {
-			return at(twice, "%q is there already, on line %d", twice.Value, first.Line)
+			return at(twice, "duplicate key %q (first on line %d)", twice.Value, first.Line)
 		}
 		for j := 0; j+1 < len(settings.Content); j += 2 {
 			name, value := settings.Content[j], settings.Content[j+1]

@@ -26,7 +26,7 @@ const (
 // http.Server.Shutdown does, loses what is on its way; and one that connects while
 // the listener closes loses it too. So the listener closes once nobody connects, as
 // clients that keep connections do not. Then keep-alives end: each response says
-// that it is the connection's last, and the next attempt to connect is refused
+// that it is the connection's last, and the next attempt to connect fails
 // before anything is sent. What is left is closed when it was quiet for a while.
 type drain struct {
 	server   *http.Server
@@ -35,7 +35,7 @@ type drain struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
-	gone  chan struct{} // holds one when there is no connection
+	acted chan struct{} // holds one after a connection came, ended or changed its state
 }
 
 func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,12 +58,16 @@ func (d *drain) state(c net.Conn, state http.ConnState) {
 		delete(d.conns, c)
 	}
 	select {
-	case <-d.gone:
+	case d.acted <- struct{}{}:
 	default:
 	}
-	if len(d.conns) == 0 {
-		d.gone <- struct{}{}
-	}
+}
+
+// left is the number of connections.
+func (d *drain) left() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.conns)
 }
 
 // run ends the server; the error is about requests that did not end in time.
@@ -71,17 +75,17 @@ func (d *drain) run(ctx context.Context, listener *lastListener) error {
 	listener.last()
 	<-listener.closed
 	d.draining.Store(true)
-	d.mu.Lock()
-	left := len(d.conns)
-	d.mu.Unlock()
-	if left > 0 {
-		select {
-		case <-d.gone:
-		case <-time.After(quietTime):
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
+	for quiet := false; !quiet && d.left() > 0; {
+		select {
+		case <-d.acted:
+		case <-time.After(quietTime):
+			quiet = true
+		case <-ctx.Done():
+			quiet = true
+		}
+	}
 	return d.server.Shutdown(ctx)
 }
 
@@ -114,6 +118,8 @@ func (l *lastListener) Accept() (net.Conn, error) {
 		_ = l.Close() // its error would be that it is closed
 		err = net.ErrClosed
 	}
-	l.once.Do(func() { close(l.closed) })
+	if errors.Is(err, net.ErrClosed) {
+		l.once.Do(func() { close(l.closed) })
+	}
 	return nil, err
 }

@@ -9,23 +9,26 @@ import (
 
 // logBuffer gathers log lines and writes them together, a little later: a system
 // call for every line would be the most expensive part of a small request. Those
-// who log never wait. Where nobody reads, lines are lost once the buffer is full,
-// and the next ones that can be written say how many.
+// who log never wait. Where the reader is too slow, lines are lost once the buffer
+// is full, and the next ones that can be written say how many.
 type logBuffer struct {
 	to io.Writer
 
 	mu      sync.Mutex
 	pending []byte
 	lost    int
-	writing bool
+	writing bool // or about to
+	timer   *time.Timer
 	idle    *sync.Cond // nothing is being written
 }
 
 const (
 	// logDelay is too short for a person to notice.
 	logDelay = 50 * time.Millisecond
-	// logSize is a few seconds of a busy server's lines.
-	logSize = 1 << 20
+	// logBatch is written without waiting for more.
+	logBatch = 64 << 10
+	// logSize is what is kept of lines that cannot be written yet.
+	logSize = 4 << 20
 	// logGrace is how long the last lines are waited for.
 	logGrace = time.Second
 )
@@ -44,9 +47,12 @@ func (l *logBuffer) Write(line []byte) (int, error) {
 	} else {
 		l.pending = append(l.pending, line...)
 	}
-	if !l.writing {
+	switch {
+	case !l.writing:
 		l.writing = true
-		time.AfterFunc(logDelay, l.write)
+		l.timer = time.AfterFunc(logDelay, l.write)
+	case len(l.pending) >= logBatch && l.timer.Stop():
+		go l.write()
 	}
 	return len(line), nil
 }
@@ -59,7 +65,7 @@ func (l *logBuffer) write() {
 	for len(l.pending) > 0 || l.lost > 0 {
 		batch := l.pending
 		if l.lost > 0 {
-			batch = fmt.Appendf(batch, "understudy: %d lines of the log were lost: nobody read them\n", l.lost)
+			batch = fmt.Appendf(batch, "understudy: %d lines of the log were lost: its reader was too slow\n", l.lost)
 			l.lost = 0
 		}
 		l.pending = spare[:0]

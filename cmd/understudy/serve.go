@@ -163,14 +163,14 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(serverErrors{logger}, "", 0),
-		// net/http would answer OPTIONS * itself.
+		// net/http would respond to OPTIONS * itself.
 		DisableGeneralOptionsHandler: true,
 	}
 	if _, err := fmt.Fprintf(s.out, "understudy is listening on http://%s\n", listener.Addr()); err != nil {
 		_ = listener.Close()
 		return fmt.Errorf("cannot say where it listens: %w", err)
 	}
-	d := &drain{server: server, next: handler, gone: make(chan struct{}, 1)}
+	d := &drain{server: server, next: handler, acted: make(chan struct{}, 1)}
 	server.Handler, server.ConnState = d, d.state
 	drained := make(chan error, 1)
 	closing := &lastListener{TCPListener: listener.(*net.TCPListener), closed: make(chan struct{})}

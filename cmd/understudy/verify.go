@@ -57,7 +57,7 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "how many requests the target may accept (default: on loopback any, else 0)")
-	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop at so many that should have been refused (default: 1; without --max-writes on loopback never)")
+	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop after so many that must be rejected and were not; no response counts (default: 1; without --max-writes on loopback never)")
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", testsuite.DefaultTimeout, "time that one request may take")

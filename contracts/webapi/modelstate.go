@@ -42,6 +42,11 @@ func (s *modelState) reset() {
 	s.failed = false
 }
 
+// small reports that the memory is worth keeping for the next request.
+func (s *modelState) small() bool {
+	return cap(s.entries) <= 1024 && cap(s.errors) <= 1024 && cap(s.keys) <= 1<<16
+}
+
 // manyKeys is where an index becomes cheaper than comparing every key.
 const manyKeys = 16
 
@@ -93,7 +98,9 @@ func (s *modelState) entry(key []byte) int {
 		return i
 	}
 	n := len(s.entries)
-	s.entries = append(doubled(s.entries, 1), stateEntry{at: len(s.keys), size: int32(len(key)), hash: s.hashKey(key), first: -1, last: -1})
+	s.entries = append(doubled(s.entries, 1), stateEntry{
+		at: len(s.keys), size: int32(len(key)), hash: s.hashKey(key), first: -1, last: -1,
+	})
 	s.keys = append(doubled(s.keys, len(key)), key...)
 	switch {
 	case n < manyKeys:
@@ -180,7 +187,7 @@ func (s *modelState) append(out []byte, detail bool) []byte {
 	return append(out, "}}"...)
 }
 
-// room is about the length of the answer, so that its memory is taken once.
+// room is about the length of the response, so that its memory is taken once.
 func (s *modelState) room(detail bool) int {
 	n := 64 + len(s.keys) + 6*len(s.entries)
 	for i := range s.errors {

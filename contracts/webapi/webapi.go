@@ -238,7 +238,7 @@ func (e *Endpoint) Answer(req *Request, buf []byte) Response {
 	resp := c.answer(req, buf[:0])
 	resp.Violations, resp.Broken = c.violations, c.broken
 	// Memory that one large request needed is not kept for the small ones.
-	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 && cap(c.errs.entries) <= 1024 && cap(c.errs.errors) <= 1024 && cap(c.errs.keys) <= 1<<16 && cap(c.r.stack) <= 1024 {
+	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 && cap(c.r.stack) <= 1024 && c.errs.small() {
 		c.r.b, c.r.source = nil, nil
 		e.calls.Put(c)
 	}

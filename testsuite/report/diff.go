@@ -11,6 +11,7 @@ import (
 // cases that came or went. Worse is true if something fails that did not.
 func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) {
 	older, newer = shown(older), shown(newer)
+	all := indexed(newer)
 	before := map[string]*testsuite.Result{}
 	for i := range older.Cases {
 		before[older.Cases[i].ID] = &older.Cases[i]
@@ -35,7 +36,7 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 		default:
 			continue
 		}
-		if x.Verdict == testsuite.Fail && (was == nil || was.Verdict != testsuite.Fail) && counts(newer, x.Level) {
+		if x.Verdict == testsuite.Fail && (was == nil || was.Verdict != testsuite.Fail) && counts(all, x.Level) {
 			worse = true
 		}
 		if count[change]++; count[change] == 1 {

@@ -12,7 +12,7 @@ const annotations = 10
 
 // github is workflow commands that annotate a step: one error for each rule that
 // fails, and a last line that says the verdict.
-func github(r *testsuite.Results) ([]byte, error) {
+func github(r *results) ([]byte, error) {
 	var b strings.Builder
 	n := 0
 	command := func(kind, title, text string) {

@@ -12,7 +12,7 @@ import (
 
 // har is an HTTP Archive 1.2 of what was sent and what came back, without secrets;
 // long bodies are cut, which a comment says.
-func har(r *testsuite.Results) ([]byte, error) {
+func har(r *results) ([]byte, error) {
 	type object = map[string]any
 	entries := []object{}
 	base := r.Target
@@ -96,7 +96,7 @@ func remark(t testsuite.Text) string {
 	case t.Cut:
 		return "the beginning of it"
 	case t.Base64 != "":
-		return "bytes that are no UTF-8 are shown as escapes"
+		return "bytes that are not UTF-8 are shown as escapes"
 	}
 	return ""
 }

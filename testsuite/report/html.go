@@ -29,7 +29,7 @@ type square struct {
 }
 
 // html is one file without anything outside it, for someone who was not there.
-func html(r *testsuite.Results) ([]byte, error) {
+func html(r *results) ([]byte, error) {
 	type shown struct {
 		*testsuite.Result
 		Exchange *testsuite.Exchange
@@ -47,7 +47,7 @@ func html(r *testsuite.Results) ([]byte, error) {
 		Groups []rule
 	}
 	data := struct {
-		*testsuite.Results
+		*results
 		Headline, Early string
 		Good, Unclear   bool
 		Columns         []testsuite.Verdict
@@ -56,7 +56,7 @@ func html(r *testsuite.Results) ([]byte, error) {
 		Rows            []row
 		Sections        []section
 		Open            []group
-	}{Results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
+	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
 	for _, l := range levels {
 		cells := []string{string(l)}
 		for _, v := range data.Columns {
@@ -101,7 +101,7 @@ func html(r *testsuite.Results) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func ruleRows(r *testsuite.Results) []row {
+func ruleRows(r *results) []row {
 	var rows []row
 	for _, c := range r.Coverage {
 		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {

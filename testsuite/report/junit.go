@@ -50,7 +50,7 @@ type junitText struct {
 // junit is JUnit's XML: a suite for each level. What fails the run is a failure,
 // what could not be told an error; everything else that does not pass is skipped,
 // with its reason.
-func junit(r *testsuite.Results) ([]byte, error) {
+func junit(r *results) ([]byte, error) {
 	all := junitSuites{Name: "understudy " + r.Endpoint, Time: fmt.Sprintf("%.3f", r.Seconds)}
 	for _, l := range levels {
 		s := junitSuite{Name: string(l), Timestamp: r.Started.Format("2006-01-02T15:04:05"), Time: "0"}
@@ -99,7 +99,7 @@ func junit(r *testsuite.Results) ([]byte, error) {
 }
 
 // details is a case's result in a few lines.
-func details(r *testsuite.Results, x *testsuite.Result) string {
+func details(r *results, x *testsuite.Result) string {
 	lines := []string{x.Why, "basis:  " + x.Basis, "change: " + x.Change, "wanted: " + x.Wanted, "got:    " + x.Got}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)

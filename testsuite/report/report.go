@@ -23,7 +23,7 @@ import (
 // formats are the writers by name. Those for people get results whose texts are
 // visible; those of JSON escape what is not.
 var formats = map[string]struct {
-	write  func(*testsuite.Results) ([]byte, error)
+	write  func(*results) ([]byte, error)
 	isJSON bool
 }{
 	"text":     {write: text},
@@ -37,6 +37,23 @@ var formats = map[string]struct {
 	"har":      {write: har, isJSON: true},
 	"known":    {write: known},
 }
+
+// results are results whose exchanges are found by their id at once.
+type results struct {
+	*testsuite.Results
+	exchanges map[string]*testsuite.Exchange
+}
+
+func indexed(r *testsuite.Results) *results {
+	all := &results{Results: r, exchanges: make(map[string]*testsuite.Exchange, len(r.Exchanges))}
+	for i := range r.Exchanges {
+		all.exchanges[r.Exchanges[i].ID] = &r.Exchanges[i]
+	}
+	return all
+}
+
+// Exchange is what a case looked at; nil if nothing was sent.
+func (r *results) Exchange(x *testsuite.Result) *testsuite.Exchange { return r.exchanges[x.Sends] }
 
 // Formats are the names of the formats in the order in which they are listed.
 func Formats() []string {
@@ -53,7 +70,7 @@ func Write(w io.Writer, format string, r *testsuite.Results) error {
 	if !f.isJSON {
 		r = shown(r)
 	}
-	b, err := f.write(r)
+	b, err := f.write(indexed(r))
 	if err != nil {
 		return err
 	}
@@ -90,12 +107,12 @@ func Exchanges(w io.Writer, r *testsuite.Results) error {
 	return err
 }
 
-func record(r *testsuite.Results) ([]byte, error) {
+func record(r *results) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	err := e.Encode(r)
+	err := e.Encode(r.Results)
 	return b.Bytes(), err
 }
 
@@ -125,8 +142,8 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 	return &r, nil
 }
 
-func known(r *testsuite.Results) ([]byte, error) {
-	b, err := testsuite.FormatKnown(r, "not looked at yet")
+func known(r *results) ([]byte, error) {
+	b, err := testsuite.FormatKnown(r.Results, "not looked at yet")
 	if err != nil {
 		return nil, err
 	}
@@ -136,13 +153,13 @@ func known(r *testsuite.Results) ([]byte, error) {
 }
 
 // counts reports that a failure of a level fails the run.
-func counts(r *testsuite.Results, l testsuite.Level) bool {
+func counts(r *results, l testsuite.Level) bool {
 	return l == testsuite.Must || l == testsuite.Should && r.FailOn != testsuite.FailOnMust
 }
 
 // endedEarly reports a run that was stopped for a reason that its verdict does not
 // give, because something else decided.
-func endedEarly(r *testsuite.Results) bool {
+func endedEarly(r *results) bool {
 	return r.Stopped != "" && !strings.Contains(r.Verdict, r.Stopped)
 }
 
@@ -155,10 +172,10 @@ type group struct {
 }
 
 // failures groups what fails at a level by rule.
-func failures(r *testsuite.Results, l testsuite.Level) []group { return byRule(r, l, testsuite.Fail) }
+func failures(r *results, l testsuite.Level) []group { return byRule(r, l, testsuite.Fail) }
 
 // byRule groups cases of a level with a verdict by rule.
-func byRule(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
+func byRule(r *results, l testsuite.Level, v testsuite.Verdict) []group {
 	all := groups(r, l, v, func(x *testsuite.Result) string { return x.Rule })
 	for i := range all {
 		first := all[i].Cases[0]
@@ -168,7 +185,7 @@ func byRule(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []grou
 }
 
 // byReason groups them by the reason for the verdict.
-func byReason(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []group {
+func byReason(r *results, l testsuite.Level, v testsuite.Verdict) []group {
 	reason := func(x *testsuite.Result) string {
 		if x.Known != "" {
 			return x.Known
@@ -184,7 +201,7 @@ func byReason(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict) []gr
 
 // groups puts cases of a level with a verdict together by a key, in the order of
 // the cases.
-func groups(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
+func groups(r *results, l testsuite.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
 	var all []group
 	at := map[string]int{}
 	for i := range r.Cases {
@@ -210,7 +227,7 @@ type covered struct {
 	Rules, Sides, Covered int
 }
 
-func coverage(r *testsuite.Results) (all []covered, missing []testsuite.Cell) {
+func coverage(r *results) (all []covered, missing []testsuite.Cell) {
 	for _, c := range r.Coverage {
 		at := slices.IndexFunc(all, func(x covered) bool { return x.Media == c.Media })
 		if at < 0 {

@@ -9,7 +9,7 @@ import (
 
 // sarif is SARIF 2.1.0, for the tools that show findings beside code. The place of
 // a finding is the line of the page that the target breaks.
-func sarif(r *testsuite.Results) ([]byte, error) {
+func sarif(r *results) ([]byte, error) {
 	type object = map[string]any
 	rules := []object{}
 	index := map[string]int{}

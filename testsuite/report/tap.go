@@ -14,7 +14,7 @@ const expected = "TO" + "DO"
 
 // tap is the Test Anything Protocol, version 14. What does not fail the run is
 // marked so that no reader of TAP fails for it.
-func tap(r *testsuite.Results) ([]byte, error) {
+func tap(r *results) ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(r.Cases))
 	for i := range r.Cases {

@@ -15,7 +15,7 @@ const width = 80
 const shownCases = 1
 
 // text is for a terminal: what fails first, by rule, the summary last.
-func text(r *testsuite.Results) ([]byte, error) {
+func text(r *results) ([]byte, error) {
 	t := &printer{}
 	t.line(0, "%s of %s", r.Endpoint, r.Target)
 	for _, g := range failures(r, testsuite.Must) {
@@ -81,7 +81,7 @@ func wrapped(first, rest int, s string) string {
 }
 
 // rule shows what fails of a rule.
-func (t *printer) rule(r *testsuite.Results, word string, g group) {
+func (t *printer) rule(r *results, word string, g group) {
 	t.blank()
 	t.wrap(0, 6, word+"  "+g.Rule+whereSaid(g.Line, g.Quote))
 	for i, x := range g.Cases {
@@ -124,7 +124,7 @@ func whereSaid(line int, quote string) string {
 }
 
 // reasons lists cases with a verdict by the reason for it.
-func (t *printer) reasons(r *testsuite.Results, l testsuite.Level, v testsuite.Verdict, words string) {
+func (t *printer) reasons(r *results, l testsuite.Level, v testsuite.Verdict, words string) {
 	groups := byReason(r, l, v)
 	if len(groups) == 0 {
 		return
@@ -138,7 +138,7 @@ func (t *printer) reasons(r *testsuite.Results, l testsuite.Level, v testsuite.V
 }
 
 // coverage lists the sides of rules that were not tried.
-func (t *printer) coverage(r *testsuite.Results) {
+func (t *printer) coverage(r *results) {
 	_, missing := coverage(r)
 	if len(missing) == 0 {
 		return
@@ -164,7 +164,7 @@ func (t *printer) coverage(r *testsuite.Results) {
 	}
 }
 
-func (t *printer) summary(r *testsuite.Results) {
+func (t *printer) summary(r *results) {
 	t.blank()
 	columns := usedVerdicts(r)
 	head := fmt.Sprintf("%-8s", "")
@@ -198,17 +198,17 @@ func (t *printer) summary(r *testsuite.Results) {
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
 }
 
-// unknownWrites says how many requests should have been refused and got a response
-// that does not say what became of them.
-func unknownWrites(r *testsuite.Results) string {
-	return fmt.Sprintf("%d that may have been one", r.UnknownWrites)
+// unknownWrites says how many requests must be rejected and got a response that does
+// not say what became of them.
+func unknownWrites(r *results) string {
+	return plural(r.UnknownWrites, "potential unexpected write")
 }
 
 func first(all []covered, _ []testsuite.Cell) []covered { return all }
 
 // usedVerdicts are the columns of a table: pass and fail always, others when a
 // case has them.
-func usedVerdicts(r *testsuite.Results) []testsuite.Verdict {
+func usedVerdicts(r *results) []testsuite.Verdict {
 	var used []testsuite.Verdict
 	for _, v := range verdicts {
 		n := 0
