@@ -10,8 +10,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## serve the mock on http://127.0.0.1:4747; pass flags with ARGS="--error-detail"
-	go run ./cmd/understudy serve $(ARGS)
+run: build ## serve the mock on http://127.0.0.1:4747 until Ctrl-C; pass flags with ARGS="--error-detail"
+	@bin/understudy serve $(ARGS)
 
 .PHONY: build
 build: ## build bin/understudy, without cgo

@@ -2,6 +2,8 @@ package mockserver
 
 import (
 	"context"
+	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -20,9 +22,11 @@ const (
 	// times its bytes.
 	reading = 32 << 20
 	working = 1 << 20
-	// largeTime is how long a client may take to send a large body once it is let in,
-	// and to read the response, which holds its place meanwhile.
-	largeTime = 60 * time.Second
+	// largePause is how long a client may send nothing of a large body that was let in,
+	// or read nothing of a large response: it holds its place meanwhile.
+	largePause = 5 * time.Second
+	// largeChunk is what must be read of a response in that time.
+	largeChunk = 64 << 10
 )
 
 // gate lets large requests in.
@@ -55,4 +59,17 @@ func (g *gate) start(ctx context.Context, bytes int64) (finish func(), err error
 		end()
 		g.working.Release(bytes)
 	}, nil
+}
+
+// writeLarge writes a response for as long as the client reads on.
+func writeLarge(w http.ResponseWriter, body []byte) {
+	control := http.NewResponseController(w) // a connection without deadlines has none to set
+	for chunk := range slices.Chunk(body, largeChunk) {
+		_ = control.SetWriteDeadline(time.Now().Add(largePause))
+		if _, err := w.Write(chunk); err != nil {
+			return // a client that went away is no one's error
+		}
+	}
+	_ = control.Flush() // under the deadline, which is not for the next response
+	_ = control.SetWriteDeadline(time.Time{})
 }

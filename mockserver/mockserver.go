@@ -171,6 +171,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	finish := func() {}
 	if err == nil && len(body) > largeBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the wait is ours
 		finish, err = s.gate.start(r.Context(), int64(len(body)))
 	}
 	var tooLarge *http.MaxBytesError
@@ -184,16 +185,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to drop a connection
 	default:
 		defer finish()
-		if len(body) > largeBody {
-			// The wait was ours, and does not count against the client. A writer without
-			// deadlines has none to extend.
-			control := http.NewResponseController(w)
-			_ = control.SetWriteDeadline(time.Now().Add(largeTime))
-			defer func() {
-				_ = control.Flush() // under the deadline
-				_ = control.SetWriteDeadline(time.Time{})
-			}()
-		}
 		resp = s.endpoint.Answer(request(r, body), b.answer)
 	}
 	s.send(w, r, resp)
@@ -238,14 +229,18 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 		buf = make([]byte, 0, n+1) // one more, so that the end is seen without growing
 	}
 	limited := http.MaxBytesReader(w, r.Body, s.maxBody)
+	control := http.NewResponseController(w) // a connection without deadlines has none to set
 	admitted := false
 	for {
 		if len(buf) > largeBody && !admitted {
+			_ = control.SetReadDeadline(time.Time{}) // the wait is ours
 			if leave, err = s.gate.admit(r.Context(), declared); err != nil {
 				return buf, func() {}, err
 			}
 			admitted = true
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeTime)) // as with writing
+		}
+		if admitted {
+			_ = control.SetReadDeadline(time.Now().Add(largePause)) // others wait
 		}
 		if len(buf) == cap(buf) {
 			left := max(declared-int64(len(buf))+1, 1) // one more, so that the end is seen without growing
@@ -277,7 +272,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, resp webapi.Respon
 		h[ViolationsHeader] = []string{headerText(&resp)}
 	}
 	w.WriteHeader(resp.Status)
-	if r.Method != http.MethodHead {
+	switch {
+	case r.Method == http.MethodHead:
+	case len(resp.Body) > largeBody:
+		writeLarge(w, resp.Body)
+	default:
 		_, _ = w.Write(resp.Body) // a client that went away is no one's error
 	}
 }

@@ -105,16 +105,22 @@ func FuzzKnown(f *testing.F) {
 func TestAMemberIsHiddenHoweverItIsSpelt(t *testing.T) {
 	hide := newRedactor(&Config{Redact: []string{"UserId"}, Secrets: []string{"k3y/of mine"}}, &url.URL{})
 	for text, want := range map[string]string{
-		`{"UserId":"alpha","Note":"b"}`:                  `{"UserId":"[hidden]","Note":"b"}`,
-		`{"userid" : 17, "Note":"b"}`:                    `{"userid" : "[hidden]", "Note":"b"}`,
-		`{"UserId":["alpha","b"],"Note":1}`:              `{"UserId":"[hidden]","Note":1}`,
-		`{"UserId":"al\"pha"}`:                           `{"UserId":"[hidden]"}`,
-		`{"UserId":"alpha cut off`:                       `{"UserId":"[hidden]"`,
-		`"{\"UserId\":\"alpha\",\"Note\":\"b\"}"`:        `"{\"UserId\":\"[hidden]\",\"Note\":\"b\"}"`,
-		`UserId=alpha&Note=b`:                            `UserId=[hidden]&Note=b`,
-		`Note=b&UserId=alpha`:                            `Note=b&UserId=[hidden]`,
-		`{"OtherUserId":"alpha"}`:                        `{"OtherUserId":"alpha"}`,
-		`key=k3y%2Fof+mine, k3y%2Fof%20mine K3Y/OF MINE`: `key=[hidden], [hidden] [hidden]`,
+		`{"UserId":"alpha","Note":"b"}`:                                 `{"UserId":"[hidden]","Note":"b"}`,
+		`{"userid" : 17, "Note":"b"}`:                                   `{"userid" : "[hidden]", "Note":"b"}`,
+		`{"UserId":["alpha","b"],"Note":1}`:                             `{"UserId":"[hidden]","Note":1}`,
+		`{"UserId":"al\"pha"}`:                                          `{"UserId":"[hidden]"}`,
+		`{"UserId":"alpha cut off`:                                      `{"UserId":"[hidden]"`,
+		`"{\"UserId\":\"alpha\",\"Note\":\"b\"}"`:                       `"{\"UserId\":\"[hidden]\",\"Note\":\"b\"}"`,
+		`UserId=alpha&Note=b`:                                           `UserId=[hidden]&Note=b`,
+		`Note=b&UserId=alpha`:                                           `Note=b&UserId=[hidden]`,
+		`{"OtherUserId":"alpha"}`:                                       `{"OtherUserId":"alpha"}`,
+		`{"UserId":{"a":[1,{"b":"}"}],"c":"alpha"},"Note":"b"}`:         `{"UserId":"[hidden]","Note":"b"}`,
+		`{"UserId":[["alpha","]"],2],"Note":"b"}`:                       `{"UserId":"[hidden]","Note":"b"}`,
+		`{"UserId":"[hidden] alpha"}`:                                   `{"UserId":"[hidden]"}`,
+		`{"UserId":{"a":"[hidden]","v":"alpha"}}`:                       `{"UserId":"[hidden]"}`,
+		`<a><UserId>alpha</UserId><x:userid q="1">alpha</x:userid></a>`: `<a><UserId>[hidden]</UserId><x:userid q="1">[hidden]</x:userid></a>`,
+		`&quot;UserId&quot;:&quot;alpha&quot;,`:                         `&quot;UserId&quot;:[hidden],`,
+		`key=k3y%2Fof+mine, k3y%2Fof%20mine K3Y/OF MINE`:                `key=[hidden], [hidden] [hidden]`,
 	} {
 		require.Equal(t, want, hide.text(text))
 	}

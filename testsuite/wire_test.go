@@ -2,11 +2,14 @@ package testsuite
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,58 +110,86 @@ func TestATicketPaysForOneRequest(t *testing.T) {
 }
 
 // TestAConnectionIsUsedAgainOnlyWhileItIsQuiet has a server end, or write on, a
-// connection that waits for its next request.
+// connection that waits for its next request, with TLS and without.
 func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	acted := make(chan struct{}, 10)
-	act := make(chan func(net.Conn), 10)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+	const response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Close()
+	for name, certificates := range map[string][]tls.Certificate{"plain": nil, "TLS": secure.TLS.Certificates} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			if certificates != nil {
+				l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificates})
 			}
+			defer func() { _ = l.Close() }()
+			var accepted atomic.Int64
+			acted, act := make(chan struct{}), make(chan func(net.Conn))
 			go func() {
-				buffer := make([]byte, 1024)
 				for {
-					if _, err := conn.Read(buffer); err != nil {
+					conn, err := l.Accept()
+					if err != nil {
 						return
 					}
-					_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
-					select {
-					case f := <-act:
-						f(conn)
-						acted <- struct{}{}
-					default:
-					}
+					accepted.Add(1)
+					go func() {
+						buffer := make([]byte, 1024)
+						for {
+							if _, err := conn.Read(buffer); err != nil {
+								return
+							}
+							(<-act)(conn)
+							acted <- struct{}{}
+						}
+					}()
 				}
 			}()
-		}
-	}()
-	w := &wire{address: l.Addr().String(), dial: dialLoopback, patience: time.Second}
-	defer w.close()
-	b := newBudget(&Config{})
-	for range 3 {
-		for _, f := range []func(net.Conn){
-			func(c net.Conn) { _ = c.Close() },
-			func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) },
-			func(net.Conn) {},
-		} {
-			act <- f
-			pass, _ := b.take(t.Context(), true)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			a, sent, free := w.send(ctx, pass, http.MethodPost, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), true)
-			free()
-			cancel()
-			require.True(t, sent)
-			require.Equal(t, http.StatusOK, a.Status, a.Problem)
-			<-acted
-		}
+			settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} // the server vouches for itself
+			w := &wire{address: l.Addr().String(), secure: certificates != nil, tls: settings, dial: dialLoopback, patience: time.Second}
+			defer w.close()
+			b := newBudget(&Config{})
+			for range 3 {
+				for _, f := range []func(net.Conn){
+					func(c net.Conn) { _, _ = io.WriteString(c, response); _ = c.Close() },
+					func(c net.Conn) { _, _ = io.WriteString(c, response+response) },
+					func(c net.Conn) {
+						_, _ = io.WriteString(c, response)
+						_, _ = io.WriteString(c, "HTTP/1.1 500 Stray\r\n\r\n")
+					},
+					func(c net.Conn) { _, _ = io.WriteString(c, response) },
+				} {
+					pass, _ := b.take(t.Context(), true)
+					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+					go func() { act <- f }()
+					a, sent, free := w.send(ctx, pass, http.MethodPost, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), true)
+					free()
+					cancel()
+					require.True(t, sent)
+					require.Equal(t, http.StatusOK, a.Status, a.Problem)
+					<-acted
+				}
+			}
+			requests, _, _, _ := b.counts()
+			require.Equal(t, 12, requests)
+			require.EqualValues(t, 4+3+3, accepted.Load(), "a new one after each that was not quiet, and the quiet one again")
+		})
 	}
-	requests, _, _, _ := b.counts()
-	require.Equal(t, 9, requests)
+}
+
+// TestAHeadWithoutEndIsNoClosedConnection has a server say more than is read.
+func TestAHeadWithoutEndIsNoClosedConnection(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 2*maxHead))
+	}))
+	defer server.Close()
+	w := &wire{address: server.Listener.Addr().String(), dial: dialLoopback, patience: time.Second}
+	defer w.close()
+	pass, _ := newBudget(&Config{}).take(t.Context(), true)
+	a, sent, free := w.send(t.Context(), pass, http.MethodGet, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), true)
+	free()
+	require.True(t, sent)
+	require.False(t, a.closed)
+	require.Contains(t, a.Problem, "longer than")
 }
 
 // TestAProxyIsUsedElsewhere has requests go through a proxy, by CONNECT where the

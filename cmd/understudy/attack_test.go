@@ -436,8 +436,9 @@ func TestNobodyHasToReadTheLog(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { _ = in.Close() }()
 		url, stop := served(t, out)
+		body := sampleBody(t)
 		for range 1500 {
-			require.Equal(t, http.StatusOK, postSample(t, url))
+			require.Equal(t, http.StatusOK, posted(t, url, body))
 		}
 		_ = out.Close() // ends the write that nobody reads
 		require.Zero(t, stop())
@@ -456,17 +457,47 @@ func TestNobodyHasToReadTheLog(t *testing.T) {
 		require.NoError(t, err)
 		url := strings.TrimSpace(line[strings.Index(line, "http://"):]) + "/api/Calendar/PatientAppointmentPost_v2"
 		require.NoError(t, errs.Close())
+		body := sampleBody(t)
 		for range 1500 {
-			require.Equal(t, http.StatusOK, postSample(t, url))
+			require.Equal(t, http.StatusOK, posted(t, url, body))
 		}
 		require.NoError(t, cmd.Process.Signal(os.Interrupt))
 		require.NoError(t, cmd.Wait())
 	})
 }
 
-func postSample(t *testing.T, url string) int {
+// blocked is a writer that waits until it is told to go on.
+type blocked struct {
+	goOn chan struct{}
+	bytes.Buffer
+}
+
+func (b *blocked) Write(p []byte) (int, error) {
+	<-b.goOn
+	return b.Buffer.Write(p)
+}
+
+func TestALogThatWasLostSaysHowMuch(t *testing.T) {
+	to := &blocked{goOn: make(chan struct{})}
+	log := newLogBuffer(to, "json")
+	line := []byte(strings.Repeat("x", 1023) + "\n")
+	const count = 3 * logSize / 1024
+	for range count {
+		n, err := log.Write(line)
+		require.NoError(t, err)
+		require.Equal(t, len(line), n)
+	}
+	close(to.goOn)
+	log.flush()
+	text := to.String()
+	kept := strings.Count(text, string(line))
+	require.GreaterOrEqual(t, kept, logSize/1024)
+	require.Contains(t, text, fmt.Sprintf(`"lines":%d}`, count-kept))
+}
+
+func posted(t *testing.T, url string, body []byte) int {
 	t.Helper()
-	resp, err := http.Post(url, "application/json", bytes.NewReader(sampleBody(t)))
+	resp, err := http.Post(url, "application/json", bytes.NewReader(body))
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	_, err = io.Copy(io.Discard, resp.Body)

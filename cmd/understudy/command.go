@@ -21,8 +21,11 @@ type streams struct {
 	getenv   func(string) string
 }
 
-// Exit codes beyond 0, as the package comment lists them.
-const exitUsage = 2
+// Exit codes beyond those of a run, as the package comment lists them.
+const (
+	exitUsage   = 2
+	exitMachine = 7
+)
 
 // exitError is an error that decides the exit code. Without an error in it
 // everything has been said.

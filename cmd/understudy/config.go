@@ -112,6 +112,9 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		command, settings := root.Content[i], root.Content[i+1]
 		if found, _, err := cmd.Root().Find([]string{command.Value}); err != nil || found == cmd.Root() {
+			if cmd.Flags().Lookup(command.Value) != nil {
+				return at(command, "put %q under the command's name, as “%s:”", command.Value, cmd.Name())
+			}
 			return at(command, "unknown command %q", command.Value)
 		}
 		if command.Value != cmd.Name() {

@@ -34,7 +34,7 @@ type drain struct {
 	draining atomic.Bool
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	conns map[net.Conn]http.ConnState
 	acted chan struct{} // holds one after a connection came, ended or changed its state
 }
 
@@ -48,13 +48,11 @@ func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *drain) state(c net.Conn, state http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		if d.conns == nil {
-			d.conns = map[net.Conn]struct{}{}
-		}
-		d.conns[c] = struct{}{}
-	case http.StateClosed, http.StateHijacked:
+	if d.conns == nil {
+		d.conns = map[net.Conn]http.ConnState{}
+	}
+	d.conns[c] = state
+	if state == http.StateClosed || state == http.StateHijacked {
 		delete(d.conns, c)
 	}
 	select {
@@ -86,7 +84,20 @@ func (d *drain) run(ctx context.Context, listener *lastListener) error {
 			quiet = true
 		}
 	}
+	d.closeUnused()
 	return d.server.Shutdown(ctx)
+}
+
+// closeUnused closes connections on which nothing ever came, as browsers keep some
+// ready; Shutdown would wait five seconds for them.
+func (d *drain) closeUnused() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c, state := range d.conns {
+		if state == http.StateNew {
+			_ = c.Close() // nothing is on it
+		}
+	}
 }
 
 // lastListener closes when nobody has connected for a while: a connection that the

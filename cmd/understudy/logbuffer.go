@@ -12,7 +12,8 @@ import (
 // who log never wait. Where the reader is too slow, lines are lost once the buffer
 // is full, and the next ones that can be written say how many.
 type logBuffer struct {
-	to io.Writer
+	to     io.Writer
+	inJSON bool
 
 	mu      sync.Mutex
 	pending []byte
@@ -33,8 +34,9 @@ const (
 	logGrace = time.Second
 )
 
-func newLogBuffer(to io.Writer) *logBuffer {
-	l := &logBuffer{to: to}
+// newLogBuffer makes one for lines in a format of the request log.
+func newLogBuffer(to io.Writer, format string) *logBuffer {
+	l := &logBuffer{to: to, inJSON: format == "json"}
 	l.idle = sync.NewCond(&l.mu)
 	return l
 }
@@ -65,7 +67,11 @@ func (l *logBuffer) write() {
 	for len(l.pending) > 0 || l.lost > 0 {
 		batch := l.pending
 		if l.lost > 0 {
-			batch = fmt.Appendf(batch, "understudy: %d lines of the log were lost: its reader was too slow\n", l.lost)
+			form := "level=WARN msg=\"lines of the log were lost: its reader was too slow\" lines=%d\n"
+			if l.inJSON {
+				form = `{"level":"WARN","msg":"lines of the log were lost: its reader was too slow","lines":%d}` + "\n"
+			}
+			batch = fmt.Appendf(batch, form, l.lost)
 			l.lost = 0
 		}
 		l.pending = spare[:0]

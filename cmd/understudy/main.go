@@ -3,7 +3,7 @@
 //
 // Exit codes: 0 fine; 1 the target broke the contract; 2 usage or configuration;
 // 3 the target could not be reached; 4 stopped for safety; 5 the known-failures
-// file is stale; 6 could not tell.
+// file is stale; 6 could not tell; 7 requests were lost at a stop.
 package main
 
 import (

@@ -21,16 +21,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // verifyPeak runs verify in a process of its own and returns its peak memory in MiB.
-func verifyPeak(t *testing.T, args ...string) int {
+func verifyPeak(t *testing.T, code int, args ...string) int {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Args = append([]string{"understudy", "verify"}, args...)
-	_ = cmd.Run() // the exit code is not what this is about
+	out, _ := cmd.CombinedOutput() // the exit code is looked at
+	require.Equal(t, code, cmd.ProcessState.ExitCode(), "%s", out[:min(len(out), 1000)])
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	require.True(t, ok)
 	return int(usage.Maxrss >> 10)
@@ -43,7 +45,7 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 		_, _ = w.Write(long)
 	})
 	reports := filepath.Join(t.TempDir(), "r")
-	peak := verifyPeak(t, "http://"+address, "--media", "application/json", "--header", "X-Key: s3cret-of-mine",
+	peak := verifyPeak(t, testsuite.ExitBroken, "http://"+address, "--media", "application/json", "--header", "X-Key: s3cret-of-mine",
 		"--report", "json="+reports+".json,html="+reports+".html,har="+reports+".har")
 	t.Logf("%d requests, peak %d MiB", len(target.all()), peak)
 	require.Greater(t, len(target.all()), 1500)
@@ -54,7 +56,7 @@ func TestABoundBeyondAnyBodyTakesNoMemory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "page.txt")
 	page := strings.Replace(string(contracts.Page()), "inclusive between 0 and 250", "inclusive between 0 and 2147483647", 1)
 	require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
-	peak := verifyPeak(t, "http://127.0.0.1:1", "--plan", "--page", file)
+	peak := verifyPeak(t, 0, "http://127.0.0.1:1", "--plan", "--page", file)
 	t.Logf("peak %d MiB", peak)
 	require.Less(t, peak, 150)
 }

@@ -60,7 +60,7 @@ func serveCommand(s streams) *cobra.Command {
 			return err
 		}
 		profile.SuccessBody, profile.NullBody = webapi.SuccessBody(*successBody), webapi.NullBody(*nullBody)
-		lines := newLogBuffer(s.err)
+		lines := newLogBuffer(s.err, *logFormat)
 		defer lines.flush()
 		logger, err := requestLog(lines, *logFormat, *quiet)
 		if err != nil {
@@ -182,7 +182,7 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		return fmt.Errorf("the server stopped: %w", err)
 	}
 	if err := <-drained; err != nil {
-		return fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)
+		return &exitError{exitMachine, fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)}
 	}
 	return nil
 }

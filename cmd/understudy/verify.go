@@ -45,7 +45,12 @@ func verifyCommand(s streams) *cobra.Command {
 			"  understudy verify https://test.example.com/v1 --plan\n" +
 			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN \\\n" +
 			"      --max-writes 40 --set UserId=… --known known.yaml --report text,html=r.html",
-		Args: cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'", cmd.CommandPath())
+			}
+			return nil
+		},
 	}
 	flags := cmd.Flags()
 	f.choiceFlags.add(flags)
@@ -132,6 +137,11 @@ func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams
 	c.IDPath, c.Redact = f.idPath, f.redact
 	if f.idPath != "" && f.idPath[0] != '/' {
 		return fmt.Errorf("--id-path %q: use a JSON pointer such as /data/id", f.idPath)
+	}
+	for _, name := range f.redact {
+		if strings.EqualFold(name, f.idPath[strings.LastIndexByte(f.idPath, '/')+1:]) {
+			return fmt.Errorf("--id-path %q leads to %s, which --redact hides: leave out one of them", f.idPath, name)
+		}
 	}
 	return nil
 }

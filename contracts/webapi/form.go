@@ -34,6 +34,7 @@ func (c *call) readForm(body []byte) []value {
 		return nil
 	}
 	b := formBinder{c: c, values: f}
+	b.state.reset(c.limit)
 	model := b.object(c.e.root, "")
 	for _, check := range b.empty {
 		if b.state.valid(check.key) {
@@ -48,6 +49,7 @@ func (c *call) readForm(body []byte) []value {
 		}
 		c.key = append(append(c.key[:0], c.e.profile.ParameterName...), '.')
 		c.key = append(c.key, b.state.key(i)...)
+		c.full = c.full || b.state.full
 		for entry := c.errs.entry(c.key); at >= 0; at = b.state.errors[at].next {
 			c.errs.add(entry, b.state.errors[at].text, b.state.errors[at].exception)
 		}
@@ -62,7 +64,11 @@ type formBinder struct {
 	values *formValues
 	state  modelState
 	empty  []emptyCheck
+	read   int // bytes of values
 }
+
+// stops reports that the response will be too long, whatever follows.
+func (b *formBinder) stops() bool { return b.c.full || b.state.full }
 
 // emptyCheck is a member that got an empty value and can be nothing.
 type emptyCheck struct {
@@ -113,6 +119,11 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 	}
 	v.seen = true
 	b.state.entry([]byte(key))
+	// Each element of a list may read the same value, and keeps it.
+	if b.read += len(values[0]); b.read > b.c.limit {
+		b.c.full = true
+		return true
+	}
 	text := []byte(values[0])
 	if isSpaceText(text) {
 		return true
@@ -149,7 +160,7 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 	case parseOK:
 		return true
 	case parseInvalid:
-		b.state.message([]byte(key), "The value '"+strings.Join(values, ",")+"' is not valid for "+f.name+".")
+		b.state.message([]byte(key), b.invalidValue(values, f.name))
 		b.broken(f, key, "a value of another form")
 	case parseOverflow:
 		b.state.exception([]byte(key), "The parameter conversion from type 'System.String' to type '"+f.typeName+"' failed. See the inner exception for more information.")
@@ -158,27 +169,39 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 	return false
 }
 
+// invalidValue is the message about a value; where there are many, it may be long.
+func (b *formBinder) invalidValue(values []string, name string) string {
+	length := 0
+	for _, v := range values {
+		length += len(v) + 1
+	}
+	if length > b.state.left {
+		b.state.full = true
+		return ""
+	}
+	return "The value '" + strings.Join(values, ",") + "' is not valid for " + name + "."
+}
+
 func (b *formBinder) broken(f *fieldPlan, key, found string) {
 	b.c.violate(b.c.e.broken(f.id+"/type", f.fact.Type, b.pointer(key), found))
 }
 
 // pointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
 // /Reasons/0/ReasonId. An index may be any text of the client's, and is shown only
-// where it is a number.
+// where it is a number that could be an element's.
 func (b *formBinder) pointer(key string) string {
-	const longest = 5 // digits of an index: a form has no room for more elements
 	var pointer strings.Builder
 	model := &b.c.e.contract.Body
 	for _, step := range strings.FieldsFunc(key, func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
 		pointer.WriteByte('/')
 		f := model.Field(step)
-		switch _, err := strconv.ParseUint(step, 10, 31); {
+		switch index, err := strconv.ParseUint(step, 10, 31); {
 		case f != nil:
 			pointer.WriteString(f.Name)
 			if f.Items != nil {
 				model = f.Items
 			}
-		case err == nil && len(step) <= longest:
+		case err == nil && index < uint64(len(b.values.keys)):
 			pointer.WriteString(step)
 		default:
 			pointer.WriteString(unknownName)
@@ -215,6 +238,9 @@ func (b *formBinder) list(f *fieldPlan, key string, v *value) bool {
 	v.seen, v.present = true, true
 	if values, found := b.values.get(key); found {
 		for range values {
+			if b.stops() {
+				break
+			}
 			v.items = append(v.items, b.object(f.list, key))
 		}
 		return true
@@ -222,6 +248,9 @@ func (b *formBinder) list(f *fieldPlan, key string, v *value) bool {
 	if names, found := b.values.get(key + ".index"); found {
 		for _, name := range names {
 			element := key + "[" + name + "]"
+			if b.stops() {
+				break
+			}
 			if !b.values.hasPrefix(element) {
 				v.items = append(v.items, nil)
 				continue

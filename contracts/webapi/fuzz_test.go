@@ -109,3 +109,40 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// TestAResponseThatGrowsIsCutShort sends what the framework answers with gigabytes: a
+// value that each element of a list, or each of its errors, repeats.
+func TestAResponseThatGrowsIsCutShort(t *testing.T) {
+	form := func(body string) *webapi.Request {
+		r := post([]byte(body))
+		r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+		return r
+	}
+	wide := post([]byte(`{"Reasons":[` + strings.Repeat("1,", 1<<18) + `1]}`))
+	wide.Header.Set("Accept-Charset", "utf-16")
+	for name, req := range map[string]*webapi.Request{
+		"a value for each element":      form(strings.Repeat("Reasons&", 60_000) + "Reasons.ReasonId=" + strings.Repeat("a", 500_000)),
+		"the same, small":               form(strings.Repeat("Reasons&", 1000) + "Reasons.ReasonId=" + strings.Repeat("a", 8300)),
+		"an index again and again":      form(strings.Repeat("Reasons.index=0&", 20_000) + "Reasons[0].ReasonId=" + strings.Repeat("a", 500_000)),
+		"many values for each element":  form(strings.Repeat("Reasons&", 1000) + strings.Repeat("Reasons.ReasonId=a&", 1000)),
+		"advice for each element":       post([]byte(`{"Reasons":[` + strings.Repeat("[],", 1<<18) + `1]}`)),
+		"advice for each, and UTF-16":   wide,
+		"an empty value, often":         form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId="),
+		"a good value for each element": form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cut := 0
+			for _, e := range endpoints(t) {
+				got := e.Answer(req, nil)
+				require.LessOrEqual(t, len(got.Body), max(1<<20, 64*len(req.Body)))
+				if got.Status == http.StatusInternalServerError {
+					cut++
+					require.Contains(t, strings.ReplaceAll(string(got.Body), "\x00", ""), `{"Message":"An error has occurred."}`)
+				}
+			}
+			if strings.HasPrefix(name, "a value") || strings.HasPrefix(name, "the same") {
+				require.Equal(t, 2, cut)
+			}
+		})
+	}
+}

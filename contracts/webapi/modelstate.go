@@ -18,6 +18,8 @@ type modelState struct {
 	index   []int32 // open addressing: an entry's number and one, by its hash; once there are many
 	folded  []byte  // scratch
 	failed  bool
+	left    int  // bytes that errors may still take
+	full    bool // one had no room
 }
 
 // stateEntry is a key; it may have no error.
@@ -37,9 +39,9 @@ type stateError struct {
 
 const errorOccurred = "An error has occurred."
 
-func (s *modelState) reset() {
+func (s *modelState) reset(room int) {
 	s.entries, s.errors, s.keys, s.index = s.entries[:0], s.errors[:0], s.keys[:0], nil
-	s.failed = false
+	s.failed, s.left, s.full = false, room, false
 }
 
 // small reports that the memory is worth keeping for the next request.
@@ -139,6 +141,11 @@ func doubled[T any](s []T, n int) []T {
 
 // add adds an error to an entry.
 func (s *modelState) add(i int, text string, exception bool) {
+	s.failed = true
+	if s.left -= len(text) + int(s.entries[i].size); s.left < 0 {
+		s.full = true
+		return
+	}
 	n := int32(len(s.errors))
 	s.errors = append(doubled(s.errors, 1), stateError{text: text, next: -1, exception: exception})
 	e := &s.entries[i]
@@ -148,7 +155,6 @@ func (s *modelState) add(i int, text string, exception bool) {
 		s.errors[e.last].next = n
 	}
 	e.last = n
-	s.failed = true
 }
 
 // valid reports whether a member of a simple type, under which no key lies, has no

@@ -207,6 +207,25 @@ type call struct {
 	references map[string]reference
 	violations []Violation
 	broken     int // violations in all
+	limit      int // of the response and of what is kept for it, in bytes
+	full       bool
+}
+
+// A response may be longer than its request by any factor: an error of the framework
+// quotes a value as often as the request names it, and lists each element of a list.
+// What would be longer than maxGrowth times the request, and than smallResponse, is a
+// 500 here, and half of that where it is to be UTF-16.
+const (
+	maxGrowth     = 64
+	smallResponse = 1 << 20
+)
+
+func responseLimit(body int, wide bool) int {
+	limit := max(smallResponse, maxGrowth*body)
+	if wide {
+		limit /= 2
+	}
+	return limit
 }
 
 // newValues returns n empty members.
@@ -231,7 +250,7 @@ const invalidRequest = "The request is invalid."
 // Answer answers one request. The body is appended to buf[:0].
 func (e *Endpoint) Answer(req *Request, buf []byte) Response {
 	c := e.calls.Get().(*call)
-	c.errs.reset()
+	c.full = false
 	c.values = c.values[:0]
 	c.references = nil
 	c.violations, c.broken = nil, 0
@@ -257,18 +276,26 @@ func (e *Endpoint) Refuse(req *Request, status int, message string, buf []byte) 
 
 func (c *call) answer(req *Request, out []byte) (resp Response) {
 	content := parseContentType(req.Header)
+	c.limit = responseLimit(len(req.Body), isWide(req.Header, content))
+	c.errs.reset(c.limit)
 	resp.Body, resp.Status, resp.Allow = c.action(req, content, out)
+	if c.full || c.errs.full || len(resp.Body) > c.limit {
+		resp.Body, resp.Status = appendMessage(nil, errorOccurred), http.StatusInternalServerError
+	}
 	c.e.negotiate(&resp, req.Header, content)
 	return resp
+}
+
+// isWide reports a response in UTF-16.
+func isWide(header http.Header, content *mediaType) bool {
+	asked := len(header["Accept-Charset"]) > 0 || content != nil && content.charset != ""
+	return asked && responseUTF16(header, content)
 }
 
 // negotiate chooses the media type and charset of an answer and encodes it.
 func (e *Endpoint) negotiate(resp *Response, header http.Header, content *mediaType) {
 	resp.ContentType = e.responseType(header, content)
-	wide := len(header["Accept-Charset"]) > 0 || content != nil && content.charset != ""
-	if wide {
-		wide = responseUTF16(header, content)
-	}
+	wide := isWide(header, content)
 	switch {
 	case len(resp.Body) == 0:
 		resp.ContentType = ""

@@ -32,6 +32,10 @@ func (c *call) appendModel(out []byte, m *modelPlan, model []value) []byte {
 				if j > 0 {
 					out = append(out, ',')
 				}
+				if len(out) > c.limit {
+					c.full = true
+					return out
+				}
 				if element == nil {
 					out = append(out, "null"...)
 					continue
