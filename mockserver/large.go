@@ -61,6 +61,16 @@ func (g *gate) start(ctx context.Context, bytes int64) (finish func(), err error
 	}, nil
 }
 
+// pause says how long a client may send nothing; 0 is no limit. A connection without
+// deadlines has none to set.
+func pause(w http.ResponseWriter, longest time.Duration) {
+	var end time.Time
+	if longest > 0 {
+		end = time.Now().Add(longest)
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(end)
+}
+
 // writeLarge writes a response for as long as the client reads on.
 func writeLarge(w http.ResponseWriter, body []byte) {
 	control := http.NewResponseController(w) // a connection without deadlines has none to set

@@ -171,7 +171,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	finish := func() {}
 	if err == nil && len(body) > largeBody {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the wait is ours
+		pause(w, 0) // the wait is ours
 		finish, err = s.gate.start(r.Context(), int64(len(body)))
 	}
 	var tooLarge *http.MaxBytesError
@@ -229,18 +229,17 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 		buf = make([]byte, 0, n+1) // one more, so that the end is seen without growing
 	}
 	limited := http.MaxBytesReader(w, r.Body, s.maxBody)
-	control := http.NewResponseController(w) // a connection without deadlines has none to set
 	admitted := false
 	for {
 		if len(buf) > largeBody && !admitted {
-			_ = control.SetReadDeadline(time.Time{}) // the wait is ours
+			pause(w, 0) // the wait is ours
 			if leave, err = s.gate.admit(r.Context(), declared); err != nil {
 				return buf, func() {}, err
 			}
 			admitted = true
 		}
 		if admitted {
-			_ = control.SetReadDeadline(time.Now().Add(largePause)) // others wait
+			pause(w, largePause) // others wait
 		}
 		if len(buf) == cap(buf) {
 			left := max(declared-int64(len(buf))+1, 1) // one more, so that the end is seen without growing

@@ -33,9 +33,12 @@ type drain struct {
 	next     http.Handler
 	draining atomic.Bool
 
+	conns  atomic.Int64 // that there are
+	acted  chan struct{}
+	unused atomic.Int64 // connections on which nothing came yet
+
 	mu    sync.Mutex
-	conns map[net.Conn]http.ConnState
-	acted chan struct{} // holds one after a connection came, ended or changed its state
+	fresh map[net.Conn]struct{} // those
 }
 
 func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,15 +48,23 @@ func (d *drain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.next.ServeHTTP(w, r)
 }
 
+// state is called at each change of a connection, twice for each request: it locks
+// nothing then but where a connection is new.
 func (d *drain) state(c net.Conn, state http.ConnState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.conns == nil {
-		d.conns = map[net.Conn]http.ConnState{}
+	switch state {
+	case http.StateNew:
+		d.conns.Add(1)
+		d.used(c, false)
+	case http.StateActive:
+		if d.unused.Load() > 0 {
+			d.used(c, true)
+		}
+	case http.StateClosed, http.StateHijacked:
+		d.conns.Add(-1)
+		d.used(c, true)
 	}
-	d.conns[c] = state
-	if state == http.StateClosed || state == http.StateHijacked {
-		delete(d.conns, c)
+	if !d.draining.Load() {
+		return
 	}
 	select {
 	case d.acted <- struct{}{}:
@@ -61,11 +72,19 @@ func (d *drain) state(c net.Conn, state http.ConnState) {
 	}
 }
 
-// left is the number of connections.
-func (d *drain) left() int {
+// used notes that something came on a connection, or that nothing did yet.
+func (d *drain) used(c net.Conn, used bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.conns)
+	if d.fresh == nil {
+		d.fresh = map[net.Conn]struct{}{}
+	}
+	if used {
+		delete(d.fresh, c)
+	} else {
+		d.fresh[c] = struct{}{}
+	}
+	d.unused.Store(int64(len(d.fresh)))
 }
 
 // run ends the server; the error is about requests that did not end in time.
@@ -75,7 +94,7 @@ func (d *drain) run(ctx context.Context, listener *lastListener) error {
 	d.draining.Store(true)
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	for quiet := false; !quiet && d.left() > 0; {
+	for quiet := false; !quiet && d.conns.Load() > 0; {
 		select {
 		case <-d.acted:
 		case <-time.After(quietTime):
@@ -93,10 +112,8 @@ func (d *drain) run(ctx context.Context, listener *lastListener) error {
 func (d *drain) closeUnused() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for c, state := range d.conns {
-		if state == http.StateNew {
-			_ = c.Close() // nothing is on it
-		}
+	for c := range d.fresh {
+		_ = c.Close() // nothing is on it
 	}
 }
 
