@@ -119,7 +119,12 @@ func TestAMemberIsHiddenHoweverItIsSpelt(t *testing.T) {
 		`{"UserId":"[hidden] alpha"}`:                                   `{"UserId":"[hidden]"}`,
 		`{"UserId":{"a":"[hidden]","v":"alpha"}}`:                       `{"UserId":"[hidden]"}`,
 		`<a><UserId>alpha</UserId><x:userid q="1">alpha</x:userid></a>`: `<a><UserId>[hidden]</UserId><x:userid q="1">[hidden]</x:userid></a>`,
-		`&quot;UserId&quot;:&quot;alpha&quot;,`:                         `&quot;UserId&quot;:[hidden],`,
+		"&quot;UserId&quot;:&quot;alpha&quot;,":                         "&quot;UserId&quot;:&quot;[hidden]&quot;,",
+		`{"model.UserId":["The value 'alpha' is not valid."]}`:          `{"model.UserId":"[hidden]"}`,
+		`UserId: alpha`:                                                 `UserId: [hidden]`,
+		`'UserId': 'alpha',`:                                            `'UserId': [hidden],`,
+		`"UserId" = "alpha";`:                                           `"UserId" = "[hidden]";`,
+		"`UserId`:`alpha`,":                                             "`UserId`:[hidden],",
 		`key=k3y%2Fof+mine, k3y%2Fof%20mine K3Y/OF MINE`:                `key=[hidden], [hidden] [hidden]`,
 	} {
 		require.Equal(t, want, hide.text(text))

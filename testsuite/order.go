@@ -67,9 +67,12 @@ func (r *run) judgeAll(e *exchange, a *Answer) judgements {
 func (e *exchange) keep(r *run, a *Answer, judged judgements) {
 	kept := *a
 	kept.Header = http.Header{}
+	room := longestHeaders
 	for _, name := range keptHeaders {
-		for _, value := range a.Header.Values(name)[:min(len(a.Header.Values(name)), maxKeptValues)] {
-			kept.Header.Add(name, r.hide.short(value, longestReason))
+		if values := a.Header.Values(name); len(values) > 0 && room > 0 {
+			value := r.hide.short(values[0], longestHeader)
+			kept.Header.Set(name, value)
+			room -= len(value)
 		}
 	}
 	kept.Problem, kept.Body = a.why, nil
@@ -78,11 +81,28 @@ func (e *exchange) keep(r *run, a *Answer, judged judgements) {
 	}
 	e.answer, e.judged = &kept, judged
 	e.got = r.hide.short(a.summary(), longestReason)
-	e.body = r.hide.excerpt(a.Body, a.length, a.Header.Get("Content-Encoding"))
+	e.body = r.hide.excerpt(a.Body, a.length, r.room(a.Body))
 }
 
-// maxKeptValues is how many lines of one header are kept.
-const maxKeptValues = 4
+const (
+	// longestHeader is the most characters that are kept of a header's value.
+	longestHeader = 200
+	// longestHeaders is about how many bytes are kept of all of them.
+	longestHeaders = 1000
+	// keptInAll is how many bytes of responses a run keeps; a run of a server that is
+	// long-winded keeps keptThen of each body after that.
+	keptInAll = 5 << 20
+	keptThen  = 200
+)
+
+// room is how many bytes may be kept of a body, by what showing them takes.
+func (r *run) room(body []byte) int {
+	shown := Visible(string(body[:min(len(body), kept)]))
+	if r.keeps.Add(int64(len(shown))) > keptInAll {
+		return keptThen
+	}
+	return kept
+}
 
 // accepted reports that a valid request was accepted.
 func (e *exchange) accepted() bool {

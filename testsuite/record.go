@@ -36,7 +36,7 @@ func (r *run) results(ctx context.Context) *Results {
 	for _, e := range r.units {
 		byID[e.id] = e
 	}
-	if kind == "" && ctx.Err() != nil {
+	if kind == "" && (ctx.Err() != nil || r.cutShort.Load()) {
 		out.stop, out.Stopped = stopUnclear, r.ended(ctx)
 	}
 	if kind == "" && r.MaxRequests > 0 && requests >= r.MaxRequests && slices.ContainsFunc(r.units, func(e *exchange) bool { return e.answer == nil && e.barred == "" }) {
@@ -124,7 +124,7 @@ func (p *prepared) sent(c *Config, e *exchange) Sent {
 	if s.Raw {
 		body = q.Raw
 	}
-	s.Body = p.hide.excerpt(body, len(body), q.Header("Content-Encoding"))
+	s.Body = p.hide.excerpt(body, len(body), kept)
 	return s
 }
 

@@ -2,9 +2,6 @@ package testsuite
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
@@ -33,16 +30,14 @@ var discardLog = log.New(io.Discard, "", 0)
 type redactor struct {
 	mu      sync.RWMutex
 	needles [][]byte // folded
+	coded   [][]byte // in base64 and hexadecimal, folded
 	longest int      // needle
 	members []member
 }
 
-// member finds the values of a field: in JSON, after its name; in JSON that is text
-// of JSON, in a form and in XML, as the last group.
-type member struct {
-	inJSON *regexp.Regexp
-	others []*regexp.Regexp
-}
+// member finds the values of a field, after its name in JSON, in forms and in texts
+// like them, with its quotes as they are spelled there, and in XML, between tags.
+type member struct{ name, tag *regexp.Regexp }
 
 func newRedactor(c *Config, base *url.URL) *redactor {
 	h := &redactor{}
@@ -62,12 +57,8 @@ func newRedactor(c *Config, base *url.URL) *redactor {
 		}
 		quoted := regexp.QuoteMeta(name)
 		h.members = append(h.members, member{
-			inJSON: regexp.MustCompile(`(?is)"` + quoted + `"\s*:\s*`),
-			others: []*regexp.Regexp{
-				regexp.MustCompile(`(?is)\\+"` + quoted + `\\+"\s*:\s*\\+"([^"]*?)(?:\\+"|$)`),
-				regexp.MustCompile(`(?i)(?:^|[&?.])` + quoted + `=([^&\s"]+)`),
-				regexp.MustCompile(`(?is)<(?:\w+:)?` + quoted + `(?:\s[^>]*)?>(.*?)(?:</|$)`),
-			},
+			name: regexp.MustCompile(`(?i)(?:^|[^\w])` + quoted + `(\\*["'` + "`" + `])?\s*[:=]\s*`),
+			tag:  regexp.MustCompile(`(?is)<(?:\w+:)?` + quoted + `(?:\s[^>]*)?>(.*?)(?:</|$)`),
 		})
 	}
 	return h
@@ -82,27 +73,34 @@ func (h *redactor) add(secret string) {
 	if len(secret) < shortest {
 		return
 	}
-	needles := [][]byte{fold([]byte(secret)), fold([]byte(hex.EncodeToString([]byte(secret))))}
+	coded := [][]byte{fold([]byte(hex.EncodeToString([]byte(secret))))}
 	// In base64 a text looks different in each of three places that it may begin at.
 	// What its neighbours decide is left out.
 	for before := range 3 {
-		coded := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), secret...))
-		coded = coded[[]int{0, 2, 3}[before]:]
+		text := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), secret...))
+		text = text[[]int{0, 2, 3}[before]:]
 		if (before+len(secret))%3 != 0 {
-			coded = coded[:len(coded)-1]
+			text = text[:len(text)-1]
 		}
-		if len(coded) > shortest {
-			needles = append(needles, fold([]byte(coded)))
+		if len(text) > shortest {
+			coded = append(coded, fold([]byte(text)))
 		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, n := range needles {
-		if !slices.ContainsFunc(h.needles, func(x []byte) bool { return bytes.Equal(x, n) }) {
-			h.needles = append(h.needles, n)
-			h.longest = max(h.longest, len(n))
-		}
+	h.needles = h.with(h.needles, fold([]byte(secret)))
+	for _, text := range coded {
+		h.coded = h.with(h.coded, text)
 	}
+}
+
+// with is a list of needles and one more, unless it is there.
+func (h *redactor) with(list [][]byte, needle []byte) [][]byte {
+	if slices.ContainsFunc(list, func(x []byte) bool { return bytes.Equal(x, needle) }) {
+		return list
+	}
+	h.longest = max(h.longest, len(needle))
+	return append(list, needle)
 }
 
 // addPair makes the credentials of Basic secret.
@@ -149,7 +147,11 @@ func (h *redactor) text(s string) string {
 	if h.idles() {
 		return s
 	}
-	return string(replaced([]byte(s), h.find([]byte(s)), len(s)))
+	found, settled := h.find([]byte(s))
+	if !settled {
+		return hidden
+	}
+	return string(replaced([]byte(s), found, len(s)))
 }
 
 // short is the beginning of a text without secrets, on one line of visible
@@ -160,59 +162,54 @@ func (h *redactor) short(s string, most int) string {
 	end := min(len(s), most*utf8.UTFMax)
 	if !h.idles() {
 		window := []byte(s[:min(len(s), end+longestSpelling*h.longest+kept)])
-		s = string(replaced(window, h.find(window), end))
+		found, settled := h.find(window)
+		if s = hidden; settled {
+			s = string(replaced(window, found, end))
+		}
 	} else {
 		s = s[:end]
 	}
 	return cut(oneLine(s), most)
 }
 
-// excerpt keeps the beginning of a body of whole bytes, of which body is all that
-// was read, without secrets. What cannot be read as text is looked into, and
-// hidden whole if there is a secret in it.
-func (h *redactor) excerpt(body []byte, whole int, encoding string) Text {
+// excerpt keeps the first bytes, most of them, of a body of a length, of which body is
+// what was read, without secrets. Where there are any, a body that is not UTF-8 is
+// hidden whole: it may be packed, or in another encoding.
+func (h *redactor) excerpt(body []byte, length, most int) Text {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.idles() {
-		return textOf(body[:min(len(body), kept)], whole)
+		return textOf(body[:min(len(body), most)], length)
 	}
-	window := body[:min(len(body), kept+longestSpelling*h.longest+kept)]
-	found := h.find(window)
-	for _, view := range views(body, encoding) {
-		if view == nil || len(h.find(view)) > 0 {
-			return Text{Text: hidden, Bytes: whole, Cut: true}
+	whole := Text{Text: hidden, Bytes: length, Cut: true}
+	window := body[:min(len(body), most+longestSpelling*h.longest+kept)]
+	if !utf8.Valid(body[:min(len(body), len(window)+utf8.UTFMax)]) && !utf8.Valid(trimmed(window)) {
+		return whole
+	}
+	found, settled := h.find(window)
+	if !settled {
+		return whole
+	}
+	// UTF-16 and UTF-32 of plain letters are UTF-8 with zeroes.
+	if bytes.IndexByte(window, 0) >= 0 {
+		if wide, settled := h.find(bytes.ReplaceAll(window, []byte{0}, nil)); len(wide) > len(found) || !settled {
+			return whole
 		}
 	}
-	return textOf(replaced(window, found, kept), whole)
+	return textOf(replaced(window, found, most), length)
 }
 
-// views are other readings of a body that is not plain text: what it is when it is
-// unpacked, and without the zeroes of UTF-16 and UTF-32. Nil stands for one that
-// cannot be had.
-func views(body []byte, encoding string) (all [][]byte) {
-	packed := strings.TrimSpace(strings.ToLower(encoding))
-	var in io.Reader
-	var err error
-	switch {
-	case bytes.HasPrefix(body, []byte{0x1F, 0x8B}):
-		in, err = gzip.NewReader(bytes.NewReader(body))
-	case packed == "deflate", len(body) > 2 && body[0] == 0x78 && (int(body[0])<<8|int(body[1]))%31 == 0 && !utf8.Valid(body):
-		if in, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
-			in, err = flate.NewReader(bytes.NewReader(body)), nil
+// trimmed is a text without a character at its end that was cut in two.
+func trimmed(text []byte) []byte {
+	for last := 1; last < utf8.UTFMax && last < len(text); last++ {
+		if start := len(text) - last; utf8.RuneStart(text[start]) {
+			if !utf8.FullRune(text[start:]) {
+				return text[:start]
+			}
+			break
 		}
-	case packed != "" && packed != "identity" && packed != "gzip" && packed != "x-gzip" && len(body) > 0:
-		return [][]byte{nil}
 	}
-	if err == nil && in != nil {
-		// What does not unpack to its end was read up to there.
-		unpacked, _ := io.ReadAll(io.LimitReader(in, MaxAnswer))
-		all = append(all, unpacked)
-		body = unpacked
-	}
-	if bytes.IndexByte(body, 0) >= 0 {
-		all = append(all, bytes.ReplaceAll(body, []byte{0}, nil))
-	}
-	return all
+	return text
 }
 
 // span is a part of a text that is replaced.
@@ -245,88 +242,100 @@ func replaced(text []byte, spans []span, end int) []byte {
 
 // find calls add for each value of a field in a text, and what stands for it.
 func (m *member) find(text []byte, add func(from, to int, with string)) {
-	for _, at := range m.inJSON.FindAllIndex(text, -1) {
-		if end := valueEnd(text, at[1]); string(text[at[1]:end]) != `"`+hidden+`"` {
-			add(at[1], end, `"`+hidden+`"`)
+	for _, at := range m.name.FindAllSubmatchIndex(text, -1) {
+		from, to := valueAfter(text, at[1])
+		quoted := at[2] >= 0 && text[at[2]] == '"'
+		switch value := string(text[from:to]); {
+		case quoted && value == `"`+hidden+`"`:
+		case quoted:
+			add(from, to, `"`+hidden+`"`)
+		default:
+			add(from, to, hidden)
 		}
 	}
-	for _, other := range m.others {
-		for _, at := range other.FindAllSubmatchIndex(text, -1) {
-			add(at[2], at[3], hidden)
-		}
+	for _, at := range m.tag.FindAllSubmatchIndex(text, -1) {
+		add(at[2], at[3], hidden)
 	}
 }
 
-// valueEnd is where a JSON value ends that begins at a place in a text, which may be
-// cut off within it.
-func valueEnd(text []byte, at int) int {
-	depth, quoted := 0, false
+// valueAfter is where a value begins and ends at a place in a text, which may be cut
+// off within it. Of a text whose quotes are escaped it is what is between them.
+func valueAfter(text []byte, at int) (from, to int) {
+	escapes := 0
+	for at+escapes < len(text) && text[at+escapes] == '\\' {
+		escapes++
+	}
+	if escapes > 0 && at+escapes < len(text) && text[at+escapes] == '"' {
+		from = at + escapes + 1
+		if end := bytes.Index(text[from:], text[at:from]); end >= 0 {
+			return from, from + end
+		}
+		return from, len(text)
+	}
+	depth, quote := 0, byte(0)
 	for i := at; i < len(text); i++ {
 		switch c := text[i]; {
-		case quoted && c == '\\':
+		case quote != 0 && c == '\\':
 			i++
-		case c == '"':
-			if quoted = !quoted; !quoted && depth == 0 {
-				return i + 1
+		case quote != 0 && c == quote:
+			if quote = 0; depth == 0 {
+				return at, i + 1
 			}
-		case quoted:
+		case quote != 0:
+		case c == '"' || c == '\'' && i == at:
+			quote = c
 		case c == '{' || c == '[':
 			depth++
 		case (c == '}' || c == ']') && depth > 0:
 			if depth--; depth == 0 {
-				return i + 1
+				return at, i + 1
 			}
-		case depth == 0 && (c == ',' || c == '}' || c == ']' || c <= ' ' || c == '&' || c == '<'):
-			return i
+		case depth == 0 && (c == ',' || c == '}' || c == ']' || c <= ' ' || c == '&' || c == '<' || c == ';'):
+			return at, i
 		}
 	}
-	return len(text)
+	return at, len(text)
 }
 
 // layers is how many times escapes are taken off: a server's error may quote JSON
 // in JSON, and its log page that as HTML.
 const layers = 4
 
-// find lists what is secret in a text, in order and apart from each other.
-func (h *redactor) find(text []byte) []span {
+// find lists what is secret in a text, in order and apart from each other. Settled is
+// false for a text that still has escapes below as many layers as are taken off.
+func (h *redactor) find(text []byte) (found []span, settled bool) {
 	var all []span
 	add := func(from, to int, with string) {
 		if from < to && string(text[from:to]) != hidden {
 			all = append(all, span{from, to, with})
 		}
 	}
-	for _, m := range h.members {
-		m.find(text, add)
-	}
-	layer := spelled{text: text}
-	for range layers {
-		folded := fold(layer.text)
-		for _, needle := range h.needles {
-			for from := 0; ; {
-				at := bytes.Index(folded[from:], needle)
-				if at < 0 {
-					break
-				}
-				begin, end := layer.source(from+at, from+at+len(needle))
-				add(begin, end, hidden)
-				from += at + 1
-			}
-		}
-		next, changed := layer.plain()
-		if !changed {
-			break
-		}
-		layer = next
+	layer, changed := spelled{text: text}, true
+	for depth := 0; changed && depth <= layers; depth++ {
 		for _, m := range h.members {
-			m.find(layer.text, func(from, to int, _ string) {
-				begin, end := layer.source(from, to)
-				if from < to && !slices.ContainsFunc(all, func(s span) bool { return s.from < end && begin < s.to }) {
-					add(begin, end, hidden)
+			m.find(layer.text, func(from, to int, with string) {
+				if depth > 0 {
+					from, to, with = within(layer.text, from, to)
+				}
+				if from < to {
+					from, to = layer.source(from, to)
+					add(from, to, with)
 				}
 			})
 		}
+		folded := fold(layer.text)
+		for _, needle := range h.needles {
+			layer.each(folded, needle, add)
+		}
+		if len(h.coded) > 0 {
+			joined := layer.joined(folded)
+			for _, needle := range h.coded {
+				joined.each(joined.text, needle, add)
+			}
+		}
+		layer, changed = layer.plain()
 	}
-	slices.SortFunc(all, func(a, b span) int {
+	slices.SortStableFunc(all, func(a, b span) int {
 		if a.from != b.from {
 			return a.from - b.from
 		}
@@ -340,12 +349,60 @@ func (h *redactor) find(text []byte) []span {
 		}
 		merged = append(merged, s)
 	}
-	return merged
+	return merged, !changed
 }
+
+// within is what is between the quotes of a value, which may be cut off.
+func within(text []byte, from, to int) (int, int, string) {
+	if from < to && text[from] == '"' {
+		from++
+		if from < to && text[to-1] == '"' {
+			to--
+		}
+	}
+	return from, to, hidden
+}
+
+// each calls add for each place of a text at which a needle is in its folded form.
+func (s *spelled) each(folded, needle []byte, add func(from, to int, with string)) {
+	for from := 0; ; {
+		at := bytes.Index(folded[from:], needle)
+		if at < 0 {
+			return
+		}
+		begin, end := s.source(from+at, from+at+len(needle))
+		add(begin, end, hidden)
+		from += at + len(needle)
+	}
+}
+
+// joined is a text without what may stand between the digits of base64 and of
+// hexadecimal numbers.
+func (s *spelled) joined(folded []byte) *spelled {
+	out := &spelled{text: make([]byte, 0, len(folded)), from: []int32{}}
+	for i, c := range folded {
+		if c == ':' || c == '\n' || c == '\r' || c == '\t' || s.text[i] == ' ' || s.text[i] == '-' && s.dashes(i) {
+			continue
+		}
+		from, to := s.source(i, i+1)
+		out.text = append(out.text, c)
+		out.from = append(out.from, int32(from))
+		out.to = append(out.to, int32(to))
+	}
+	return out
+}
+
+// dashes reports a dash between pairs of hexadecimal digits, as in 5A-78, which is no
+// sign of base64.
+func (s *spelled) dashes(i int) bool {
+	return i >= 2 && i+2 < len(s.text) && isHex(s.text[i-1]) && isHex(s.text[i-2]) && isHex(s.text[i+1]) && isHex(s.text[i+2])
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // fold makes alike what spellings of a secret differ in: the case of letters, a
 // space and the plus that forms write for it, the two signs of base64 and those
-// that stand for them in addresses.
+// that stand for them in addresses, and quotes.
 func fold(text []byte) []byte {
 	out := make([]byte, len(text))
 	for i, c := range text {
@@ -356,6 +413,8 @@ func fold(text []byte) []byte {
 			c = '+'
 		case c == '_':
 			c = '/'
+		case c == '\'' || c == '`':
+			c = '"'
 		}
 		out[i] = c
 	}
@@ -378,7 +437,7 @@ func (s *spelled) source(from, to int) (int, int) {
 
 // plain takes one layer of escapes off a text.
 func (s *spelled) plain() (out spelled, changed bool) {
-	if bytes.IndexAny(s.text, `%\&`) < 0 {
+	if bytes.IndexAny(s.text, `%\&“”‘’`) < 0 {
 		return spelled{}, false
 	}
 	n := len(s.text)
@@ -412,6 +471,10 @@ func unescape(s []byte) (value []byte, width int) {
 		return n, err == nil
 	}
 	switch s[0] {
+	case 0xE2: // quotes of typographers, for those of JSON
+		if len(s) > 2 && s[1] == 0x80 && (s[2] == 0x98 || s[2] == 0x99 || s[2] == 0x9C || s[2] == 0x9D) {
+			return []byte{'"'}, 3
+		}
 	case '%':
 		if n, ok := code(1, 2); ok {
 			return []byte{byte(n)}, 3
@@ -436,11 +499,13 @@ func unescape(s []byte) (value []byte, width int) {
 			if n, ok := code(2, 2); ok {
 				return []byte{byte(n)}, 4
 			}
-		case '"', '\'', '\\', '/':
+		case '"', '\'', '\\', '/', '`':
 			return s[1:2], 2
+		case 'n', 'r', 't', 'b', 'f':
+			return []byte{map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', 'b': '\b', 'f': '\f'}[s[1]]}, 2
 		}
 	case '&':
-		const longest = 12 // bytes of a name or number of a character that is in a secret
+		const longest = 32 // bytes of the name or number of a character
 		if end := bytes.IndexByte(s[:min(len(s), longest)], ';'); end > 0 {
 			if plain := html.UnescapeString(string(s[:end+1])); plain != string(s[:end+1]) {
 				return []byte(plain), end + 1

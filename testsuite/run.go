@@ -40,6 +40,8 @@ type run struct {
 	backoff  time.Duration
 	started  time.Time
 	accepts  atomic.Bool // a valid request was accepted
+	keeps    atomic.Int64
+	cutShort atomic.Bool // a request was left out for want of time, or for an interrupt
 	recorded sync.Mutex  // the ledger's
 
 	mu   sync.Mutex // of progress
@@ -262,7 +264,9 @@ func (r *run) enough() string {
 	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.MaxRequests, "request", "requests"))
 }
 
+// ended says why there is no more time, and notes that there is none.
 func (r *run) ended(ctx context.Context) string {
+	r.cutShort.Store(true)
 	if r.MaxTime > 0 && ctx.Err() != context.Canceled {
 		return "the time was up (--max-time)"
 	}
@@ -391,18 +395,21 @@ func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
 // once and passes once is flaky.
 func (r *run) confirm(e *exchange, a *Answer) (again time.Duration) {
 	judged := r.judgeAll(e, a)
-	fails := false
+	passes, fails, proven := true, false, false
 	for _, x := range e.cases {
-		fails = fails || judged[x.Aspect][1].verdict == Fail
+		j := judged[x.Aspect][1]
+		passes = passes && j.verdict == Pass
+		fails = fails || j.verdict == Fail
+		// What was accepted was accepted, and the same once more may be a duplicate.
+		proven = proven || j.failure == FailAccepted
 	}
-	first := e.answer == nil || e.provisional
-	if !first && !fails {
-		e.tried = true // the first response shows what was wrong
+	if e.answer != nil && !e.provisional {
+		e.tried = passes // the first response shows what was wrong
 		return never
 	}
 	e.provisional = false
 	e.keep(r, a, judged)
-	if first && fails && !r.stopped() && r.budget.unlimited() {
+	if fails && !proven && !r.stopped() && r.budget.unlimited() {
 		return 0
 	}
 	return never

@@ -84,13 +84,15 @@ func (t *target) send(
 	var request []byte
 	if r.Raw != nil {
 		request = t.raw(r, headers)
-	} else if request, err = t.request(r, headers); err != nil {
+	} else if request, err = t.request(r, headers, !pass.budget.unlimited()); err != nil {
 		return &Answer{Problem: "the request cannot be written: " + err.Error()}, false, func() {}
 	}
 	t.mu.Lock()
 	token := t.tokens
 	t.mu.Unlock()
-	a, sent, free = t.wire.send(ctx, pass, r.Method, request, r.Raw == nil)
+	// A server may end a connection that waits, and what is on its way then is lost:
+	// no matter where it can be sent again, but elsewhere it counts as a write.
+	a, sent, free = t.wire.send(ctx, pass, r.Method, request, r.Raw == nil && pass.budget.unlimited())
 	a.token = token
 	return a, sent, free
 }
@@ -148,8 +150,8 @@ func headerText(id string) string {
 	}, id)
 }
 
-// request is a request as HTTP/1.1 writes it.
-func (t *target) request(r *fixtures.Request, headers []fixtures.Header) ([]byte, error) {
+// request is a request as HTTP/1.1 writes it; last is the last one of its connection.
+func (t *target) request(r *fixtures.Request, headers []fixtures.Header, last bool) ([]byte, error) {
 	path, query, hasQuery := strings.Cut(r.Path, "?")
 	u := *t.base
 	u.User = nil
@@ -159,7 +161,7 @@ func (t *target) request(r *fixtures.Request, headers []fixtures.Header) ([]byte
 		return nil, err
 	}
 	u.Path, u.RawQuery, u.ForceQuery = decoded, query, hasQuery && query == ""
-	req := &http.Request{Method: r.Method, URL: &u, Host: u.Host, Header: http.Header{}, Body: http.NoBody}
+	req := &http.Request{Method: r.Method, URL: &u, Host: u.Host, Header: http.Header{}, Body: http.NoBody, Close: last}
 	if len(r.Body) > 0 {
 		req.Body = io.NopCloser(bytes.NewReader(r.Body))
 		req.ContentLength = int64(len(r.Body))

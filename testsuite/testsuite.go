@@ -236,7 +236,7 @@ func prepare(c *Config) (*prepared, error) {
 	}
 	p.hide = newRedactor(c, base)
 	if err := p.build(c); err != nil {
-		return nil, err
+		return nil, errors.New(p.hide.text(err.Error()))
 	}
 	if err := p.choose(c); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func Visible(s string) string {
 		switch {
 		case r == utf8.RuneError && width == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n', r == '\t', unicode.IsPrint(r):
+		case r == '\n', r == '\t', unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
 			b.WriteString(s[i : i+width])
 		case r > 0xFFFF:
 			fmt.Fprintf(&b, `\U%08x`, r)
@@ -31,8 +31,8 @@ func Visible(s string) string {
 		}
 		i += width
 	}
-	// GitHub Actions and Azure Pipelines.
-	return strings.NewReplacer("##[", "# #[", "##vso[", "# #vso[").Replace(b.String())
+	// GitHub Actions, Azure Pipelines and TeamCity begin theirs so.
+	return strings.ReplaceAll(strings.ReplaceAll(b.String(), "##", "# #"), "##", "# #")
 }
 
 // clean reports text of ASCII that needs nothing.

@@ -556,3 +556,122 @@ func TestABoundBeyondAnyBodyIsNamed(t *testing.T) {
 	require.Zero(t, code)
 	require.Contains(t, out, "not made: Reason/length/")
 }
+
+func TestARunThatIsCutShortIsNoPass(t *testing.T) {
+	_, address := attacked(t, func(http.ResponseWriter, *http.Request) {})
+	for _, args := range [][]string{
+		{"--rate", "0.5", "--max-time", "1s"},
+		{"--rate", "0.5", "--max-time", "1s", "--run", "optional", "--level", "must"},
+		{"--max-time", "1ns"},
+	} {
+		code, out := command(t, append([]string{"verify", "http://" + address}, args...)...)
+		require.Equal(t, testsuite.ExitInconclusive, code, out)
+		require.Contains(t, out, "the time was up")
+	}
+}
+
+// closing is a server that ends a connection after some responses without a word.
+func closing(t *testing.T, handler http.Handler, each int) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				in := bufio.NewReader(conn)
+				for range each {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					seen := httptest.NewRecorder()
+					handler.ServeHTTP(seen, r)
+					_, _ = io.Copy(io.Discard, r.Body)
+					resp := seen.Result()
+					resp.ContentLength = int64(seen.Body.Len())
+					if resp.Write(conn) != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestAnHonestServerThatEndsConnectionsIsNotStopped(t *testing.T) {
+	mock := guarded(t, anyone)
+	address := closing(t, mock, 3)
+	code, out := command(t, append(elsewhere(address), "--max-writes", "4", "--run", "UserId,Reason/length", "--level", "must")...)
+	require.Zero(t, code, out)
+	code, out = command(t, "verify", "http://"+address, "--run", "UserId,Reason/length", "--level", "must", "--fail-on", "inconclusive")
+	require.Zero(t, code, out)
+}
+
+func TestWhatWasSentIsNotReportedAsSkipped(t *testing.T) {
+	var valid atomic.Int64
+	mock := guarded(t, anyone)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get(testsuite.CaseHeader) == "optional/all" {
+			valid.Add(1)
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		mock.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	code, out := command(t, append(elsewhere(server.Listener.Addr().String()), "--max-writes", "3", "--run", "UserId/missing,optional/all", "--level", "must", "--media", "application/json")...)
+	require.EqualValues(t, 2, valid.Load())
+	require.Equal(t, testsuite.ExitInconclusive, code, out)
+	require.Contains(t, out, "429")
+}
+
+func TestWhatWasAcceptedOnceIsNotFlaky(t *testing.T) {
+	mock := guarded(t, anyone)
+	seen := map[string]bool{}
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		first := !seen[string(body)]
+		seen[string(body)] = true
+		mu.Unlock()
+		if err == nil && first {
+			return // booked
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		mock.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	code, out := command(t, "verify", server.URL, "--run", "Reason/length/251,Reason/length/252", "--level", "must", "--media", "application/json")
+	require.Equal(t, testsuite.ExitBroken, code, out)
+	require.NotContains(t, out, "flaky")
+}
+
+func TestARedactedValueIsHiddenInRequestsOfOurOwn(t *testing.T) {
+	mock := guarded(t, anyone)
+	server := httptest.NewServer(mock)
+	defer server.Close()
+	for _, value := range []string{"zzqwert\"mnbvcxy", "zzqwert\tmnbvcxy", "zzqwert\r\nmnbvcxy", "zzqwert'mnbvcxy\\of mine"} {
+		file := filepath.Join(t.TempDir(), "r")
+		_, out := command(t, "verify", server.URL, "--set", "Reason="+value, "--redact", "Reason", "--report", "text,json="+file+".json,har="+file+".har,html="+file+".html")
+		_, plan := command(t, "verify", server.URL, "--set", "Reason="+value, "--redact", "Reason", "--plan")
+		for _, name := range []string{".json", ".har", ".html"} {
+			text, err := os.ReadFile(file + name)
+			require.NoError(t, err)
+			out += string(text)
+		}
+		require.NotContains(t, out+plan, "mnbvcxy")
+		require.Contains(t, out, "[hidden]")
+	}
+	code, out := command(t, "verify", server.URL, "--set", "UserId=s3cret-and-wrong", "--redact", "UserId")
+	require.Equal(t, exitUsage, code)
+	require.NotContains(t, out, "s3cret")
+}

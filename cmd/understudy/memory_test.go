@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,4 +131,28 @@ func TestSixteenLargeRequestsFitInMemory(t *testing.T) {
 			require.Less(t, peak(), 256)
 		})
 	}
+}
+
+// TestARunKeepsNoLongHeads has responses that are long in every part that a record
+// keeps, and in characters that reports write as escapes.
+func TestARunKeepsNoLongHeads(t *testing.T) {
+	mock := guarded(t, anyone)
+	long := strings.Repeat("😀", 390)
+	body := bytes.Repeat([]byte{0xFF}, 4100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen := httptest.NewRecorder()
+		mock.ServeHTTP(seen, r)
+		for _, name := range []string{"Allow", "Location", "Server", "X-Powered-By", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations"} {
+			for range 4 {
+				w.Header().Add(name, long)
+			}
+		}
+		w.WriteHeader(seen.Code)
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	reports := filepath.Join(t.TempDir(), "r")
+	peak := verifyPeak(t, testsuite.ExitBroken, server.URL, "--report", "json="+reports+".json,html="+reports+".html,har="+reports+".har")
+	t.Logf("peak %d MiB", peak)
+	require.Less(t, peak, 150)
 }
