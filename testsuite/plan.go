@@ -36,20 +36,29 @@ func (p *prepared) plan(c *Config) *Planned {
 	rejected, mayWrite := 0, 0
 	for _, e := range p.units {
 		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(c, e)})}
-		if q.Skipped = r.skip(context.Background(), e); q.Skipped == "" {
+		q.Skipped = r.skip(context.Background(), e)
+		if q.Skipped == "" {
 			out.Sends++
 			r.budget.requests++
 			if e.mayWrite {
-				mayWrite++
 				r.budget.writes++
-			} else {
-				rejected++
 			}
+		}
+		// Which of them fit into the limit of requests depends on who comes first.
+		switch {
+		case e.barred != "":
+		case e.mayWrite:
+			mayWrite++
+		default:
+			rejected++
 		}
 		out.Requests = append(out.Requests, q)
 	}
 	out.Limits = c.limits()
 	out.Writes = r.worst(mayWrite, rejected)
+	if c.MaxRequests > 0 {
+		out.Writes = min(out.Writes, c.MaxRequests)
+	}
 	return out
 }
 
