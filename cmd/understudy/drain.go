@@ -133,6 +133,15 @@ func (l *lastListener) last() {
 	_ = l.SetDeadline(time.Now().Add(connecting)) // fails where it is closed already
 }
 
+// Close closes the listener; a second time is no error, since both the drain and the
+// server do.
+func (l *lastListener) Close() error {
+	if err := l.TCPListener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 func (l *lastListener) Accept() (net.Conn, error) {
 	conn, err := l.TCPListener.Accept()
 	end := l.ends.Load()
