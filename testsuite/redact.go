@@ -437,7 +437,7 @@ func (s *spelled) source(from, to int) (int, int) {
 
 // plain takes one layer of escapes off a text.
 func (s *spelled) plain() (out spelled, changed bool) {
-	if bytes.IndexAny(s.text, `%\&“”‘’`) < 0 {
+	if !bytes.ContainsAny(s.text, `%\&“”‘’`) {
 		return spelled{}, false
 	}
 	n := len(s.text)

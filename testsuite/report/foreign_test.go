@@ -31,7 +31,7 @@ var nasty = map[string]string{
 	"a C1 control":                  "\u009b31m\u0090q\u009c",
 	"text that runs backwards":      "\u202egnp.exe \u2066a\u2069\u200f",
 	"characters without width":      "a\u200bb\u2060c\ufeffd\u00ade\U000e0041",
-	"other line breaks":             "a\u2028b\u2029c\u0085d\vd\fe\rf",
+	"other line breaks":             "a\u2028b\u2029c\u0085d\ve\ff\rg",
 	"NUL and DEL":                   "a\x00b\x7fc",
 	"bytes that are not UTF-8":      "a\xff\xfe\x9b31m\xc3(",
 	"tags":                          `</pre></script><script>alert(1)</script><img src=x onerror=alert(1)>`,
