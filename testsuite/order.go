@@ -91,7 +91,7 @@ const (
 	longestHeaders = 1000
 	// keptInAll is how many bytes of responses a run keeps; a run of a server that is
 	// long-winded keeps keptThen of each body after that.
-	keptInAll = 5 << 20
+	keptInAll = 4 << 20
 	keptThen  = 200
 )
 

@@ -188,7 +188,7 @@ func TestALimitGoesByTheKindOfAResponseAndNotByItsText(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		})
-		code, out := command(t, "verify", "http://"+address, "--timeout", "100ms", "--run", "UserId,Reason", "--level", "must", "--media", "application/json")
+		code, out := command(t, "verify", "http://"+address, "--timeout", "300ms", "--run", "UserId,Reason", "--level", "must", "--media", "application/json")
 		require.Equal(t, testsuite.ExitInconclusive, code, out)
 		require.Less(t, len(target.all()), 30)
 	})
