@@ -183,7 +183,7 @@ func (h *redactor) excerpt(body []byte, length, most int) Text {
 	}
 	whole := Text{Text: hidden, Bytes: length, Cut: true}
 	window := body[:min(len(body), most+longestSpelling*h.longest+kept)]
-	if !utf8.Valid(body[:min(len(body), len(window)+utf8.UTFMax)]) && !utf8.Valid(trimmed(window)) {
+	if !utf8.Valid(trimmed(window)) {
 		return whole
 	}
 	found, settled := h.find(window)
@@ -197,19 +197,6 @@ func (h *redactor) excerpt(body []byte, length, most int) Text {
 		}
 	}
 	return textOf(replaced(window, found, most), length)
-}
-
-// trimmed is a text without a character at its end that was cut in two.
-func trimmed(text []byte) []byte {
-	for last := 1; last < utf8.UTFMax && last < len(text); last++ {
-		if start := len(text) - last; utf8.RuneStart(text[start]) {
-			if !utf8.FullRune(text[start:]) {
-				return text[:start]
-			}
-			break
-		}
-	}
-	return text
 }
 
 // span is a part of a text that is replaced.
@@ -282,7 +269,7 @@ func valueAfter(text []byte, at int) (from, to int) {
 				return at, i + 1
 			}
 		case quote != 0:
-		case c == '"' || c == '\'' && i == at:
+		case c == '"' || i == at && (c == '\'' || c == '`'):
 			quote = c
 		case c == '{' || c == '[':
 			depth++

@@ -146,14 +146,8 @@ const kept = 4000
 func textOf(body []byte, whole int) Text {
 	t := Text{Bytes: whole, Cut: whole > kept}
 	body = body[:min(len(body), 2*kept)]
-	for last := 1; t.Cut && last < utf8.UTFMax && last < len(body); last++ {
-		// The cut may have gone through a character.
-		if start := len(body) - last; utf8.RuneStart(body[start]) {
-			if !utf8.FullRune(body[start:]) {
-				body = body[:start]
-			}
-			break
-		}
+	if t.Cut {
+		body = trimmed(body)
 	}
 	if utf8.Valid(body) {
 		t.Text = string(body)
@@ -161,6 +155,19 @@ func textOf(body []byte, whole int) Text {
 		t.Base64 = base64.StdEncoding.EncodeToString(body)
 	}
 	return t
+}
+
+// trimmed is a text without a character at its end that was cut in two.
+func trimmed(text []byte) []byte {
+	for last := 1; last < utf8.UTFMax && last < len(text); last++ {
+		if start := len(text) - last; utf8.RuneStart(text[start]) {
+			if !utf8.FullRune(text[start:]) {
+				return text[:start]
+			}
+			break
+		}
+	}
+	return text
 }
 
 // String is the text for people: visible, a cut as an ellipsis.

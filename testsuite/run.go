@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// never is when a request is sent again that is not.
+	// never stands for the wait before a request that is not sent again.
 	never = time.Duration(-1)
 	// retries is how often one request is sent again, and longestPause the longest
 	// wait that Retry-After is given.

@@ -49,6 +49,7 @@ func html(r *results) ([]byte, error) {
 	data := struct {
 		*results
 		Headline, Early string
+		WritesText      string
 		Good, Unclear   bool
 		Columns         []testsuite.Verdict
 		Levels          [][]string
@@ -56,7 +57,7 @@ func html(r *results) ([]byte, error) {
 		Rows            []row
 		Sections        []section
 		Open            []group
-	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r)}
+	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r), WritesText: writes(r)}
 	for _, l := range levels {
 		cells := []string{string(l)}
 		for _, v := range data.Columns {

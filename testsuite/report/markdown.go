@@ -68,8 +68,8 @@ func markdown(r *results) ([]byte, error) {
 	if endedEarly(r) {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
 	}
-	fmt.Fprintf(&b, "\n%s in %.1f s, %s, %s, %s (%s). Exit %d.\n", plural(r.Requests, "request"), r.Seconds, plural(r.Writes, "potential write"),
-		plural(r.UnexpectedWrites, "unexpected write"), unknownWrites(r), mdText(r.Limits.String()), r.Exit)
+	fmt.Fprintf(&b, "\n%s in %.1f s; %s (%s). Exit %d.\n", plural(r.Requests, "request"), r.Seconds, writes(r),
+		mdText(r.Limits.String()), r.Exit)
 	return []byte(b.String()), nil
 }
 

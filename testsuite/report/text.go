@@ -189,8 +189,7 @@ func (t *printer) summary(r *results) {
 	if r.Unconfirmed > 0 && r.Only == "" {
 		t.wrap(0, 2, plural(r.Unconfirmed, "refusal")+" unconfirmed: the good request that differs in one thing was not accepted in this run")
 	}
-	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s, %s, %s", plural(r.Requests, "request"), r.Seconds,
-		plural(r.Writes, "potential write"), plural(r.UnexpectedWrites, "unexpected write"), unknownWrites(r)))
+	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())
 	if endedEarly(r) {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
@@ -198,10 +197,14 @@ func (t *printer) summary(r *results) {
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
 }
 
-// unknownWrites says how many requests must be rejected and got a response that does
-// not say what became of them.
-func unknownWrites(r *results) string {
-	return plural(r.UnknownWrites, "potential unexpected write")
+// writes says how many requests were, or may have been, accepted. Those that must be
+// rejected and got a response that does not say so are named where there are any.
+func writes(r *results) string {
+	text := plural(r.Writes, "potential write") + ", " + plural(r.UnexpectedWrites, "unexpected write")
+	if r.UnknownWrites > 0 {
+		text += fmt.Sprintf(", %d that may have been one", r.UnknownWrites)
+	}
+	return text
 }
 
 func first(all []covered, _ []testsuite.Cell) []covered { return all }
