@@ -247,14 +247,14 @@ func TestNothingIsSentTwiceUnlessTheRunPays(t *testing.T) {
 		// which counts it.
 		address, count = onceAConnection(t)
 		file := filepath.Join(t.TempDir(), "r.json")
-		_, out, kinds = ledgerOf(t, "verify", "http://"+address, "--header", header, "--run", "optional", "--report", "json="+file)
+		_, out, kinds = ledgerOf(t, "verify", "http://"+address, "--header", header, "--run", "optional,Reason/length/25?,Reason/missing", "--media", "application/json", "--report", "json="+file)
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		var record struct{ Requests int }
 		require.NoError(t, json.Unmarshal(text, &record))
 		require.Greater(t, count(), 10)
 		require.Equal(t, count(), record.Requests, "%s: %s", header, out)
-		require.Equal(t, count(), kinds["allowed"]+kinds["unknown"], "%s: %s", header, out)
+		require.Equal(t, count(), kinds["allowed"]+kinds["unknown"]+kinds["unexpected"], "%s: %s", header, out)
 	}
 }
 
