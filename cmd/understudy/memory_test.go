@@ -32,6 +32,7 @@ func verifyPeak(t *testing.T, code int, args ...string) int {
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Args = append([]string{"understudy", "verify"}, args...)
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=", "GOGC=") // the command's own
 	out, _ := cmd.CombinedOutput() // the exit code is looked at
 	require.Equal(t, code, cmd.ProcessState.ExitCode(), "%s", out[:min(len(out), 1000)])
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -69,6 +70,7 @@ func serving(t testing.TB, args ...string) (url string, peak func() int) {
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Args = append([]string{"understudy", "serve", "--addr", "127.0.0.1:0"}, args...)
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=", "GOGC=") // the command's own
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
