@@ -33,7 +33,7 @@ func verifyPeak(t *testing.T, code int, args ...string) int {
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Args = append([]string{"understudy", "verify"}, args...)
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT=", "GOGC=") // the command's own
-	out, _ := cmd.CombinedOutput() // the exit code is looked at
+	out, _ := cmd.CombinedOutput()                         // the exit code is looked at
 	require.Equal(t, code, cmd.ProcessState.ExitCode(), "%s", out[:min(len(out), 1000)])
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	require.True(t, ok)
