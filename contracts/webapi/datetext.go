@@ -836,6 +836,9 @@ func (d *dateScanner) isoTime(keepUTC bool) (dateTime, bool) {
 			if !d.parseOffset() {
 				return dateTime{}, false
 			}
+			// .NET stands behind the offset here, and before what follows everywhere
+			// else: the character after an offset is not looked at, whatever it is.
+			d.i = min(d.i+1, len(d.s))
 		case 'Z', 'z':
 			d.i++
 			d.hasOffset, d.utc, d.offset = true, true, 0

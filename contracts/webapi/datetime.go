@@ -314,6 +314,28 @@ func parseISO(s []byte, zone *timeZone) (d dateTime, ok bool) {
 	return zone.local(utc), true
 }
 
+// parsePointWithoutDigits is what the exact format that Json.NET tries first,
+// yyyy-MM-ddTHH:mm:ss.FFFFFFFK, takes and nothing else does: a point without digits.
+// K is nothing, Z, or a sign with hours and minutes.
+func parsePointWithoutDigits(s []byte, zone *timeZone) (d dateTime, ok bool) {
+	if len(s) < 20 || len(s) > 40 || s[10] != 'T' || s[19] != '.' {
+		return d, false
+	}
+	k := s[20:]
+	switch {
+	case len(k) == 0 || string(k) == "Z":
+	case len(k) != 5 && (len(k) != 6 || k[3] != ':') || k[0] != '+' && k[0] != '-':
+		return d, false
+	default:
+		_, okH := digits(k, 1, 2)
+		_, okM := digits(k, len(k)-2, 2)
+		if !okH || !okM {
+			return d, false
+		}
+	}
+	return parseISO(append(append(make([]byte, 0, 40), s[:19]...), k...), zone)
+}
+
 // parseMicrosoftDate reads /Date(milliseconds[±hhmm])/. The offset only makes
 // the time local.
 func parseMicrosoftDate(s []byte, zone *timeZone, escaped bool) (d dateTime, ok, inRange bool) {

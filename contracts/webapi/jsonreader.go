@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strconv"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -160,6 +161,8 @@ type reader struct {
 	escaped bool   // str is in scratch, not in b
 	scratch []byte // unescaped text; only appended to, so that slices stay valid
 
+	owned  bool // b is a copy of the body
+	halves bool // a message holds half of a surrogate pair
 	detail bool // messages will be shown
 	zone   *timeZone
 	exc    fault
@@ -392,7 +395,7 @@ func (r *reader) ensure(n int, keep bool) (bool, *fault) {
 	for {
 		at, left := r.pos, n
 		for at < len(r.b) && left > 0 {
-			_, size := utf8.DecodeRune(r.b[at:])
+			size := unitSize(r.b[at:])
 			if size == 4 {
 				left--
 			}
@@ -408,20 +411,82 @@ func (r *reader) ensure(n int, keep bool) (bool, *fault) {
 	}
 }
 
-// char is the character at pos, for messages.
+// char is the UTF-16 unit at pos, for messages: of a character outside the BMP
+// half, in the form of bytes that UTF-8 would have for it (see halves).
 func (r *reader) char() string {
 	if r.pos >= len(r.b) {
 		return "\x00" // the framework's buffer ends with one
 	}
-	_, size := utf8.DecodeRune(r.b[r.pos:])
-	return string(r.b[r.pos : r.pos+size])
+	return r.units(1)
 }
 
-func (r *reader) skipChar() {
-	if r.pos < len(r.b) {
-		_, size := utf8.DecodeRune(r.b[r.pos:])
-		r.pos += size
+// units are the next UTF-16 units, as char has them.
+func (r *reader) units(count int) string {
+	var out []byte
+	for at := r.pos; count > 0 && at < len(r.b); count-- {
+		size := unitSize(r.b[at:])
+		switch {
+		case size < 4:
+			out = append(out, r.b[at:at+size]...)
+		case count == 1:
+			out = append(out, half(r.b[at:], 0)...)
+		default:
+			out = append(out, r.b[at:at+size]...)
+			count--
+		}
+		at += size
 	}
+	r.halves = r.halves || hasHalf(out)
+	return string(out)
+}
+
+// skipChar takes one UTF-16 unit. Of a character outside the BMP the second half
+// remains, as three bytes in the place of four.
+func (r *reader) skipChar() {
+	if r.pos >= len(r.b) {
+		return
+	}
+	size := unitSize(r.b[r.pos:])
+	if size < 4 {
+		r.pos += size
+		return
+	}
+	if r.source == nil && !r.owned {
+		r.b, r.owned = bytes.Clone(r.b), true // it is the caller's
+	}
+	low := half(r.b[r.pos:], 1)
+	r.b[r.pos] = '?' // one unit, as the half that is taken
+	copy(r.b[r.pos+1:], low)
+	r.pos++
+}
+
+// unitSize is the length in bytes of the character that b begins with; half a
+// surrogate pair has three.
+func unitSize(b []byte) int {
+	if _, size := utf8.DecodeRune(b); size > 1 || !hasHalf(b[:min(len(b), 3)]) {
+		return size
+	}
+	return 3
+}
+
+// half is one half of the surrogate pair of a character of four bytes.
+func half(b []byte, which int) []byte {
+	u, _ := utf8.DecodeRune(b)
+	high, low := utf16.EncodeRune(u)
+	if which == 1 {
+		high = low
+	}
+	return []byte{0xE0 | byte(high>>12), 0x80 | byte(high>>6)&0x3F, 0x80 | byte(high)&0x3F}
+}
+
+// hasHalf reports half of a surrogate pair in text that is otherwise UTF-8.
+func hasHalf(b []byte) bool {
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] == 0xED && b[i+1] >= 0xA0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reader) isSpace() bool {
@@ -908,12 +973,7 @@ func (r *reader) hexUnit() (rune, *fault) {
 	for i := 0; i < 4; i++ {
 		d := hexDigit(r.b[r.pos+i])
 		if d < 0 {
-			four, at := 0, r.pos
-			for ; four < 4; four++ {
-				_, size := utf8.DecodeRune(r.b[at:])
-				at += size
-			}
-			return 0, r.fail(faultSyntax, `Invalid Unicode escape sequence: \u`, string(r.b[r.pos:at]), ".")
+			return 0, r.fail(faultSyntax, `Invalid Unicode escape sequence: \u`, r.units(4), ".")
 		}
 		unit = unit<<4 | rune(d)
 	}
@@ -1434,12 +1494,8 @@ func (r *reader) fromString(as readAs) *fault {
 			return r.set(tokenNull, tokenValue{}, false)
 		}
 		d, ok := parseDateText(s, r.zone, true)
-		if !ok && len(s) >= 20 && len(s) <= 40 && s[10] == 'T' && s[19] == '.' {
-			// The format that Json.NET tries before takes a point without digits.
-			withoutPoint := append(append(make([]byte, 0, 40), s[:19]...), s[20:]...)
-			if len(withoutPoint) == 19 || withoutPoint[19] < '0' || withoutPoint[19] > '9' {
-				d, ok = parseISO(withoutPoint, r.zone)
-			}
+		if !ok {
+			d, ok = parsePointWithoutDigits(s, r.zone)
 		}
 		if ok {
 			return r.set(tokenDate, tokenValue{kind: valueDate, date: d}, false)

@@ -103,6 +103,7 @@ func TestAnswersAsRecorded(t *testing.T) {
 	}{
 		{"answers.ndjson.gz", "UTC", 2982},
 		{"answers-chicago.ndjson.gz", "America/Chicago", 792},
+		{"answers-more.ndjson.gz", "UTC", 1301},
 		{"edge-cases.ndjson.gz", "UTC", 1038},
 	}
 	c := pageContract(t)

@@ -278,9 +278,15 @@ func (c *call) answer(req *Request, out []byte) (resp Response) {
 	content := parseContentType(req.Header)
 	c.limit = responseLimit(len(req.Body), isWide(req.Header, content))
 	c.errs.reset(c.limit)
+	c.r.halves = false
 	resp.Body, resp.Status, resp.Allow = c.action(req, content, out)
 	if c.full || c.errs.full || len(resp.Body) > c.limit {
 		resp.Body, resp.Status = appendMessage(nil, errorOccurred), http.StatusInternalServerError
+	}
+	if c.r.halves {
+		if failed := c.unencodable(resp.Body); failed != nil {
+			resp.Body, resp.Status = failed, http.StatusInternalServerError
+		}
 	}
 	c.e.negotiate(&resp, req.Header, content)
 	return resp
@@ -394,6 +400,54 @@ func (e *Endpoint) routeDetail(result routeResult, name string) string {
 const unsupportedStack = "  at System.Net.Http.HttpContentExtensions.ReadAsAsync[T] (System.Net.Http.HttpContent content, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00109] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
 	"  at System.Net.Http.HttpContentExtensions.ReadAsAsync (System.Net.Http.HttpContent content, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00000] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
 	"  at System.Web.Http.ModelBinding.FormatterParameterBinding.ReadContentAsync (System.Net.Http.HttpRequestMessage request, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken cancellationToken) [0x00027] in <ff5b3a95e4ff4c228bbd033d6519ccfa>:0 "
+
+// encoderStack is the stack trace of the recorded server for a response that cannot be
+// encoded. Its last frame is that of the program that hosted it.
+const encoderStack = "  at System.Text.EncoderExceptionFallbackBuffer.Fallback (System.Char charUnknown, System.Int32 index) [0x0001d] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.Text.EncoderFallbackBuffer.InternalFallback (System.Char ch, System.Char*& chars) [0x000fa] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.Text.UTF8Encoding.GetBytes (System.Char* chars, System.Int32 charCount, System.Byte* bytes, System.Int32 byteCount, System.Text.EncoderNLS baseEncoder) [0x00202] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.Text.EncoderNLS.GetBytes (System.Char* chars, System.Int32 charCount, System.Byte* bytes, System.Int32 byteCount, System.Boolean flush) [0x0006c] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.Text.EncoderNLS.GetBytes (System.Char[] chars, System.Int32 charIndex, System.Int32 charCount, System.Byte[] bytes, System.Int32 byteIndex, System.Boolean flush) [0x000bb] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.IO.StreamWriter.Flush (System.Boolean flushStream, System.Boolean flushEncoder) [0x00066] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at System.IO.StreamWriter.Flush () [0x00006] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n" +
+	"  at Newtonsoft.Json.JsonTextWriter.Flush () [0x00000] in <8a63364d6fdf40d68f28bb4dfc19a208>:0 \n" +
+	"  at System.Net.Http.Formatting.BaseJsonMediaTypeFormatter.WriteToStream (System.Type type, System.Object value, System.IO.Stream writeStream, System.Text.Encoding effectiveEncoding) [0x0005b] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"  at System.Net.Http.Formatting.JsonMediaTypeFormatter.WriteToStream (System.Type type, System.Object value, System.IO.Stream writeStream, System.Text.Encoding effectiveEncoding) [0x0009f] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"  at System.Net.Http.Formatting.BaseJsonMediaTypeFormatter.WriteToStream (System.Type type, System.Object value, System.IO.Stream writeStream, System.Net.Http.HttpContent content) [0x0001b] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"  at System.Net.Http.Formatting.BaseJsonMediaTypeFormatter.WriteToStreamAsync (System.Type type, System.Object value, System.IO.Stream writeStream, System.Net.Http.HttpContent content, System.Net.TransportContext transportContext, System.Threading.CancellationToken cancellationToken) [0x0003a] in <9598068ebfbb4e37bcec0191c0b85e94>:0 \n" +
+	"--- End of stack trace from previous location where exception was thrown ---\n" +
+	"\n" +
+	"  at System.Net.Http.HttpContent.LoadIntoBufferAsyncCore (System.Threading.Tasks.Task serializeToStreamTask, System.IO.MemoryStream tempBuffer) [0x000ab] in <3588d5c507ec48a6b5d13a6d5ae64da2>:0 \n" +
+	"  at System.Net.Http.HttpContent.WaitAndReturnAsync[TState,TResult] (System.Threading.Tasks.Task waitTask, TState state, System.Func`2[T,TResult] returnFunc) [0x00069] in <3588d5c507ec48a6b5d13a6d5ae64da2>:0 \n" +
+	"  at Host.Handle (System.Net.HttpListenerContext ctx, System.Net.Http.HttpMessageInvoker inv) [0x00397] in <3aded9abe5744c698e6efa35d04deeaa>:0 "
+
+// unencodable is the server's response in place of one that holds half of a surrogate
+// pair, which no encoding of Unicode has: nil if it holds none. The encoder gets
+// writerBuffer characters at a time, and counts in them.
+func (c *call) unencodable(body []byte) []byte {
+	const writerBuffer = 1024
+	at := 0
+	for at < len(body) && !hasHalf(body[at:min(at+2, len(body))]) {
+		at++
+	}
+	if at == len(body) {
+		return nil
+	}
+	index := utf16Length(body[:at]) % writerBuffer
+	high := body[at+1] < 0xB0
+	if high && index == writerBuffer-1 {
+		index = -1 // it waits for its other half, and fails at the beginning of the next
+	}
+	unit := uint16(0xD000) | uint16(body[at+1]&0x3F)<<6 | uint16(body[at+2]&0x3F)
+	out := appendPair([]byte{'{'}, "Message", errorOccurred)
+	if c.e.profile.ErrorDetail {
+		out = appendPair(append(out, ','), "ExceptionMessage",
+			fmt.Sprintf(`Unable to translate Unicode character \\u%04X at index %d to specified code page.`, unit, index))
+		out = appendPair(append(out, ','), "ExceptionType", "System.Text.EncoderFallbackException")
+		out = appendPair(append(out, ','), "StackTrace", encoderStack)
+	}
+	return append(out, '}')
+}
 
 func (c *call) unsupported(content *mediaType, out []byte) []byte {
 	e := c.e
