@@ -46,7 +46,7 @@ func post(body []byte) *webapi.Request {
 // BenchmarkEncodingJSON is the measure of the others: Unmarshal and Marshal of
 // the page's sample.
 func BenchmarkEncodingJSON(b *testing.B) {
-	sample := pageContract(b).Sample
+	sample := pageOperation(b).Sample
 	b.SetBytes(int64(len(sample)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -64,20 +64,20 @@ func benchmarkAnswer(b *testing.B, body []byte, status int) {
 	e := endpoints(b)[0]
 	req := post(body)
 	buf := make([]byte, 0, 8192)
-	require.Equal(b, status, e.Answer(req, buf).Status)
+	require.Equal(b, status, e.Respond(req, buf).Status)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = e.Answer(req, buf).Body
+		buf = e.Respond(req, buf).Body
 	}
 }
 
 // BenchmarkSample answers the page's sample, echo included.
-func BenchmarkSample(b *testing.B) { benchmarkAnswer(b, pageContract(b).Sample, 200) }
+func BenchmarkSample(b *testing.B) { benchmarkAnswer(b, pageOperation(b).Sample, 200) }
 
 // BenchmarkRefusal answers the page's sample with four members that are wrong.
 func BenchmarkRefusal(b *testing.B) {
-	sample := string(pageContract(b).Sample)
+	sample := string(pageOperation(b).Sample)
 	for _, change := range [][2]string{
 		{"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d", "84ef7a81"},
 		{`"AppointmentOn": "2026-02-03T21:04:03.1544841-06:00"`, `"AppointmentOn": "never"`},
@@ -155,7 +155,7 @@ func BenchmarkHostile(b *testing.B) {
 			e := endpoints(b)[0]
 			b.SetBytes(int64(len(req.Body)))
 			for b.Loop() {
-				e.Answer(req, nil)
+				e.Respond(req, nil)
 			}
 		})
 	}

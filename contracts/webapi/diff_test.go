@@ -45,12 +45,12 @@ func with(pairs ...string) string {
 // front is the server of these tests: the default profile with error detail.
 func front(t *testing.T, change ...func(*webapi.Profile)) *webapi.Endpoint {
 	t.Helper()
-	p := webapi.DefaultProfile()
+	p := webapi.Profile{}
 	p.ErrorDetail = true
 	for _, c := range change {
 		c(&p)
 	}
-	e, err := webapi.New(pageContract(t), p)
+	e, err := webapi.New(pageOperation(t), p)
 	require.NoError(t, err)
 	return e
 }
@@ -58,7 +58,7 @@ func front(t *testing.T, change ...func(*webapi.Profile)) *webapi.Endpoint {
 // accepts asserts that a JSON body is taken and returns a member of the echo.
 func accepts(t *testing.T, body, member string) any {
 	t.Helper()
-	got := front(t).Answer(post([]byte(body)), nil)
+	got := front(t).Respond(post([]byte(body)), nil)
 	require.Equal(t, 200, got.Status, "%s", got.Body)
 	require.Empty(t, got.Violations)
 	return echoed(t, got.Body, member)
@@ -75,7 +75,7 @@ func echoed(t *testing.T, body []byte, member string) any {
 // refuses asserts that a JSON body is not taken and returns the errors by key.
 func refuses(t *testing.T, body string) map[string][]string {
 	t.Helper()
-	got := front(t).Answer(post([]byte(body)), nil)
+	got := front(t).Respond(post([]byte(body)), nil)
 	require.Equal(t, 400, got.Status, "%s", got.Body)
 	require.NotEmpty(t, got.Violations)
 	var answer struct{ ModelState map[string][]string }
@@ -89,7 +89,7 @@ func acceptsForm(t *testing.T, form, member string) any {
 	t.Helper()
 	req := post([]byte(form))
 	req.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	got := front(t).Answer(req, nil)
+	got := front(t).Respond(req, nil)
 	require.Equal(t, 200, got.Status, "%s", got.Body)
 	return echoed(t, got.Body, member)
 }
@@ -172,9 +172,9 @@ var differences = map[string]func(t *testing.T){
 	},
 	"date/offset-is-lost": func(t *testing.T) {
 		e := front(t, func(p *webapi.Profile) { p.TimeZone = "America/Chicago" })
-		got := e.Answer(post([]byte(with("AppointmentOn", `"2026-02-03T21:04:03+05:30"`))), nil)
+		got := e.Respond(post([]byte(with("AppointmentOn", `"2026-02-03T21:04:03+05:30"`))), nil)
 		assert.Equal(t, `"2026-02-03T09:34:03-06:00"`, echoed(t, got.Body, "AppointmentOn"))
-		got = e.Answer(post([]byte(with("AppointmentOn", `"2026-02-03T21:04:03Z"`))), nil)
+		got = e.Respond(post([]byte(with("AppointmentOn", `"2026-02-03T21:04:03Z"`))), nil)
 		assert.Equal(t, `"2026-02-03T21:04:03Z"`, echoed(t, got.Body, "AppointmentOn"))
 	},
 	"value/derails": func(t *testing.T) {
@@ -199,12 +199,12 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, []string{"The Reason field is required."}, errs["model.Reason"])
 	},
 	"body/null": func(t *testing.T) {
-		accepting := front(t, func(p *webapi.Profile) { p.NullBody = webapi.AcceptNull })
+		accepting := front(t, func(p *webapi.Profile) { p.NullBody = webapi.NullBodyAccept })
 		for _, body := range []string{"null", "", " \r\n", `""`, "\xEF\xBB\xBF"} {
-			got := front(t).Answer(post([]byte(body)), nil)
+			got := front(t).Respond(post([]byte(body)), nil)
 			assert.Equal(t, 400, got.Status)
 			assert.Equal(t, `{"Message":"The request is invalid."}`, string(got.Body), "no ModelState: it is valid")
-			got = accepting.Answer(post([]byte(body)), nil)
+			got = accepting.Respond(post([]byte(body)), nil)
 			assert.Equal(t, 200, got.Status)
 			assert.Empty(t, got.Body)
 			assert.Empty(t, got.ContentType)
@@ -233,20 +233,20 @@ var differences = map[string]func(t *testing.T){
 	"request/charset": func(t *testing.T) {
 		req := post([]byte(with("Note", `"é"`)))
 		req.Header = http.Header{"Content-Type": {"application/json; charset=bogus"}}
-		got := front(t).Answer(req, nil)
+		got := front(t).Respond(req, nil)
 		assert.Equal(t, `"é"`, echoed(t, got.Body, "Note"))
 	},
 	"request/media-range": func(t *testing.T) {
 		for _, mediaType := range []string{"*/*", "application/*", "text/*"} {
 			req := post([]byte(with()))
 			req.Header = http.Header{"Content-Type": {mediaType}}
-			assert.Equal(t, 200, front(t).Answer(req, nil).Status, mediaType)
+			assert.Equal(t, 200, front(t).Respond(req, nil).Status, mediaType)
 		}
 	},
 	"response/accept": func(t *testing.T) {
 		req := post([]byte(with()))
 		req.Header["Accept"] = []string{"application/xml, image/png"}
-		got := front(t).Answer(req, nil)
+		got := front(t).Respond(req, nil)
 		assert.Equal(t, 200, got.Status)
 		assert.Equal(t, "application/json; charset=utf-8", got.ContentType)
 	},
@@ -254,7 +254,7 @@ var differences = map[string]func(t *testing.T){
 		for _, target := range []string{strings.ToUpper(endpoint), endpoint + "/", endpoint + "/42", endpoint + "?a=b", strings.Replace(endpoint, "_", "%5F", 1), "/x/.." + endpoint} {
 			req := post([]byte(with()))
 			req.Target = target
-			assert.Equal(t, 200, front(t).Answer(req, nil).Status, target)
+			assert.Equal(t, 200, front(t).Respond(req, nil).Status, target)
 		}
 	},
 }

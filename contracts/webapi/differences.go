@@ -26,7 +26,7 @@ func (d Difference) Concerns(f *contracts.Field) bool { return d.concerns != nil
 func ofKind(kinds ...contracts.Kind) func(*contracts.Field) bool {
 	return func(f *contracts.Field) bool {
 		for _, k := range kinds {
-			if f.Kind == k {
+			if f.Type.Kind == k {
 				return true
 			}
 		}
@@ -38,48 +38,48 @@ func also(a, b func(*contracts.Field) bool) func(*contracts.Field) bool {
 	return func(f *contracts.Field) bool { return a(f) && b(f) }
 }
 
-func isRequired(f *contracts.Field) bool    { return f.Required != nil }
-func isNullable(f *contracts.Field) bool    { return f.Nullable }
-func isNotNullable(f *contracts.Field) bool { return !f.Nullable }
-func hasLength(f *contracts.Field) bool     { return f.Length != nil }
+func isRequired(f *contracts.Field) bool    { return f.Required() != nil }
+func isNullable(f *contracts.Field) bool    { return f.Type.Nullable }
+func isNotNullable(f *contracts.Field) bool { return !f.Type.Nullable }
+func hasLength(f *contracts.Field) bool     { return f.Length() != nil }
 
 // Differences lists every difference, those of fields first.
 func Differences() []Difference {
 	return []Difference{
 		{"string/empty-required", "A length from 0 admits the empty string.", "The empty string and white space are refused by Required.",
-			"RequiredAttribute trims a string and refuses what is left empty.", "answers: field.Reason; edge-cases: Reason.empty", also(ofKind(contracts.String), isRequired)},
+			"RequiredAttribute trims a string and refuses what is left empty.", "answers: field.Reason; edge-cases: Reason.empty", also(ofKind(contracts.KindString), isRequired)},
 		{"string/length-units", "The length counts characters.", "It counts UTF-16 code units: an emoji is two.",
 			"String.Length in .NET.", "edge-cases: string-unicode-length", hasLength},
 		{"string/from-other-kinds", "A string is a JSON string.", "A number, true and false are taken as their own text.",
-			"JsonTextReader.ReadAsString.", "answers: kind.Reason, kind.Note", ofKind(contracts.String)},
+			"JsonTextReader.ReadAsString.", "answers: kind.Reason, kind.Note", ofKind(contracts.KindString)},
 		{"string/form-blank", "A string may be blank.", "In a form a blank value is null.",
-			"The model binder's ConvertEmptyStringToNull.", "answers: form; edge-cases: form.blank-plus", ofKind(contracts.String)},
+			"The model binder's ConvertEmptyStringToNull.", "answers: form; edge-cases: form.blank-plus", ofKind(contracts.KindString)},
 		{"guid/forms", "A GUID has the form of the sample, 8-4-4-4-12.", "Braces, parentheses, no dashes, hexadecimal groups and white space around it are taken.",
-			"The constructor of Guid takes the forms N, D, B, P and X.", "edge-cases: guid-required, guid-optional", ofKind(contracts.GUID)},
+			"The constructor of Guid takes the forms N, D, B, P and X.", "edge-cases: guid-required, guid-optional", ofKind(contracts.KindGUID)},
 		{"guid/zero-required", "Required asks for a value.", "The GUID of zeros passes Required.",
-			"It is a value; only null is none.", "edge-cases: guid-required", also(ofKind(contracts.GUID), isRequired)},
+			"It is a value; only null is none.", "edge-cases: guid-required", also(ofKind(contracts.KindGUID), isRequired)},
 		{"value/empty-is-null", "An empty string is no value of the type.", "It is taken as null.",
-			"Json.NET turns an empty string into null for nullable types.", "answers: empty.combo", also(ofKind(contracts.GUID, contracts.Date, contracts.Integer, contracts.Decimal), isNullable)},
+			"Json.NET turns an empty string into null for nullable types.", "answers: empty.combo", also(ofKind(contracts.KindGUID, contracts.KindDate, contracts.KindInteger, contracts.KindDecimal), isNullable)},
 		{"value/null-refused", "Nothing says that null is refused.", "null is refused.",
-			"The type is not nullable, which the page's sample shows.", "answers: null.PaidAmount", also(ofKind(contracts.GUID, contracts.Date, contracts.Integer, contracts.Decimal), isNotNullable)},
+			"The type is not nullable, which the page's sample shows.", "answers: null.PaidAmount", also(ofKind(contracts.KindGUID, contracts.KindDate, contracts.KindInteger, contracts.KindDecimal), isNotNullable)},
 		{"decimal/missing-is-zero", "A member that is not there has no value.", "It is 0.0.",
-			"A value type always has its default.", "answers: missing.PaidAmount", also(ofKind(contracts.Decimal), isNotNullable)},
+			"A value type always has its default.", "answers: missing.PaidAmount", also(ofKind(contracts.KindDecimal), isNotNullable)},
 		{"number/from-string", "A number is a JSON number.", "A string of digits is taken, with a sign and white space; for a decimal also with commas.",
-			"JsonReader.ReadInt32String and ReadDecimalString.", "answers: field.MethodId, field.PaidAmount", ofKind(contracts.Decimal, contracts.Integer)},
+			"JsonReader.ReadInt32String and ReadDecimalString.", "answers: field.MethodId, field.PaidAmount", ofKind(contracts.KindDecimal, contracts.KindInteger)},
 		{"number/octal-and-hex", "A JSON number does not begin with 0 or 0x.", "010 is 8 and 0x10 is 16.",
-			"Json.NET reads JavaScript's old literals.", "answers: field.MethodId, kind.PaidAmount", ofKind(contracts.Decimal, contracts.Integer)},
+			"Json.NET reads JavaScript's old literals.", "answers: field.MethodId, kind.PaidAmount", ofKind(contracts.KindDecimal, contracts.KindInteger)},
 		{"decimal/digits-kept", "5.00 and 5 are one number.", "The digits are kept: 5.00 stays 5.00, and 5 becomes 5.0.",
-			"System.Decimal has a scale; Json.NET writes a point always.", "edge-cases: decimal", ofKind(contracts.Decimal)},
+			"System.Decimal has a scale; Json.NET writes a point always.", "edge-cases: decimal", ofKind(contracts.KindDecimal)},
 		{"date/any-spelling", "A date has the form of the sample.", "What DateTime.Parse takes in the invariant culture is taken: 02/03/2026, 3 Feb 2026, /Date(0)/.",
-			"JsonReader.ReadDateTimeString.", "answers: field.AppointmentOn; edge-cases: date", ofKind(contracts.Date)},
+			"JsonReader.ReadDateTimeString.", "answers: field.AppointmentOn; edge-cases: date", ofKind(contracts.KindDate)},
 		{"date/offset-is-lost", "The offset of a time is part of it.", "A time with an offset comes back in the server's local time.",
-			"A DateTime holds no offset.", "answers-chicago: valid", ofKind(contracts.Date)},
+			"A DateTime holds no offset.", "answers-chicago: valid", ofKind(contracts.KindDate)},
 		{"value/derails", "A wrong value is one error.", "An object or array where a simple value belongs loses what follows it.",
-			"The reader takes the opening bracket before it throws.", "answers: kind.*, multi", ofKind(contracts.String, contracts.Date, contracts.Decimal, contracts.Integer)},
+			"The reader takes the opening bracket before it throws.", "answers: kind.*, multi", ofKind(contracts.KindString, contracts.KindDate, contracts.KindDecimal, contracts.KindInteger)},
 		{"list/duplicates-append", "Of a name that is there twice one counts.", "The elements of both arrays are there; of simple values the last counts.",
-			"Json.NET fills the list that is already there.", "answers: duplicate", ofKind(contracts.Collection)},
+			"Json.NET fills the list that is already there.", "answers: duplicate", ofKind(contracts.KindList)},
 		{"list/form-gap", "Every element of a form counts.", "Elements behind a gap in the indices are lost without an error.",
-			"CollectionModelBinder stops at the first index that does not bind.", "edge-cases: form.idx-gap", ofKind(contracts.Collection)},
+			"CollectionModelBinder stops at the first index that does not bind.", "edge-cases: form.idx-gap", ofKind(contracts.KindList)},
 		{"required/key", "An error names its member.", "A required GUID or date that is missing is reported under the parameter's name.",
 			"The JSON reader reports it at the end of the object, where the path is empty.", "answers: missing", also(isRequired, isNotNullable)},
 		{"body/null", "The body is a model.", "null, nothing and white space leave ModelState valid and the model null; the action decides.",

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
 )
 
 // This file is how Web API binds application/x-www-form-urlencoded: the names
@@ -27,7 +30,7 @@ func (c *call) readForm(body []byte) []value {
 	if !ok {
 		c.key = append(c.key[:0], c.e.profile.ParameterName...)
 		c.errs.exception(c.key, "The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key")
-		c.violate(c.e.broken("body", c.e.contract.Body.Fact, "", "a name with an opening bracket that is not closed"))
+		c.violate(c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "", "a name with an opening bracket that is not closed"))
 		return nil
 	}
 	if len(f.keys) == 0 {
@@ -93,7 +96,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 		if f.requiredByReader && !bound[i] {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
-				b.c.violate(b.c.e.broken(f.id+"/required", *f.fact.Required, b.pointer(key), "nothing"))
+				b.c.violate(b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), "nothing"))
 			}
 		}
 		if bound[i] && !f.nullable && !model[i].present && b.state.valid(key) {
@@ -125,44 +128,20 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 		return true
 	}
 	text := []byte(values[0])
-	if isSpaceText(text) {
+	if dotnet.IsBlank(text) {
 		return true
 	}
-	result := parseOK
-	trimmed := bytes.TrimFunc(text, unicode.IsSpace)
-	switch f.kind {
-	case kindString:
-		v.setText(text)
-		return true
-	case kindGUID:
-		var g guid
-		if g, result = parseGUIDText(trimmed); result == parseOK {
-			v.setGUID(g)
-		}
-	case kindDate:
-		if d, ok := parseDateText(trimmed, b.c.e.zone, false); ok {
-			v.setDate(d)
-		} else {
-			result = parseInvalid
-		}
-	case kindDecimal:
-		var d decimal
-		if d, result = parseDecimalText(trimmed, styleFloat); result == parseOK {
-			v.setDecimal(d)
-		}
-	case kindInteger:
-		var i int32
-		if i, result = convertInt32(trimmed); result == parseOK {
-			v.setInt(i)
-		}
+	if !f.conversion.keepsSpace {
+		text = bytes.TrimFunc(text, unicode.IsSpace)
 	}
+	result := f.conversion.fromText(v, text, b.c.e.zone)
 	switch result {
-	case parseOK:
+	case dotnet.OK:
 		return true
-	case parseInvalid:
+	case dotnet.Invalid:
 		b.state.message([]byte(key), b.invalidValue(values, f.name))
-		b.broken(f, key, "a value of another form")
-	case parseOverflow:
+		b.broken(f, key, "a value in the wrong format")
+	case dotnet.Overflow:
 		b.state.exception([]byte(key), "The parameter conversion from type 'System.String' to type '"+f.typeName+"' failed. See the inner exception for more information.")
 		b.broken(f, key, "a number out of range")
 	}
@@ -183,7 +162,7 @@ func (b *formBinder) invalidValue(values []string, name string) string {
 }
 
 func (b *formBinder) broken(f *fieldPlan, key, found string) {
-	b.c.violate(b.c.e.broken(f.id+"/type", f.fact.Type, b.pointer(key), found))
+	b.c.violate(b.c.e.broken(f.rule(contracts.RuleType), f.fact.Type.Fact, b.pointer(key), found))
 }
 
 // pointer turns a key into a JSON pointer: Reasons[0].ReasonId becomes
@@ -191,15 +170,15 @@ func (b *formBinder) broken(f *fieldPlan, key, found string) {
 // where it is a number that could be an element's.
 func (b *formBinder) pointer(key string) string {
 	var pointer strings.Builder
-	model := &b.c.e.contract.Body
+	model := b.c.e.operation.Model()
 	for _, step := range strings.FieldsFunc(key, func(r rune) bool { return r == '[' || r == ']' || r == '.' }) {
 		pointer.WriteByte('/')
 		f := model.Field(step)
 		switch index, err := strconv.ParseUint(step, 10, 31); {
 		case f != nil:
 			pointer.WriteString(f.Name)
-			if f.Items != nil {
-				model = f.Items
+			if elements := f.Elements(); elements != nil {
+				model = elements
 			}
 		case err == nil && index < uint64(len(b.values.keys)):
 			pointer.WriteString(step)
@@ -208,25 +187,6 @@ func (b *formBinder) pointer(key string) string {
 		}
 	}
 	return pointer.String()
-}
-
-// convertInt32 is Int32Converter: a number, or a hexadecimal one after #, 0x
-// or &h.
-func convertInt32(s []byte) (int32, parseResult) {
-	var hex []byte
-	switch {
-	case s[0] == '#':
-		hex = s[1:]
-	case len(s) > 1 && (s[0] == '0' && s[1]|0x20 == 'x' || s[0] == '&' && s[1]|0x20 == 'h'):
-		hex = s[2:]
-	default:
-		return parseInt32Text(s)
-	}
-	if len(hex) == 0 || hex[0] == '-' {
-		return 0, parseOverflow // exceptions that are none of format, reported alike
-	}
-	v, result := parseHexNumber(hex, 32)
-	return int32(v), result
 }
 
 // list binds a collection. A value under its own name makes an element for
@@ -305,7 +265,7 @@ func parseForm(body []byte) (*formValues, bool) {
 		if len(name) == 0 && len(f.values[""]) > 0 {
 			continue // no member has an empty name; that there is one counts once
 		}
-		key, ok := normalizeKey(decodeFormText(name))
+		key, ok := normalizeKey(dotnet.DecodeForm(name))
 		if !ok {
 			return nil, false
 		}
@@ -313,7 +273,7 @@ func parseForm(body []byte) (*formValues, bool) {
 		if _, found := f.values[key]; !found {
 			f.keys = append(f.keys, key)
 		}
-		f.values[key] = append(f.values[key], decodeFormText(text))
+		f.values[key] = append(f.values[key], dotnet.DecodeForm(text))
 	}
 	sort.Strings(f.keys)
 	return f, true
@@ -345,63 +305,4 @@ func normalizeKey(key string) (string, bool) {
 		}
 		rest = rest[open+end+1:]
 	}
-}
-
-// decodeFormText decodes plus signs and percent-encoding. Malformed escapes
-// stay as they are; bytes that are not UTF-8 become U+FFFD.
-func decodeFormText(raw []byte) string {
-	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 && utf8.Valid(raw) {
-		return string(raw)
-	}
-	out := make([]byte, 0, len(raw))
-	start := 0 // of bytes that are decoded together
-	flush := func() {
-		if decoded := out[start:]; !utf8.Valid(decoded) {
-			text := string(toValid(decoded))
-			out = append(out[:start], text...)
-		}
-		start = len(out)
-	}
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch {
-		case c == '+':
-			out = append(out, ' ')
-			i++
-		case c == '%' && i+2 < len(raw) && hexDigit(raw[i+1]) >= 0 && hexDigit(raw[i+2]) >= 0:
-			out = append(out, byte(hexDigit(raw[i+1])<<4|hexDigit(raw[i+2])))
-			i += 3
-		case c < utf8.RuneSelf:
-			out = append(out, c)
-			i++
-		default:
-			flush()
-			n, valid, _ := sequence(raw[i:])
-			if valid {
-				out = append(out, raw[i:i+n]...)
-			} else {
-				out = utf8.AppendRune(out, utf8.RuneError)
-			}
-			i += n
-			start = len(out)
-		}
-	}
-	flush()
-	return string(out)
-}
-
-// toValid is replaceInvalid for text that is complete: an end that is cut short
-// is replaced too.
-func toValid(b []byte) []byte {
-	out := make([]byte, 0, len(b)+2)
-	for len(b) > 0 {
-		n, valid, _ := sequence(b)
-		if valid {
-			out = append(out, b[:n]...)
-		} else {
-			out = utf8.AppendRune(out, utf8.RuneError)
-		}
-		b = b[n:]
-	}
-	return out
 }

@@ -32,9 +32,9 @@ func endpoints(t testing.TB) (all []*webapi.Endpoint) {
 		func(*webapi.Profile) {},
 		func(p *webapi.Profile) { p.ErrorDetail, p.TimeZone = true, "America/Chicago" },
 	} {
-		p := webapi.DefaultProfile()
+		p := webapi.Profile{}
 		change(&p)
-		e, err := webapi.New(pageContract(t), p)
+		e, err := webapi.New(pageOperation(t), p)
 		require.NoError(t, err)
 		all = append(all, e)
 	}
@@ -44,7 +44,7 @@ func endpoints(t testing.TB) (all []*webapi.Endpoint) {
 // holds checks what is true of every answer to a body.
 func holds(t *testing.T, es []*webapi.Endpoint, req *webapi.Request) {
 	t.Helper()
-	public, detail := es[0].Answer(req, nil), es[1].Answer(req, nil)
+	public, detail := es[0].Respond(req, nil), es[1].Respond(req, nil)
 	require.Equal(t, public.Status, detail.Status, "detail changes no verdict")
 	require.Contains(t, []int{200, 400, 415}, public.Status)
 	require.Equal(t, public.Status != 200, len(public.Violations) > 0, "a refusal, and only one, names what was broken")
@@ -102,7 +102,7 @@ func FuzzHeaders(f *testing.F) {
 			"Content-Type": {contentType}, "Accept": {accept}, "Accept-Charset": {acceptCharset}, "X-Requested-With": {requestedWith},
 		}}
 		for _, e := range es {
-			got := e.Answer(req, nil)
+			got := e.Respond(req, nil)
 			require.Contains(t, []int{400, 404, 405, 415}, got.Status)
 			require.Contains(t, []string{"application/json; charset=utf-8", "text/json; charset=utf-8", "application/json; charset=utf-16", "text/json; charset=utf-16"}, got.ContentType)
 			require.Equal(t, got.Status == 405, got.Allow == "POST")
@@ -133,7 +133,7 @@ func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cut := 0
 			for _, e := range endpoints(t) {
-				got := e.Answer(req, nil)
+				got := e.Respond(req, nil)
 				require.LessOrEqual(t, len(got.Body), max(1<<20, 64*len(req.Body)))
 				if got.Status == http.StatusInternalServerError {
 					cut++

@@ -18,7 +18,7 @@ func TestTheCharacterAfterAnOffsetIsNotRead(t *testing.T) {
 		"-06:00EE": false, "-06:00 E": false, "-06:00😀": false, "Zx": false, "x": false, "-06:x": false, "-06:001": false,
 		".": true, ".Z": true, ".-06:00": true, ".-0600": true, ".:00": false, ".00x": false, ".-06": false, ".+1": false, ".z": false,
 	} {
-		got := front(t).Answer(post([]byte(with("AppointmentOn", `"`+date+after+`"`))), nil)
+		got := front(t).Respond(post([]byte(with("AppointmentOn", `"`+date+after+`"`))), nil)
 		assert.Equal(t, accepted, got.Status == 200, "%s%s: %s", date, after, got.Body)
 	}
 }
@@ -27,12 +27,12 @@ func TestTheCharacterAfterAnOffsetIsNotRead(t *testing.T) {
 // strings have it: two units, each an error.
 func TestACharacterOutsideTheBMPIsTwo(t *testing.T) {
 	body := with("MethodId", "😀0")
-	public := front(t, func(p *webapi.Profile) { p.ErrorDetail = false }).Answer(post([]byte(body)), nil)
+	public := front(t, func(p *webapi.Profile) { p.ErrorDetail = false }).Respond(post([]byte(body)), nil)
 	assert.Equal(t, 400, public.Status)
 	assert.Equal(t, `{"Message":"The request is invalid.","ModelState":{"model.MethodId":["An error has occurred.","An error has occurred."]}}`, string(public.Body))
 	assert.Contains(t, body, "😀", "the body stays as it is")
 
-	detail := front(t).Answer(post([]byte(body)), nil)
+	detail := front(t).Respond(post([]byte(body)), nil)
 	assert.Equal(t, 500, detail.Status)
 	assert.Contains(t, string(detail.Body), `Unable to translate Unicode character \\\\uD83D at index 124 to specified code page.`)
 	assert.NotEmpty(t, detail.Violations)
@@ -40,10 +40,10 @@ func TestACharacterOutsideTheBMPIsTwo(t *testing.T) {
 	for name, text := range map[string]string{
 		"an escape": `"\😀"`, "four digits that are none": `"\u123😀"`, "a number": "1😀",
 	} {
-		got := front(t).Answer(post([]byte(with("Note", text))), nil)
+		got := front(t).Respond(post([]byte(with("Note", text))), nil)
 		assert.Equal(t, 500, got.Status, name)
 	}
 	hostile := strings.Repeat(`"MethodId":😀,`, 20_000)
-	got := front(t).Answer(post([]byte("{"+hostile+"}")), nil)
+	got := front(t).Respond(post([]byte("{"+hostile+"}")), nil)
 	assert.Equal(t, 500, got.Status)
 }

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/seed47566266/understudy/contracts"
 )
 
 // mediaType is a parsed media type or range.
@@ -111,9 +113,9 @@ func parseContentType(header http.Header) *mediaType {
 		return nil
 	}
 	switch values[0] { // what nearly every client sends
-	case "application/json":
+	case contracts.MediaJSON:
 		return &plainJSON
-	case "text/json":
+	case contracts.MediaTextJSON:
 		return &plainTextJSON
 	}
 	h := headerScanner{s: values[0]}
@@ -125,14 +127,8 @@ func parseContentType(header http.Header) *mediaType {
 }
 
 var (
-	plainJSON     = mediaType{name: jsonType, quality: 1}
-	plainTextJSON = mediaType{name: textJSONType, quality: 1}
-)
-
-const (
-	jsonType     = "application/json"
-	textJSONType = "text/json"
-	formType     = "application/x-www-form-urlencoded"
+	plainJSON     = mediaType{name: contracts.MediaJSON, quality: 1}
+	plainTextJSON = mediaType{name: contracts.MediaTextJSON, quality: 1}
 )
 
 // specificity orders ranges of one quality: a full name, type/*, */*.
@@ -197,52 +193,6 @@ func parseAccept(lines []string) []mediaType {
 	return accepted
 }
 
-// responseType chooses the answer's media type among those of the JSON
-// formatter: by Accept, else by the request's Content-Type, else the first.
-func (e *Endpoint) responseType(header http.Header, content *mediaType) string {
-	lines := header["Accept"]
-	if len(lines) == 0 {
-		if header["X-Requested-With"] != nil && isXHR(header) {
-			return jsonType
-		}
-	} else {
-		accepted := parseAccept(lines)
-		if len(accepted) == 0 || len(accepted) == 1 && accepted[0].name == "*/*" {
-			if isXHR(header) {
-				return jsonType
-			}
-		}
-		for i := range accepted {
-			if accepted[i].quality == 0 {
-				continue
-			}
-			for _, supported := range e.responseTypes {
-				if accepted[i].includes(supported) {
-					return supported
-				}
-			}
-		}
-	}
-	if content != nil {
-		for _, supported := range e.responseTypes {
-			if content.includes(supported) {
-				return supported
-			}
-		}
-	}
-	return e.responseTypes[0]
-}
-
-// isXHR is the mapping that Web API has for scripts that say who they are.
-func isXHR(header http.Header) bool {
-	for _, v := range header["X-Requested-With"] {
-		if strings.Contains(strings.ToLower(v), "xmlhttprequest") {
-			return true
-		}
-	}
-	return false
-}
-
 // charset is one element of Accept-Charset.
 type charset struct {
 	name    string
@@ -260,29 +210,4 @@ func (h *headerScanner) charset() (c charset, ok bool) {
 	q, err := strconv.ParseFloat(h.token(), 64)
 	c.quality = q
 	return c, err == nil && q <= 1
-}
-
-// responseUTF16 chooses the answer's charset: by Accept-Charset, else the
-// request's, else UTF-8.
-func responseUTF16(header http.Header, content *mediaType) bool {
-	accepted := commaLists(header["Accept-Charset"], (*headerScanner).charset)
-	sort.SliceStable(accepted, func(i, j int) bool {
-		a, b := accepted[i], accepted[j]
-		if a.quality != b.quality {
-			return a.quality > b.quality
-		}
-		return a.name != "*" && b.name == "*"
-	})
-	for _, c := range accepted {
-		if c.quality == 0 {
-			continue
-		}
-		switch {
-		case c.name == "*" || strings.EqualFold(c.name, "utf-8"):
-			return false
-		case strings.EqualFold(c.name, "utf-16"):
-			return true
-		}
-	}
-	return content != nil && strings.EqualFold(content.charset, "utf-16")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"hash/maphash"
 	"slices"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -36,8 +35,6 @@ type stateError struct {
 	next      int32 // of the same key, -1 for the last
 	exception bool
 }
-
-const errorOccurred = "An error has occurred."
 
 func (s *modelState) reset(room int) {
 	s.entries, s.errors, s.keys, s.index = s.entries[:0], s.errors[:0], s.keys[:0], nil
@@ -211,106 +208,4 @@ func (err *stateError) shown(detail bool) string {
 
 func (err *stateError) append(out []byte, detail bool) []byte {
 	return append(appendEscapedString(append(out, '"'), err.shown(detail)), '"')
-}
-
-// appendMessage writes an HttpError of one message.
-func appendMessage(out []byte, message string) []byte {
-	return append(appendPair(append(out, '{'), "Message", message), '}')
-}
-
-func appendPair(out []byte, name, text string) []byte {
-	out = append(append(append(out, '"'), name...), `":"`...)
-	out = appendEscapedString(out, text)
-	return append(out, '"')
-}
-
-func appendEscapedString(out []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if asIs[s[i]] {
-			continue
-		}
-		return appendEscaped(out, []byte(s), '"')
-	}
-	return append(out, s...)
-}
-
-// asIs marks the bytes that Json.NET writes unchanged between double quotes,
-// as far as one byte tells: C2 and E2 begin U+0085, U+2028 and U+2029.
-var asIs = func() (t [256]bool) {
-	for i := range t {
-		t[i] = i >= ' ' && i != '"' && i != '\\' && i != 0xC2 && i != 0xE2
-	}
-	return t
-}()
-
-// appendEscaped writes text between quotes as Json.NET does, without them.
-func appendEscaped(out, s []byte, quote byte) []byte {
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if asIs[c] && (c != '\'' || quote == '"') {
-			continue
-		}
-		width := 1
-		var escape string
-		switch c {
-		case '\t':
-			escape = `\t`
-		case '\n':
-			escape = `\n`
-		case '\r':
-			escape = `\r`
-		case '\f':
-			escape = `\f`
-		case '\b':
-			escape = `\b`
-		case '\\':
-			escape = `\\`
-		case '"', '\'':
-			if c != quote {
-				continue
-			}
-			escape = `\` + string(rune(c))
-		case 0xC2:
-			if i+1 >= len(s) || s[i+1] != 0x85 {
-				continue
-			}
-			escape, width = `\u0085`, 2
-		case 0xE2:
-			if i+2 >= len(s) || s[i+1] != 0x80 || s[i+2]&^1 != 0xA8 {
-				continue
-			}
-			escape, width = `\u2028`, 3
-			if s[i+2] == 0xA9 {
-				escape = `\u2029`
-			}
-		default:
-			out = append(out, s[from:i]...)
-			out = append(out, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15])
-			from = i + 1
-			continue
-		}
-		out = append(out, s[from:i]...)
-		out = append(out, escape...)
-		i += width - 1
-		from = i + 1
-	}
-	return append(out, s[from:]...)
-}
-
-// encodeUTF16 turns an answer into UTF-16 little endian with a byte-order mark.
-func encodeUTF16(text []byte) []byte {
-	out := make([]byte, 0, 2+2*len(text))
-	out = append(out, 0xFF, 0xFE)
-	for len(text) > 0 {
-		u, size := utf8.DecodeRune(text)
-		text = text[size:]
-		if u > 0xFFFF {
-			high, low := utf16.EncodeRune(u)
-			out = append(out, byte(high), byte(high>>8), byte(low), byte(low>>8))
-			continue
-		}
-		out = append(out, byte(u), byte(u>>8))
-	}
-	return out
 }

@@ -1,73 +1,80 @@
 package webapi
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
+)
 
 // Profile holds the choices of a real server that the page leaves open. The zero
-// value is not usable; begin with [DefaultProfile].
+// value is the server that the recorded responses came from, as a remote client sees
+// it.
 type Profile struct {
-	// ErrorDetail is IncludeErrorDetailPolicy: true shows the texts of
-	// exceptions, with path, line and position, as a server does to its own
-	// machine; false shows "An error has occurred." as a server in production
-	// does to the world. The page says nothing of it.
+	// ErrorDetail is IncludeErrorDetailPolicy: true shows the texts of exceptions, with
+	// path, line and position, as a server does to its own machine; false shows "An
+	// error has occurred." as a server in production does to the world.
 	ErrorDetail bool
-	// TimeZone is the server's local time, an IANA name such as
-	// America/Chicago. It shows in the answer's dates: a time sent with an
-	// offset comes back in the server's local time. The page's sample shows an
-	// offset and no zone.
+	// TimeZone is the server's local time, an IANA name such as America/Chicago; empty
+	// is UTC. It shows in the response's dates: a time sent with an offset comes back in
+	// the server's local time. The page's sample shows an offset and no zone.
 	TimeZone string
-	// ParameterName is the name of the action's parameter in C#. It is the first
-	// part of every key in ModelState. The page does not show it; "model" is
-	// what most actions call it.
+	// ParameterName is the name of the action's parameter in C#, the first part of every
+	// key in ModelState; empty is "model", which is what most actions call it. The page
+	// does not show it.
 	ParameterName string
-	// SuccessBody says what the action answers with 200. The page gives
+	// SuccessBody is the body of 200; empty is SuccessBodyEcho. The page gives
 	// IHttpActionResult, which can be anything.
 	SuccessBody SuccessBody
-	// NullBody says what the action does when the body is empty, blank or the
-	// literal null: the framework then leaves ModelState valid and the model
-	// null. The page's Required fields ask for a refusal.
+	// NullBody is what the action does when the body is empty, blank or the literal
+	// null: the framework then leaves ModelState valid and the model null. Empty is
+	// NullBodyReject, as the page's Required fields ask.
 	NullBody NullBody
 }
 
-// SuccessBody is what an accepted request is answered with.
+// SuccessBody is the body of the response to an accepted request.
 type SuccessBody string
 
 const (
-	// Echo is Ok(model): the model as it was bound.
-	Echo SuccessBody = "echo"
-	// NoBody is Ok(): an empty answer.
-	NoBody SuccessBody = "none"
+	// SuccessBodyEcho is Ok(model): the model as it was bound.
+	SuccessBodyEcho SuccessBody = "echo"
+	// SuccessBodyNone is Ok(): no body.
+	SuccessBodyNone SuccessBody = "none"
 )
 
 // NullBody is what the action does with a null model.
 type NullBody string
 
 const (
-	// RefuseNull is BadRequest("The request is invalid.").
-	RefuseNull NullBody = "refuse"
-	// AcceptNull goes on with nothing: 200 and no body.
-	AcceptNull NullBody = "accept"
+	// NullBodyReject is BadRequest("The request is invalid.").
+	NullBodyReject NullBody = "reject"
+	// NullBodyAccept goes on with nothing: 200 and no body.
+	NullBodyAccept NullBody = "accept"
 )
 
-// DefaultProfile is the server that the recorded answers came from, as a
-// remote client sees it.
-func DefaultProfile() Profile {
-	return Profile{TimeZone: "UTC", ParameterName: "model", SuccessBody: Echo, NullBody: RefuseNull}
-}
-
-// check validates the profile and loads its time zone.
-func (p *Profile) check() (*timeZone, error) {
-	zone, err := loadTimeZone(p.TimeZone)
-	if err != nil || p.TimeZone == "" || p.TimeZone == "Local" {
-		return nil, fmt.Errorf("time zone %q: not an IANA name; use one such as UTC or America/Chicago", p.TimeZone)
+// complete puts the defaults in, checks the profile and loads its time zone.
+func (p *Profile) complete() (*dotnet.TimeZone, error) {
+	if p.TimeZone == "" {
+		p.TimeZone = "UTC"
 	}
-	if !isIdentifier(p.ParameterName) {
-		return nil, fmt.Errorf("parameter name %q: not a C# identifier; use letters, digits and _", p.ParameterName)
+	if p.ParameterName == "" {
+		p.ParameterName = "model"
 	}
-	if p.SuccessBody != Echo && p.SuccessBody != NoBody {
-		return nil, fmt.Errorf("success body %q: use %q or %q", p.SuccessBody, Echo, NoBody)
+	if p.SuccessBody == "" {
+		p.SuccessBody = SuccessBodyEcho
 	}
-	if p.NullBody != RefuseNull && p.NullBody != AcceptNull {
-		return nil, fmt.Errorf("null body %q: use %q or %q", p.NullBody, RefuseNull, AcceptNull)
+	if p.NullBody == "" {
+		p.NullBody = NullBodyReject
+	}
+	zone, err := dotnet.LoadTimeZone(p.TimeZone)
+	switch {
+	case err != nil || p.TimeZone == "Local":
+		return nil, fmt.Errorf("invalid time zone %q: use an IANA name such as UTC or America/Chicago", p.TimeZone)
+	case !isIdentifier(p.ParameterName):
+		return nil, fmt.Errorf("invalid parameter name %q: use a C# identifier of letters, digits and _", p.ParameterName)
+	case p.SuccessBody != SuccessBodyEcho && p.SuccessBody != SuccessBodyNone:
+		return nil, fmt.Errorf("invalid success body %q: use %q or %q", p.SuccessBody, SuccessBodyEcho, SuccessBodyNone)
+	case p.NullBody != NullBodyReject && p.NullBody != NullBodyAccept:
+		return nil, fmt.Errorf("invalid null body %q: use %q or %q", p.NullBody, NullBodyReject, NullBodyAccept)
 	}
 	return zone, nil
 }

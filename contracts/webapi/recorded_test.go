@@ -87,11 +87,11 @@ func recordings(t testing.TB, name string, atLeast int) []recording {
 	return rows
 }
 
-func pageContract(t testing.TB) *contracts.Contract {
+func pageOperation(t testing.TB) *contracts.Operation {
 	t.Helper()
 	c, err := helppage.Parse(contracts.Page())
 	require.NoError(t, err)
-	return c
+	return &c.Operations[0]
 }
 
 // TestAnswersAsRecorded replays every recording and compares status,
@@ -106,7 +106,7 @@ func TestAnswersAsRecorded(t *testing.T) {
 		{"answers-more.ndjson.gz", "UTC", 1301},
 		{"edge-cases.ndjson.gz", "UTC", 1038},
 	}
-	c := pageContract(t)
+	o := pageOperation(t)
 	for _, file := range files {
 		rows := recordings(t, file.name, file.rows)
 		for _, detail := range []bool{false, true} {
@@ -115,9 +115,9 @@ func TestAnswersAsRecorded(t *testing.T) {
 				side = "detail"
 			}
 			t.Run(strings.TrimSuffix(file.name, ".ndjson.gz")+"/"+side, func(t *testing.T) {
-				p := webapi.DefaultProfile()
+				p := webapi.Profile{}
 				p.ErrorDetail, p.TimeZone = detail, file.zone
-				e, err := webapi.New(c, p)
+				e, err := webapi.New(o, p)
 				require.NoError(t, err)
 				same := 0
 				for i := range rows {
@@ -126,7 +126,7 @@ func TestAnswersAsRecorded(t *testing.T) {
 					if detail {
 						want = &r.Detail
 					}
-					got := e.Answer(r.request(), nil)
+					got := e.Respond(r.request(), nil)
 					body := want.body()
 					if r.Method == http.MethodHead {
 						got.Body = nil

@@ -3,6 +3,8 @@ package webapi
 import (
 	"path"
 	"strings"
+
+	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
 )
 
 // refusal of a request before it reaches the action.
@@ -21,7 +23,7 @@ const (
 func (e *Endpoint) route(method, target string) (result routeResult, name string) {
 	p, _, _ := strings.Cut(target, "?")
 	if p == e.path {
-		if strings.EqualFold(method, e.contract.Method) {
+		if strings.EqualFold(method, e.operation.Method) {
 			return routeFound, ""
 		}
 		return routeMethod, ""
@@ -54,7 +56,7 @@ func (e *Endpoint) route(method, target string) (result routeResult, name string
 	if !strings.EqualFold(segments[2], e.segments[2]) {
 		return routeAction, segments[2]
 	}
-	if !strings.EqualFold(method, e.contract.Method) {
+	if !strings.EqualFold(method, e.operation.Method) {
 		return routeMethod, ""
 	}
 	return routeFound, ""
@@ -68,7 +70,7 @@ func unescapePath(p string) string {
 	var b strings.Builder
 	for i := 0; i < len(p); i++ {
 		if p[i] == '%' && i+2 < len(p) {
-			high, low := hexDigit(p[i+1]), hexDigit(p[i+2])
+			high, low := dotnet.HexDigit(p[i+1]), dotnet.HexDigit(p[i+2])
 			if high >= 0 && low >= 0 {
 				b.WriteByte(byte(high<<4 | low))
 				i += 2

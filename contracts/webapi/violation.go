@@ -12,7 +12,7 @@ import (
 type Violation struct {
 	// Rule is the id of the contract's rule: "Reason/length", "method". Text
 	// that is no JSON breaks "body".
-	Rule string `json:"rule"`
+	Rule contracts.RuleID `json:"rule"`
 	// Pointer is the JSON pointer to the member; empty for the whole request. A name
 	// that the page does not list is a question mark in it.
 	Pointer string `json:"pointer"`
@@ -37,10 +37,10 @@ func (v Violation) String() string {
 	if where == "" {
 		where = "request"
 	}
-	return where + " breaks " + v.Rule + " (page line " + strconv.Itoa(v.Line) + "): found " + v.Found
+	return where + " breaks " + v.Rule.String() + " (page line " + strconv.Itoa(v.Line) + "): found " + v.Found
 }
 
-func (e *Endpoint) broken(rule string, fact contracts.Fact, pointer, found string) Violation {
+func (e *Endpoint) broken(rule contracts.RuleID, fact contracts.Fact, pointer, found string) Violation {
 	return Violation{Rule: rule, Pointer: pointer, Line: fact.Line, Source: fact.Source, Quote: fact.Quote, Found: found}
 }
 
@@ -60,30 +60,30 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	found := ""
 	switch why {
 	case faultSyntax:
-		found = "text that is no JSON"
+		found = "malformed JSON"
 	case faultEnd:
 		found = "the end of the text"
 	case faultDepth:
 		found = "more than " + strconv.Itoa(maxDepth-1) + " levels"
 	case faultEncoding:
-		found = "bytes that are none of the charset"
+		found = "bytes invalid in the declared charset"
 	case faultMissing:
-		c.violate(c.e.broken(field.id+"/required", *field.fact.Required, c.pointer(field.name), "nothing"))
+		c.violate(c.e.broken(field.rule(contracts.RuleRequired), field.fact.Required().Fact, c.pointer(field.name), "nothing"))
 		return
 	case faultReference:
-		found = "a reference of Json.NET's"
+		found = "a reference of Json.NET"
 	case faultPosition:
-		found = "a value where none can stand"
+		found = "a value where none is allowed"
 	case faultConvert:
 		found = c.r.tok.article()
 	}
 	if field == nil || why == faultDepth || why == faultEncoding {
-		c.violate(c.e.broken("body", c.e.contract.Body.Fact, c.pointer(""), found))
+		c.violate(c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, c.pointer(""), found))
 		return
 	}
-	rule, fact := field.id+"/type", field.fact.Type
+	rule, fact := field.rule(contracts.RuleType), field.fact.Type.Fact
 	if why == faultConvert && (c.r.tok == tokenNull || c.r.tok == tokenUndefined) {
-		rule, fact = field.id+"/nullable", field.fact.NullableFact
+		rule, fact = field.rule(contracts.RuleNullable), field.fact.Type.NullableFact
 	}
 	c.violate(c.e.broken(rule, fact, c.pointer(""), found))
 }
@@ -100,7 +100,7 @@ const unknownName = "?"
 // it ends in "…" where that is too deep to be said.
 func (c *call) pointer(member string) string {
 	var b strings.Builder
-	model := &c.e.contract.Body
+	model := c.e.operation.Model()
 	write := func(p *place) {
 		b.WriteByte('/')
 		switch {
@@ -110,7 +110,7 @@ func (c *call) pointer(member string) string {
 		case model != nil && model.Field(string(p.name)) != nil:
 			f := model.Field(string(p.name))
 			b.Write(p.name) // in the case that was sent
-			model = f.Items
+			model = f.Elements()
 			return
 		}
 		b.WriteString(unknownName)
@@ -159,17 +159,17 @@ func (t token) article() string {
 	case tokenStartArray, tokenEndArray:
 		return "an array"
 	case tokenInteger, tokenFloat:
-		return "a number of another kind or out of range"
+		return "a number of the wrong type or out of range"
 	case tokenString:
-		return "a string of another form"
+		return "a string in the wrong format"
 	case tokenBoolean:
 		return "a boolean"
 	case tokenNull:
 		return "null"
 	case tokenUndefined:
-		return "a number of another form, or nothing"
+		return "a number in the wrong format, or nothing"
 	case tokenDate:
 		return "a date"
 	}
-	return "a value of another kind"
+	return "a value of the wrong type"
 }

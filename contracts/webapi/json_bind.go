@@ -7,6 +7,11 @@ import "bytes"
 // after each. An error is logged under the path where it was caught; going on
 // means skipping to the end of the value, which may meet the next error.
 
+// This file is what Json.NET's serializer does with the reader's tokens: it
+// fills a model and, because Web API marks every error as handled, goes on
+// after each. An error is logged under the path where it was caught; going on
+// means skipping to the end of the value, which may meet the next error.
+
 // readJSON binds a decoded JSON body. It returns nil for a null model.
 func (c *call) readJSON() []value {
 	r := &c.r
@@ -121,14 +126,6 @@ func (c *call) mustRead() *fault {
 	return f
 }
 
-// metadata is what the members that begin with $ said of an object.
-type metadata struct {
-	id     string
-	done   bool    // the value is there already, by $ref or $values
-	model  []value // what a $ref stands for; nil is null
-	isList bool    // $values filled the list
-}
-
 // startObject reads an object into a model from its StartObject token on.
 func (c *call) startObject(m *modelPlan) ([]value, *fault) {
 	if f := c.mustRead(); f != nil {
@@ -140,83 +137,6 @@ func (c *call) startObject(m *modelPlan) ([]value, *fault) {
 	}
 	model := c.newValues(len(m.fields))
 	return model, c.populate(m, model, meta.id)
-}
-
-// metadata reads $ref, $id, $type and $values, which count only in front of an
-// object's other members. A type that is not a list cannot take $values.
-func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
-	r := &c.r
-	for r.tok == tokenPropertyName && len(r.val.text) > 0 && r.val.text[0] == '$' {
-		switch name := string(r.val.text); name {
-		case "$ref":
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			if r.tok != tokenString && r.tok != tokenNull {
-				return meta, c.serialization(faultReference, "JSON reference $ref property must have a string or null value.")
-			}
-			given, reference := r.tok == tokenString, r.val.text
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			if given {
-				if r.tok == tokenPropertyName {
-					return meta, c.serialization(faultReference, "Additional content found in JSON reference object. A JSON reference object should only have a $ref property.")
-				}
-				meta.done = true
-				if target, found := c.references[string(reference)]; found && target.plan == m {
-					meta.model = target.model
-				}
-				return meta, nil
-			}
-		case "$type":
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-		case "$id":
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			switch r.val.kind {
-			case valueText:
-				meta.id = string(r.val.text)
-			case valueNull:
-				meta.id = ""
-			default:
-				meta.id = r.val.describe()
-			}
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-		case "$values":
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			if list == nil {
-				return meta, c.wrongContainer("array", m.name, modelShape)
-			}
-			if f := c.elements(m, list); f != nil {
-				return meta, f
-			}
-			if f := c.mustRead(); f != nil {
-				return meta, f
-			}
-			meta.done, meta.isList = true, true
-			return meta, nil
-		default:
-			return meta, nil
-		}
-	}
-	return meta, nil
-}
-
-// reference is an object that a later $ref may name.
-type reference struct {
-	plan  *modelPlan
-	model []value
 }
 
 // populate reads members up to the end of the object. It returns the faults
@@ -304,7 +224,7 @@ func (c *call) recover(depth int) *fault {
 // member reads the value of one known member.
 func (c *call) member(field *fieldPlan, v *value) *fault {
 	r := &c.r
-	ok, f := r.readFor(field.as)
+	ok, f := r.readFor(field.as())
 	if f != nil {
 		return f
 	}
@@ -337,30 +257,13 @@ func (c *call) scalar(field *fieldPlan, v *value) *fault {
 			v.clear()
 			return nil
 		case tokenString, tokenStartConstructor:
-			if r.tok == tokenString && len(r.val.text) == 0 && field.kind != kindString && field.nullable {
+			if r.tok == tokenString && len(r.val.text) == 0 && field.as() != readString && field.nullable {
 				v.clear()
 				return nil
 			}
-			switch field.kind {
-			case kindString:
-				v.setText(r.val.text)
-				return nil
-			case kindGUID:
-				if g, ok := parseGUID(r.val.text); ok {
-					v.setGUID(g)
-					return nil
-				}
-			}
-			return c.notConverted(field.typeName)
+			fallthrough
 		case tokenInteger, tokenFloat, tokenDate, tokenBoolean:
-			switch {
-			case field.kind == kindInteger && r.val.kind == valueInt:
-				v.setInt(int32(r.val.i))
-			case field.kind == kindDecimal && r.val.kind == valueDecimal:
-				v.setDecimal(r.val.dec)
-			case field.kind == kindDate && r.val.kind == valueDate:
-				v.setDate(r.val.date)
-			default:
+			if !field.conversion.fromToken(v, r.tok, &r.val) {
 				return c.notConverted(field.typeName)
 			}
 			return nil
@@ -405,124 +308,4 @@ func (c *call) wrapped(field *fieldPlan, v *value) *fault {
 		return c.mustRead()
 	}
 	return c.wrongContainer("object", field.typeName, field.shape)
-}
-
-// list converts the current token for a member that is a collection.
-func (c *call) list(field *fieldPlan, v *value) *fault {
-	r := &c.r
-	switch r.tok {
-	case tokenStartArray:
-		return c.elements(field.list, v)
-	case tokenStartObject:
-		if f := c.mustRead(); f != nil {
-			return f
-		}
-		meta, f := c.metadata(field.list, v)
-		if f != nil {
-			return f
-		}
-		if meta.isList {
-			return nil
-		}
-		if meta.done {
-			v.clear()
-			return nil
-		}
-		return c.wrongContainer("object", field.typeName, listShape)
-	case tokenNull, tokenUndefined:
-		v.clear()
-		return nil
-	case tokenString:
-		if len(r.val.text) == 0 {
-			v.clear()
-			return nil
-		}
-		return c.notConverted(field.typeName)
-	case tokenInteger, tokenFloat, tokenBoolean, tokenDate, tokenStartConstructor:
-		return c.notConverted(field.typeName)
-	}
-	return c.serialization(faultPosition, "Unexpected token while deserializing object: ", r.tok.String())
-}
-
-// elements appends the elements of an array to a collection; a member that is
-// there twice has the elements of both.
-func (c *call) elements(m *modelPlan, v *value) *fault {
-	r := &c.r
-	if r.tok != tokenStartArray {
-		return c.notConverted(m.name)
-	}
-	list := v.items
-	if !v.present {
-		list = list[:0]
-	}
-	depth := r.depth()
-	failedAt, failed := 0, false
-	for {
-		ok, f := r.readFor(readAny)
-		if f == nil {
-			if !ok {
-				c.log(c.serialization(faultEnd, "Unexpected end when deserializing array."), nil)
-				break
-			}
-			if r.tok == tokenEndArray {
-				break
-			}
-			var element []value
-			if element, f = c.object(m); f == nil {
-				list = append(list, element)
-				continue
-			}
-		}
-		index := r.placeAt(depth).index
-		c.log(f, nil)
-		if f := c.recover(depth + 1); f != nil {
-			v.keep(list)
-			return f
-		}
-		if failed && failedAt == index {
-			v.keep(list)
-			return c.serialization(faultPosition, "Infinite loop detected from error handling.")
-		}
-		failedAt, failed = index, true
-	}
-	v.items, v.present = list, true
-	return nil
-}
-
-// find is the member a name stands for, -1 if none: an exact match first, then
-// one without regard to case. expected is where the page's order would have it.
-func (m *modelPlan) find(name []byte, expected int) int {
-	if expected < len(m.fields) && string(name) == m.fields[expected].name {
-		return expected
-	}
-	if i, ok := m.index[string(name)]; ok {
-		return i
-	}
-	for i := range m.fields {
-		if equalFoldASCII(name, m.fields[i].name) {
-			return i
-		}
-	}
-	return -1
-}
-
-// equalFoldASCII compares without regard to the case of ASCII letters, which is
-// all that .NET's ordinal comparison folds onto a name of ASCII letters.
-func equalFoldASCII(a []byte, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		if lowerASCII(a[i]) != lowerASCII(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lowerASCII(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

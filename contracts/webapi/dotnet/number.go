@@ -1,4 +1,4 @@
-package webapi
+package dotnet
 
 import (
 	"math"
@@ -6,26 +6,29 @@ import (
 	"unicode"
 )
 
-// parseResult is the outcome of a conversion; the framework words "is no
-// number" and "does not fit" differently.
-type parseResult uint8
+// Result is the outcome of a conversion; the framework words "not a number" and
+// "does not fit" differently.
+type Result uint8
 
 const (
-	parseOK parseResult = iota
-	parseInvalid
-	parseOverflow
+	// OK is of text that was converted.
+	OK Result = iota
+	// Invalid is of text in the wrong format.
+	Invalid
+	// Overflow is of a value that the type does not hold.
+	Overflow
 )
 
-// parseDigits is Json.NET's reading of a decimal integer of 32 or 64 bits: an
+// ParseDigits is Json.NET's reading of a decimal integer of 32 or 64 bits: an
 // optional minus and ASCII digits. That a character is wrong counts for more
 // than that the number is too large.
-func parseDigits(b []byte, bits int) (int64, parseResult) {
+func ParseDigits(b []byte, bits int) (int64, Result) {
 	negative := len(b) > 0 && b[0] == '-'
 	if negative {
 		b = b[1:]
 	}
 	if len(b) == 0 {
-		return 0, parseInvalid
+		return 0, Invalid
 	}
 	limit := uint64(1) << (bits - 1)
 	var v uint64
@@ -33,7 +36,7 @@ func parseDigits(b []byte, bits int) (int64, parseResult) {
 	for _, c := range b {
 		d := uint64(c - '0')
 		if d > 9 {
-			return 0, parseInvalid
+			return 0, Invalid
 		}
 		if v > (limit-d)/10 {
 			over = true
@@ -41,18 +44,18 @@ func parseDigits(b []byte, bits int) (int64, parseResult) {
 		v = v*10 + d
 	}
 	if over || !negative && v == limit {
-		return 0, parseOverflow
+		return 0, Overflow
 	}
 	if negative {
-		return -int64(v), parseOK
+		return -int64(v), OK
 	}
-	return int64(v), parseOK
+	return int64(v), OK
 }
 
-// parseRadix is Convert.ToInt32 and ToInt64 of a literal that begins with 0:
+// ParseRadix is Convert.ToInt32 and ToInt64 of a literal that begins with 0:
 // octal, or hexadecimal after 0x. The digits are the bits of the number, so the
 // upper half is negative.
-func parseRadix(b []byte, radix, bits int) (int64, bool) {
+func ParseRadix(b []byte, radix, bits int) (int64, bool) {
 	if radix == 16 {
 		b = b[2:]
 	}
@@ -62,7 +65,7 @@ func parseRadix(b []byte, radix, bits int) (int64, bool) {
 	top := uint64(math.MaxUint64) >> (64 - bits)
 	var v uint64
 	for _, c := range b {
-		d := hexDigit(c)
+		d := HexDigit(c)
 		if d < 0 || d >= radix {
 			return 0, false
 		}
@@ -80,18 +83,18 @@ func parseRadix(b []byte, radix, bits int) (int64, bool) {
 // isNumberSpace is the white space that .NET's number parser knows.
 func isNumberSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
-// numberStyle says what .NET's number parser allows around the digits.
-type numberStyle uint8
+// NumberStyle says what .NET's number parser allows around the digits.
+type NumberStyle uint8
 
 const (
-	styleInteger numberStyle = 0 // white space and a leading sign
-	stylePoint   numberStyle = 1 << iota
+	styleInteger NumberStyle = 0 // white space and a leading sign
+	stylePoint   NumberStyle = 1 << iota
 	styleExponent
 	styleThousands
 	styleTrailingSign
 
-	styleFloat  = stylePoint | styleExponent
-	styleNumber = stylePoint | styleThousands | styleTrailingSign
+	StyleFloat  = stylePoint | styleExponent
+	StyleNumber = stylePoint | styleThousands | styleTrailingSign
 )
 
 // numberText is a number as .NET's parser collects it: 0.digits times ten to
@@ -106,7 +109,7 @@ type numberText struct {
 const maxNumberDigits = 50
 
 // parseNumberText is .NET's Number.ParseNumber in the invariant culture.
-func parseNumberText(s []byte, style numberStyle, buf []byte) (n numberText, ok bool) {
+func parseNumberText(s []byte, style NumberStyle, buf []byte) (n numberText, ok bool) {
 	i := 0
 	signed, digits, nonZero, point := false, false, false, false
 	for i < len(s) && (isNumberSpace(s[i]) && !signed || !signed && (s[i] == '-' || s[i] == '+')) {
@@ -179,15 +182,15 @@ scan:
 	return n, true
 }
 
-// parseInt32Text is int.TryParse with NumberStyles.Integer.
-func parseInt32Text(s []byte) (int32, parseResult) {
+// ParseInt32 is int.TryParse with NumberStyles.Integer.
+func ParseInt32(s []byte) (int32, Result) {
 	var buf [maxNumberDigits]byte
 	n, ok := parseNumberText(s, styleInteger, buf[:0])
 	if !ok {
-		return 0, parseInvalid
+		return 0, Invalid
 	}
 	if n.scale > 10 {
-		return 0, parseOverflow
+		return 0, Overflow
 	}
 	v := int64(0)
 	for i := 0; i < n.scale; i++ {
@@ -197,16 +200,16 @@ func parseInt32Text(s []byte) (int32, parseResult) {
 		v = -v
 	}
 	if v != int64(int32(v)) {
-		return 0, parseOverflow
+		return 0, Overflow
 	}
-	return int32(v), parseOK
+	return int32(v), OK
 }
 
-// parseDouble is double.TryParse with NumberStyles.Float of a literal of the
-// characters that numbers have. What is too large for a double is no number.
-func parseDouble(b []byte) (float64, bool) {
+// ParseDouble is double.TryParse with NumberStyles.Float of a literal of the
+// characters that numbers have. What is too large for a double is not a number.
+func ParseDouble(b []byte) (float64, bool) {
 	var buf [maxNumberDigits]byte
-	if _, ok := parseNumberText(b, styleFloat, buf[:0]); !ok {
+	if _, ok := parseNumberText(b, StyleFloat, buf[:0]); !ok {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
@@ -216,9 +219,9 @@ func parseDouble(b []byte) (float64, bool) {
 	return f, true
 }
 
-// formatDouble is double.ToString() in the invariant culture: 15 digits, and an
+// FormatDouble is double.ToString() in the invariant culture: 15 digits, and an
 // exponent of at least two digits outside 1e-5 to 1e15.
-func formatDouble(f float64) string {
+func FormatDouble(f float64) string {
 	switch {
 	case math.IsNaN(f):
 		return "NaN"
@@ -289,8 +292,8 @@ func formatDouble(f float64) string {
 	return string(out)
 }
 
-// isSpaceText reports whether s is empty or white space in .NET's sense.
-func isSpaceText(s []byte) bool {
+// IsBlank reports whether s is empty or white space in .NET's sense.
+func IsBlank(s []byte) bool {
 	for i := 0; i < len(s); {
 		if s[i] < 0x80 {
 			if c := s[i]; c != ' ' && (c < '\t' || c > '\r') {
@@ -311,4 +314,36 @@ func allSpace(s string) bool {
 		}
 	}
 	return true
+}
+
+// HexDigit is the value of a hexadecimal digit, -1 for any other byte.
+func HexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// ConvertInt32 is Int32Converter: a number, or a hexadecimal one after #, 0x
+// or &h.
+func ConvertInt32(s []byte) (int32, Result) {
+	var hex []byte
+	switch {
+	case s[0] == '#':
+		hex = s[1:]
+	case len(s) > 1 && (s[0] == '0' && s[1]|0x20 == 'x' || s[0] == '&' && s[1]|0x20 == 'h'):
+		hex = s[2:]
+	default:
+		return ParseInt32(s)
+	}
+	if len(hex) == 0 || hex[0] == '-' {
+		return 0, Overflow // exceptions that are none of format, reported alike
+	}
+	v, result := parseHexNumber(hex, 32)
+	return int32(v), result
 }

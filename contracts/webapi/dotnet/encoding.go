@@ -1,4 +1,4 @@
-package webapi
+package dotnet
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// This file is .NET's StreamReader in front of the JSON reader: which encoding a
-// body is read in, and what happens at bytes that are none of it.
+// This file is .NET's StreamReader: which encoding a body is read in, and what
+// happens at bytes that are invalid in it.
 //
 // The formatter knows two encodings, UTF-8 and UTF-16 (little endian), and both
 // throw at invalid bytes. A byte-order mark overrides either with an encoding
@@ -17,9 +17,9 @@ import (
 
 const chunkSize = 1024
 
-// decodeBody returns the text of a body as UTF-8. Where bytes are invalid and
+// DecodeBody returns the text of a body as UTF-8. Where bytes are invalid and
 // must throw it returns a source that delivers the text chunk by chunk.
-func decodeBody(body []byte, utf16LE bool) (text []byte, source *chunkedSource) {
+func DecodeBody(body []byte, utf16LE bool) (text []byte, source *ChunkedSource) {
 	mark := func(m string) bool { return len(body) >= len(m) && string(body[:len(m)]) == m }
 	switch {
 	case utf16LE && mark("\xFF\xFE"):
@@ -38,7 +38,7 @@ func decodeBody(body []byte, utf16LE bool) (text []byte, source *chunkedSource) 
 	if utf16LE {
 		for at := 0; at+1 < len(body); at += 2 {
 			if n := utf16Unit(body, at); n == 0 {
-				return nil, &chunkedSource{body: body, utf16: true, capacity: chunkSize}
+				return nil, &ChunkedSource{body: body, utf16: true, capacity: chunkSize}
 			} else if n == 2 {
 				at += 2
 			}
@@ -54,7 +54,7 @@ func decodeBody(body []byte, utf16LE bool) (text []byte, source *chunkedSource) 
 			return body[:at], nil // an end that is cut short is never flushed
 		}
 		if !valid {
-			return nil, &chunkedSource{body: body, capacity: chunkSize}
+			return nil, &ChunkedSource{body: body, capacity: chunkSize}
 		}
 		at += n
 	}
@@ -164,11 +164,11 @@ func decodeUTF32(b []byte, bigEndian bool) []byte {
 	return out
 }
 
-// chunkedSource delivers a body with invalid bytes as the framework's readers
+// ChunkedSource delivers a body with invalid bytes as the framework's readers
 // do. It keeps count of Json.NET's character buffer, because how much of it is
 // free decides how far ahead of the parser a chunk is decoded, and so where in
 // the document its exception appears.
-type chunkedSource struct {
+type ChunkedSource struct {
 	body  []byte
 	utf16 bool
 	next  int    // first byte not yet decoded
@@ -183,32 +183,34 @@ type chunkedSource struct {
 }
 
 // unitsTo is the UTF-16 offset of a byte offset of the text.
-func (s *chunkedSource) unitsTo(at int) int {
+func (s *ChunkedSource) unitsTo(at int) int {
 	if at < s.cached.at {
 		s.cached.at, s.cached.units = 0, 0
 	}
-	s.cached.units += utf16Length(s.text[s.cached.at:at])
+	s.cached.units += UTF16Length(s.text[s.cached.at:at])
 	s.cached.at = at
 	return s.cached.units
 }
 
-// shift is Json.NET's moving of what is unread to the front of its buffer when
-// it has reached the last tenth.
-func (s *chunkedSource) shift(r *reader) {
-	if pos := s.unitsTo(r.pos); float64(s.capacity-(pos-s.start)) <= float64(s.capacity)*0.1 {
+// Shift is Json.NET's moving of what is unread, from the byte at of the text on, to
+// the front of its buffer when it has reached the last tenth.
+func (s *ChunkedSource) Shift(at int) {
+	if pos := s.unitsTo(at); float64(s.capacity-(pos-s.start)) <= float64(s.capacity)*0.1 {
 		s.start = pos
 	}
 }
 
-// read fills the buffer once. problem is the text of a DecoderFallbackException;
-// the text that the same call had decoded before is lost with it.
-func (s *chunkedSource) read(r *reader, keep bool) (text []byte, ok bool, problem string) {
+// Read fills the buffer once and returns all text so far; ok is false if there is no
+// more. The parser stands at the byte at of the text; keep says that it still needs
+// text before that. problem is the text of a DecoderFallbackException; the text that
+// the same call had decoded before is lost with it.
+func (s *ChunkedSource) Read(at int, keep bool) (text []byte, ok bool, problem string) {
 	used := s.units - s.start
 	if used >= s.capacity-1 {
 		if keep {
 			s.capacity *= 2
 		} else {
-			s.start = s.unitsTo(r.pos)
+			s.start = s.unitsTo(at)
 			used = s.units - s.start
 		}
 	}
@@ -243,7 +245,7 @@ func (s *chunkedSource) read(r *reader, keep bool) (text []byte, ok bool, proble
 }
 
 // chunk decodes chunks until one gives text. short reports that it was the last.
-func (s *chunkedSource) chunk() (short bool, problem string) {
+func (s *ChunkedSource) chunk() (short bool, problem string) {
 	for len(s.ready) == 0 && s.next < len(s.body) {
 		end := min(s.next+chunkSize, len(s.body))
 		short = end-s.next < chunkSize
@@ -293,4 +295,64 @@ func sequence16(b []byte) (n int, valid, cut bool) {
 		return 2 * n, true, false
 	}
 	return 2, false, false
+}
+
+// UTF16Length counts UTF-16 code units, .NET's measure of a string.
+func UTF16Length(b []byte) int {
+	n := 0
+	for _, c := range b {
+		switch {
+		case c < 0x80 || c >= 0xC0 && c < 0xF0:
+			n++
+		case c >= 0xF0:
+			n += 2
+		}
+	}
+	return n
+}
+
+// UnitSize is the length in bytes of the character that b begins with; half a
+// surrogate pair has three.
+func UnitSize(b []byte) int {
+	if _, size := utf8.DecodeRune(b); size > 1 || !HasHalf(b[:min(len(b), 3)]) {
+		return size
+	}
+	return 3
+}
+
+// Half is one half of the surrogate pair of a character of four bytes.
+func Half(b []byte, which int) []byte {
+	u, _ := utf8.DecodeRune(b)
+	high, low := utf16.EncodeRune(u)
+	if which == 1 {
+		high = low
+	}
+	return []byte{0xE0 | byte(high>>12), 0x80 | byte(high>>6)&0x3F, 0x80 | byte(high)&0x3F}
+}
+
+// HasHalf reports half of a surrogate pair in text that is otherwise UTF-8.
+func HasHalf(b []byte) bool {
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] == 0xED && b[i+1] >= 0xA0 {
+			return true
+		}
+	}
+	return false
+}
+
+// EncodeUTF16 turns text into UTF-16 little endian with a byte-order mark.
+func EncodeUTF16(text []byte) []byte {
+	out := make([]byte, 0, 2+2*len(text))
+	out = append(out, 0xFF, 0xFE)
+	for len(text) > 0 {
+		u, size := utf8.DecodeRune(text)
+		text = text[size:]
+		if u > 0xFFFF {
+			high, low := utf16.EncodeRune(u)
+			out = append(out, byte(high), byte(high>>8), byte(low), byte(low>>8))
+			continue
+		}
+		out = append(out, byte(u), byte(u>>8))
+	}
+	return out
 }

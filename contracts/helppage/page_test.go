@@ -13,15 +13,15 @@ import (
 )
 
 func TestTheEmbeddedPage(t *testing.T) {
-	c, err := helppage.Parse(contracts.Page())
-	require.NoError(t, err)
-	assert.Equal(t, "POST", c.Method)
-	assert.Equal(t, "api/Calendar/PatientAppointmentPost_v2", c.Route)
-	assert.Equal(t, "AppointmentModel", c.Body.Name)
-	assert.Equal(t, "IHttpActionResult", c.ResponseType)
-	assert.Equal(t, []string{"application/json", "text/json", "application/x-www-form-urlencoded"}, mediaTypes(c.RequestFormats))
-	assert.Equal(t, []string{"application/json", "text/json"}, mediaTypes(c.ResponseFormats))
-	assert.True(t, strings.HasPrefix(string(c.Sample), "{\n\"EncounterTypeId\""))
+	o := operation(t, string(contracts.Page()))
+	assert.Equal(t, "POST-api-Calendar-PatientAppointmentPost_v2", o.ID)
+	assert.Equal(t, "POST", o.Method)
+	assert.Equal(t, "api/Calendar/PatientAppointmentPost_v2", o.Route)
+	assert.Equal(t, "AppointmentModel", o.Model().Name)
+	assert.Equal(t, "IHttpActionResult", o.Response.Type)
+	assert.Equal(t, []string{"application/json", "text/json", "application/x-www-form-urlencoded"}, mediaTypes(o.RequestFormats))
+	assert.Equal(t, []string{"application/json", "text/json"}, mediaTypes(o.Response.Formats))
+	assert.True(t, strings.HasPrefix(string(o.Sample), "{\n\"EncounterTypeId\""))
 
 	// Name, type word, rules and nullability as a reader of the page writes them
 	// down; a trailing ? is nullable.
@@ -47,17 +47,26 @@ func TestTheEmbeddedPage(t *testing.T) {
 		"Reasons: Collection of Reasons?",
 	}
 	var got []string
-	for i := range c.Body.Fields {
-		got = append(got, describe(&c.Body.Fields[i]))
+	for i := range o.Model().Fields {
+		got = append(got, describe(&o.Model().Fields[i]))
 	}
 	assert.Equal(t, want, got)
-	reasons := c.Body.Field("Reasons")
-	require.Len(t, reasons.Items.Fields, 1)
-	assert.Equal(t, "ReasonId: globally unique identifier", describe(&reasons.Items.Fields[0]))
-	assert.Equal(t, contracts.Inferred, reasons.Items.Fields[0].Type.Source)
-	paid := c.Body.Field("PaidAmount")
-	assert.Equal(t, contracts.Inferred, paid.NullableFact.Source)
-	assert.Contains(t, paid.NullableFact.Because, "5")
+	reasons := o.Field("Reasons").Elements()
+	require.Len(t, reasons.Fields, 1)
+	assert.Equal(t, "ReasonId: globally unique identifier", describe(&reasons.Fields[0]))
+	assert.Equal(t, contracts.SourceInferred, reasons.Fields[0].Type.Fact.Source)
+	paid := o.Field("PaidAmount").Type.NullableFact
+	assert.Equal(t, contracts.SourceInferred, paid.Source)
+	assert.Contains(t, paid.Because, "5")
+}
+
+// operation is the one operation of a page.
+func operation(t *testing.T, page string) *contracts.Operation {
+	t.Helper()
+	c, err := helppage.Parse([]byte(page))
+	require.NoError(t, err)
+	require.Len(t, c.Operations, 1)
+	return &c.Operations[0]
 }
 
 func mediaTypes(formats []contracts.Format) (names []string) {
@@ -68,15 +77,12 @@ func mediaTypes(formats []contracts.Format) (names []string) {
 }
 
 func describe(f *contracts.Field) string {
-	s := f.Name + ": " + f.TypeWord()
-	if f.Nullable {
+	s := f.Name + ": " + f.Type.Word()
+	if f.Type.Nullable {
 		s += "?"
 	}
-	if f.Required != nil {
-		s += fmt.Sprintf(", Required@%d", f.Required.Line)
-	}
-	if f.Length != nil {
-		s += fmt.Sprintf(", %d..%d@%d", f.Length.Min, f.Length.Max, f.Length.Fact.Line)
+	for i := range f.Constraints {
+		s += fmt.Sprintf(", %s@%d", &f.Constraints[i], f.Constraints[i].Fact.Line)
 	}
 	return s
 }
@@ -110,14 +116,14 @@ const (
 	aDate = `"2026-02-03T21:04:03.1544841-06:00"`
 )
 
-// TestNullabilityIsInferredFromTheRunningNumbers takes samples as the Help
+// TestNullabilityIsInferredFromTheSampleIndices takes samples as the Help
 // Page's generator makes them for the C# types named.
-func TestNullabilityIsInferredFromTheRunningNumbers(t *testing.T) {
+func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 	tests := []struct {
 		name   string
 		rows   []string
 		sample []string
-		want   string // the members that may not be null, strings aside
+		want   string // the fields that may not be null, strings aside
 	}{
 		{
 			"a Guid before a string takes a number",
@@ -173,53 +179,42 @@ func TestNullabilityIsInferredFromTheRunningNumbers(t *testing.T) {
 			"an element's members have numbers of their own",
 			[]string{"Name|string", "Items|Collection of Item", "Note|string"},
 			[]string{`"Name": "sample string 1"`, "\"Items\": [\n{\n\"Id\": " + aGUID + ",\n\"Text\": \"sample string 2\",\n\"Price\": 1.0\n}\n]", `"Note": "sample string 2"`},
-			"Items.Id",
+			"Items[].Id",
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := helppage.Parse([]byte(aPage(test.rows, test.sample...)))
-			require.NoError(t, err)
-			assert.Equal(t, test.want, strings.Join(notNullable(&c.Body, ""), " "))
+			o := operation(t, aPage(test.rows, test.sample...))
+			assert.Equal(t, test.want, strings.Join(notNullable(o), " "))
 		})
 	}
 }
 
-func notNullable(m *contracts.Model, prefix string) (names []string) {
-	for i := range m.Fields {
-		f := &m.Fields[i]
-		if !f.Nullable {
-			names = append(names, prefix+f.Name)
+func notNullable(o *contracts.Operation) (names []string) {
+	for _, p := range o.Places() {
+		if !p.Field.Type.Nullable {
+			names = append(names, string(p.Path))
 		}
-		if f.NullableFact.Because == "" {
-			names = append(names, prefix+f.Name+" WITHOUT A REASON")
-		}
-		if f.Items != nil {
-			names = append(names, notNullable(f.Items, prefix+f.Name+".")...)
+		if p.Field.Type.NullableFact.Because == "" {
+			names = append(names, string(p.Path)+" WITHOUT A REASON")
 		}
 	}
 	return names
 }
 
 func TestAPageWithoutASampleGoesByRequired(t *testing.T) {
-	c, err := helppage.Parse([]byte(aPage([]string{"A|globally unique identifier|Required", "B|integer", "C|string|Required"})))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"A"}, notNullable(&c.Body, ""))
-	assert.Nil(t, c.Sample)
+	o := operation(t, aPage([]string{"A|globally unique identifier|Required", "B|integer", "C|string|Required"}))
+	assert.Equal(t, []string{"A"}, notNullable(o))
+	assert.Nil(t, o.Sample)
 }
 
 func TestADescriptionIsKept(t *testing.T) {
-	page := strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1)
-	c, err := helppage.Parse([]byte(page))
-	require.NoError(t, err)
-	assert.Equal(t, "What it is for.", c.Body.Fields[0].Description)
+	o := operation(t, strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1))
+	assert.Equal(t, "What it is for.", o.Model().Fields[0].Description)
 }
 
 func TestLineEndsMayBeCRLF(t *testing.T) {
-	page := strings.ReplaceAll(string(contracts.Page()), "\n", "\r\n")
-	c, err := helppage.Parse([]byte(page))
-	require.NoError(t, err)
-	assert.Len(t, c.Body.Fields, 19)
+	assert.Len(t, operation(t, strings.ReplaceAll(string(contracts.Page()), "\n", "\r\n")).Model().Fields, 19)
 }
 
 // TestAnErrorNamesTheLine gives the reader pages that are wrong in one place.
@@ -236,27 +231,28 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 	}{
 		{"an empty page", "", 1, "ends early"},
 		{"a page that ends after the table", page[:strings.Index(page, "Request Formats")], 64, "ends early"},
-		{"a page that ends within the sample", page[:strings.Index(page, `"Reasons": [`)], 86, "no JSON"},
+		{"a page that ends within the sample", page[:strings.Index(page, `"Reasons": [`)], 86, "malformed JSON"},
 		{"a method without a body", change("POST api", "GET api"), 1, "POST, PUT or PATCH"},
 		{"a route with parameters", change("PatientAppointmentPost_v2", "Post/{id}"), 1, "plain segments"},
 		{"URI parameters", change("None.", "id"), 4, "URI parameters"},
 		{"a line that nothing claims", change("Body Parameters", "Remarks"), 5, "Body Parameters"},
 		{"a table without a name", change("AppointmentModel|", "|"), 6, "the model's name"},
+		{"a list of strings", change("Collection of Reasons", "Collection of string"), 62, `"Collection of string" is a list of single values`},
 		{"an unknown type word", change("| decimal number |", "| byte |"), 44, `unknown type word "byte"`},
-		{"a field that is there twice", change("| Note |", "| reason |"), 35, "already, on line 32"},
+		{"a field that is there twice", change("| Note |", "| reason |"), 35, "duplicate field reason (first on line 32)"},
 		{"reversed bounds", change("between 0 and 250", "between 250 and 0"), 33, "reversed"},
 		{"a bound that fits no number", change("between 0 and 250", "between 0 and 99999999999"), 33, "32 bits"},
 		{"an unknown annotation", change("Required String", "Range: 1 String"), 33, "unknown annotation"},
 		{"a length for a date", change("Required |", "String length: inclusive between 0 and 5 |"), 18, "a string length"},
 		{"a row without its second line", change("| ServiceId | globally unique identifier |\nNone. |", "| ServiceId | globally unique identifier |"), 51, "additional information"},
-		{"an unknown media type", change("application/json, text/json", "application/json, text/xml"), 65, "no media type"},
-		{"a media type that is there twice", change("application/json, text/json", "application/json, application/json"), 65, "already"},
+		{"an unknown media type", change("application/json, text/json", "application/json, text/xml"), 65, "unknown media type"},
+		{"a media type that is there twice", change("application/json, text/json", "application/json, application/json"), 65, "duplicate media type"},
 		{"a sample with a member too many", change(`"MethodId": 1,`, "\"MethodId\": 1,\n\"Extra\": 1,"), 84, "Extra"},
 		{"a sample with a member too few", change("\"MethodId\": 1,\n", ""), 83, "IsCustomFormFlow"},
 		{"a sample with a member twice", change(`"DocIds"`, `"Note"`), 85, "twice"},
 		{"a sample of another type", change(`"MethodId": 1,`, `"MethodId": "sample string 1",`), 83, "as integer"},
 		{"a sample value that no type makes", change(`"MethodId": 1,`, `"MethodId": 1.1,`), 83, "MethodId"},
-		{"a sample that is no JSON", change(`"MethodId": 1,`, `"MethodId": 1`), 84, "no JSON"},
+		{"a sample that is no JSON", change(`"MethodId": 1,`, `"MethodId": 1`), 84, "malformed JSON"},
 		{"a collection that shows no element", change(`[
 {
 "ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
@@ -265,8 +261,8 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 "ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
 }
 ]`, "[]"), 86, "an array with an element"},
-		{"an answer with members", change("IHttpActionResultNone.", "OrderModel| Name |"), 100, "a type without members"},
-		{"text behind the end", page + "\nmore", 105, "no media type"},
+		{"an answer with members", change("IHttpActionResultNone.", "OrderModel| Name |"), 100, "a type without fields"},
+		{"text behind the end", page + "\nmore", 105, "unknown media type"},
 		{"bytes that are not UTF-8", change("Reason | string", "Reason | str\xFFng"), 32, "UTF-8"},
 	}
 	for _, test := range tests {
@@ -301,9 +297,10 @@ func FuzzParse(f *testing.F) {
 			require.Positive(t, problem.Line)
 			return
 		}
-		require.NotEmpty(t, c.Body.Fields)
+		require.Len(t, c.Operations, 1)
+		require.NotEmpty(t, c.Operations[0].Model().Fields)
 		lines := strings.Count(string(page), "\n") + 1
-		for _, r := range c.Rules() {
+		for _, r := range c.Operations[0].Rules() {
 			require.Positive(t, r.Fact.Line)
 			require.LessOrEqual(t, r.Fact.Line, lines)
 		}

@@ -1,4 +1,4 @@
-package webapi
+package dotnet
 
 import (
 	"math"
@@ -39,75 +39,157 @@ const (
 	stepLocalMark // a number and T, as in ISO 8601
 )
 
-// dateState is a state of the automaton: n is a number, y a year (a number of
-// three digits or more), m a month's name; Sep means a date separator follows.
+// dateState is a state of the automaton. The invalid one and the accepting ones,
+// after which it begins again, come last.
 type dateState uint8
 
 const (
-	begin dateState = iota
-	n
-	nn
-	nSep
-	dNN
-	nnSep
-	m
-	mn
-	nm
-	mnSep
-	nSuffix
-	y
-	yn
-	ynSep
-	ym
-	ymSep
-	dateSuffix
-	timeSuffix
-	tN
-	tNN
-	bad
-	// The accepting states; each is followed by begin.
-	isNN
-	isNNN
-	isMN
-	isNM
-	isMNN
-	isSuffixed
-	isSuffixedN
-	isNSuffixed
-	isNNSuffixed
-	isYNN
-	isYMN
-	isYN
-	isYM
-	isTimeN
-	isTimeNN
-	isTimeNNN
-	isTimeSuffixed
-	isNNY
+	stateBegin dateState = iota
+	stateNumber
+	stateTwoNumbers
+	stateNumberSep
+	stateDateNumbers
+	stateTwoNumbersSep
+	stateMonth
+	stateMonthNumber
+	stateNumberMonth
+	stateMonthNumberSep
+	stateNumberSuffix
+	stateYear
+	stateYearNumber
+	stateYearNumberSep
+	stateYearMonth
+	stateYearMonthSep
+	stateDateSuffix
+	stateTimeSuffix
+	stateTime
+	stateTimeTwo
+	stateInvalid
+	// The accepting states.
+	acceptTwoNumbers
+	acceptThreeNumbers
+	acceptMonthNumber
+	acceptNumberMonth
+	acceptMonthNumbers
+	acceptSuffixed
+	acceptSuffixedNumber
+	acceptNumberSuffixed
+	acceptNumbersSuffixed
+	acceptYearNumbers
+	acceptYearMonthNumber
+	acceptYearNumber
+	acceptYearMonth
+	acceptHour
+	acceptHourMinute
+	acceptHourMinuteSecond
+	acceptTimeSuffixed
+	acceptNumbersYear
 )
 
-var dateSteps = [bad][stepCount]dateState{
-	begin:      {begin, bad, isTimeN, n, nSep, tN, bad, m, m, dateSuffix, timeSuffix, begin, y, y, bad, begin, begin},
-	n:          {bad, isNN, bad, nn, nnSep, bad, isNM, nm, mnSep, nSuffix, bad, n, yn, ynSep, isYN, n, n},
-	nn:         {isNN, isNNN, isTimeN, isNNN, bad, tN, isMNN, isMNN, bad, bad, timeSuffix, nn, isNNY, bad, isNNY, nn, nn},
-	nSep:       {bad, isNN, bad, dNN, nnSep, bad, isNM, mn, mnSep, bad, bad, nSep, yn, ynSep, isYN, bad, nSep},
-	dNN:        {isNN, isNNN, isTimeN, isNNN, bad, tN, isMNN, isMNN, bad, isSuffixed, timeSuffix, dNN, isNNY, bad, isNNY, bad, dNN},
-	nnSep:      {bad, isNNN, isNNN, isNNN, bad, bad, isMNN, isMNN, bad, isSuffixed, bad, nnSep, isNNY, bad, isNNY, bad, nnSep},
-	m:          {bad, isMN, bad, mn, mnSep, bad, bad, bad, bad, bad, bad, m, ym, ymSep, isYM, bad, m},
-	mn:         {isMN, isMNN, isMNN, isMNN, bad, tN, bad, bad, bad, isSuffixed, timeSuffix, mn, isYMN, bad, isYMN, bad, mn},
-	nm:         {isNM, isMNN, isMNN, isMNN, bad, tN, bad, bad, bad, isSuffixed, timeSuffix, nm, isYMN, bad, isYMN, bad, nm},
-	mnSep:      {bad, isMNN, bad, isMNN, bad, bad, bad, bad, bad, bad, bad, mnSep, isYMN, bad, isYMN, bad, mnSep},
-	nSuffix:    {isNSuffixed, isNNSuffixed, isNNSuffixed, isNNSuffixed, bad, tN, bad, bad, bad, nSuffix, timeSuffix, nSuffix, bad, bad, bad, bad, nSuffix},
-	y:          {bad, isYN, bad, yn, ynSep, bad, isYM, ym, ymSep, ym, bad, y, bad, bad, bad, bad, y},
-	yn:         {isYN, isYNN, isYNN, isYNN, bad, bad, isYMN, isYMN, bad, bad, bad, yn, bad, bad, bad, bad, yn},
-	ynSep:      {bad, isYNN, isYNN, isYNN, bad, bad, isYMN, isYMN, bad, bad, bad, yn, bad, bad, bad, bad, yn},
-	ym:         {isYM, isYMN, isYMN, isYMN, bad, bad, bad, bad, bad, bad, bad, ym, bad, bad, bad, bad, ym},
-	ymSep:      {bad, isYMN, isYMN, isYMN, bad, bad, bad, bad, bad, bad, bad, ym, bad, bad, bad, bad, ym},
-	dateSuffix: {isSuffixed, isSuffixedN, isTimeN, tN, bad, tN, bad, bad, bad, dateSuffix, timeSuffix, dateSuffix, bad, bad, bad, bad, dateSuffix},
-	timeSuffix: {isTimeSuffixed, isTimeSuffixed, isTimeSuffixed, tN, nSep, bad, bad, bad, bad, dateSuffix, timeSuffix, timeSuffix, bad, bad, bad, timeSuffix, timeSuffix},
-	tN:         {bad, isTimeNN, isTimeNN, isTimeNN, bad, tNN, isNM, nm, bad, bad, timeSuffix, bad, bad, bad, bad, tN, tN},
-	tNN:        {bad, isTimeNNN, isTimeNNN, isTimeNNN, bad, bad, bad, bad, bad, bad, timeSuffix, tNN, bad, bad, bad, tNN, tNN},
-}
+// dateSteps is what follows each state with each step. Within it a number is n, a year
+// (a number of three digits or more) y, a month's name m, a number of a time t; d is
+// a date by its separators, and Sep means that a date separator follows.
+var dateSteps = func() [stateInvalid][stepCount]dateState {
+	const (
+		begin          = stateBegin
+		n              = stateNumber
+		nn             = stateTwoNumbers
+		nSep           = stateNumberSep
+		dNN            = stateDateNumbers
+		nnSep          = stateTwoNumbersSep
+		m              = stateMonth
+		mn             = stateMonthNumber
+		nm             = stateNumberMonth
+		mnSep          = stateMonthNumberSep
+		nSuffix        = stateNumberSuffix
+		y              = stateYear
+		yn             = stateYearNumber
+		ynSep          = stateYearNumberSep
+		ym             = stateYearMonth
+		ymSep          = stateYearMonthSep
+		dateSuffix     = stateDateSuffix
+		timeSuffix     = stateTimeSuffix
+		tN             = stateTime
+		tNN            = stateTimeTwo
+		bad            = stateInvalid
+		isNN           = acceptTwoNumbers
+		isNNN          = acceptThreeNumbers
+		isMN           = acceptMonthNumber
+		isNM           = acceptNumberMonth
+		isMNN          = acceptMonthNumbers
+		isSuffixed     = acceptSuffixed
+		isSuffixedN    = acceptSuffixedNumber
+		isNSuffixed    = acceptNumberSuffixed
+		isNNSuffixed   = acceptNumbersSuffixed
+		isYNN          = acceptYearNumbers
+		isYMN          = acceptYearMonthNumber
+		isYN           = acceptYearNumber
+		isYM           = acceptYearMonth
+		isTimeN        = acceptHour
+		isTimeNN       = acceptHourMinute
+		isTimeNNN      = acceptHourMinuteSecond
+		isTimeSuffixed = acceptTimeSuffixed
+		isNNY          = acceptNumbersYear
+	)
+	return [stateInvalid][stepCount]dateState{
+		begin: {
+			begin, bad, isTimeN, n, nSep, tN, bad, m, m,
+			dateSuffix, timeSuffix, begin, y, y, bad, begin, begin,
+		},
+		n: {bad, isNN, bad, nn, nnSep, bad, isNM, nm, mnSep, nSuffix, bad, n, yn, ynSep, isYN, n, n},
+		nn: {
+			isNN, isNNN, isTimeN, isNNN, bad, tN, isMNN, isMNN, bad,
+			bad, timeSuffix, nn, isNNY, bad, isNNY, nn, nn,
+		},
+		nSep: {bad, isNN, bad, dNN, nnSep, bad, isNM, mn, mnSep, bad, bad, nSep, yn, ynSep, isYN, bad, nSep},
+		dNN: {
+			isNN, isNNN, isTimeN, isNNN, bad, tN, isMNN, isMNN, bad,
+			isSuffixed, timeSuffix, dNN, isNNY, bad, isNNY, bad, dNN,
+		},
+		nnSep: {
+			bad, isNNN, isNNN, isNNN, bad, bad, isMNN, isMNN, bad,
+			isSuffixed, bad, nnSep, isNNY, bad, isNNY, bad, nnSep,
+		},
+		m: {bad, isMN, bad, mn, mnSep, bad, bad, bad, bad, bad, bad, m, ym, ymSep, isYM, bad, m},
+		mn: {
+			isMN, isMNN, isMNN, isMNN, bad, tN, bad, bad, bad,
+			isSuffixed, timeSuffix, mn, isYMN, bad, isYMN, bad, mn,
+		},
+		nm: {
+			isNM, isMNN, isMNN, isMNN, bad, tN, bad, bad, bad,
+			isSuffixed, timeSuffix, nm, isYMN, bad, isYMN, bad, nm,
+		},
+		mnSep: {
+			bad, isMNN, bad, isMNN, bad, bad, bad, bad, bad,
+			bad, bad, mnSep, isYMN, bad, isYMN, bad, mnSep,
+		},
+		nSuffix: {
+			isNSuffixed, isNNSuffixed, isNNSuffixed, isNNSuffixed, bad, tN, bad, bad, bad,
+			nSuffix, timeSuffix, nSuffix, bad, bad, bad, bad, nSuffix,
+		},
+		y:     {bad, isYN, bad, yn, ynSep, bad, isYM, ym, ymSep, ym, bad, y, bad, bad, bad, bad, y},
+		yn:    {isYN, isYNN, isYNN, isYNN, bad, bad, isYMN, isYMN, bad, bad, bad, yn, bad, bad, bad, bad, yn},
+		ynSep: {bad, isYNN, isYNN, isYNN, bad, bad, isYMN, isYMN, bad, bad, bad, yn, bad, bad, bad, bad, yn},
+		ym:    {isYM, isYMN, isYMN, isYMN, bad, bad, bad, bad, bad, bad, bad, ym, bad, bad, bad, bad, ym},
+		ymSep: {bad, isYMN, isYMN, isYMN, bad, bad, bad, bad, bad, bad, bad, ym, bad, bad, bad, bad, ym},
+		dateSuffix: {
+			isSuffixed, isSuffixedN, isTimeN, tN, bad, tN, bad, bad, bad,
+			dateSuffix, timeSuffix, dateSuffix, bad, bad, bad, bad, dateSuffix,
+		},
+		timeSuffix: {
+			isTimeSuffixed, isTimeSuffixed, isTimeSuffixed, tN, nSep, bad, bad, bad, bad,
+			dateSuffix, timeSuffix, timeSuffix, bad, bad, bad, timeSuffix, timeSuffix,
+		},
+		tN: {
+			bad, isTimeNN, isTimeNN, isTimeNN, bad, tNN, isNM, nm, bad,
+			bad, timeSuffix, bad, bad, bad, bad, tN, tN,
+		},
+		tNN: {
+			bad, isTimeNNN, isTimeNNN, isTimeNNN, bad, bad, bad, bad, bad,
+			bad, timeSuffix, tNN, bad, bad, bad, tNN, tNN,
+		},
+	}
+}()
 
 // dateWord is a word of the invariant culture, in lower case.
 type dateWord struct {
@@ -192,7 +274,7 @@ const (
 type dateScanner struct {
 	s    []uint16
 	i    int
-	zone *timeZone
+	zone *TimeZone
 
 	numbers   [3]int
 	count     int
@@ -219,38 +301,38 @@ type dateScanner struct {
 // the rest from, as the framework does.
 var now = time.Now
 
-// parseDateText reads a date as DateTime.Parse does. keepUTC is
+// ParseDate reads a date as DateTime.Parse does. keepUTC is
 // DateTimeStyles.RoundtripKind: a time in UTC stays so, where otherwise every
 // time with an offset becomes local.
-func parseDateText(text []byte, zone *timeZone, keepUTC bool) (dateTime, bool) {
+func ParseDate(text []byte, zone *TimeZone, keepUTC bool) (DateTime, bool) {
 	if len(text) == 0 {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	d := dateScanner{s: utf16.Encode([]rune(string(text))), zone: zone, rawYear: -1, rawMonth: -1, weekday: -1, pm: -1,
 		fraction: -1, year: -1, month: -1, day: -1}
-	state, accepted := begin, false
+	state, accepted := stateBegin, false
 	for {
 		step, ok := d.step(state)
 		if !ok {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
 		if step == stepLocalMark {
-			if state != yn && state != ynSep {
-				return dateTime{}, false
+			if state != stateYearNumber && state != stateYearNumberSep {
+				return DateTime{}, false
 			}
 			return d.isoTime(keepUTC)
 		}
 		if step < stepCount {
-			if state = dateSteps[state][step]; state == bad {
-				return dateTime{}, false
+			if state = dateSteps[state][step]; state == stateInvalid {
+				return DateTime{}, false
 			}
-			if state > bad {
+			if state > stateInvalid {
 				if !d.settle(state) {
-					return dateTime{}, false
+					return DateTime{}, false
 				}
 				d.count = 0
 				accepted = true
-				state = begin
+				state = stateBegin
 			}
 		}
 		if step == stepEnd || step == stepNumberEnd || step == stepMonthEnd {
@@ -258,11 +340,11 @@ func parseDateText(text []byte, zone *timeZone, keepUTC bool) (dateTime, bool) {
 		}
 	}
 	if !accepted {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	switch {
 	case d.pm == 0 && d.hour > 12, d.pm == 1 && d.hour > 23:
-		return dateTime{}, false
+		return DateTime{}, false
 	case d.pm == 0 && d.hour == 12:
 		d.hour = 0
 	case d.pm == 1 && d.hour < 12:
@@ -283,34 +365,34 @@ func parseDateText(text []byte, zone *timeZone, keepUTC bool) (dateTime, bool) {
 }
 
 // finish puts date, time and offset together.
-func (d *dateScanner) finish(keepUTC, timeOnly bool) (dateTime, bool) {
+func (d *dateScanner) finish(keepUTC, timeOnly bool) (DateTime, bool) {
 	ticks, ok := dateTicks(d.year, d.month, d.day)
 	if !ok || d.hour > 23 || d.minute > 59 || d.second > 59 {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	if d.weekday >= 0 && int(ticks/ticksPerDay+1)%7 != d.weekday {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	ticks += int64(d.hour)*ticksPerHour + int64(d.minute)*ticksPerMinute + int64(d.second)*ticksPerSecond
 	if d.fraction > 0 {
 		if ticks += int64(math.RoundToEven(d.fraction * ticksPerSecond)); ticks > maxTicks {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
 	}
 	const limit = 14 * ticksPerHour
 	if d.offset > limit || d.offset < -limit {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	if !d.hasOffset {
-		return dateTime{ticks: ticks}, true
+		return DateTime{ticks: ticks}, true
 	}
 	if keepUTC && d.utc {
-		return dateTime{ticks: ticks, kind: dateUTC}, true
+		return DateTime{ticks: ticks, kind: dateUTC}, true
 	}
 	utc := ticks - d.offset
 	switch {
 	case ticks < ticksPerDay:
-		at := dateTime{ticks: ticks}
+		at := DateTime{ticks: ticks}
 		if timeOnly {
 			at.ticks = now().Unix()*ticksPerSecond + unixEpochTicks
 		}
@@ -318,19 +400,19 @@ func (d *dateScanner) finish(keepUTC, timeOnly bool) (dateTime, bool) {
 			utc += ticksPerDay
 		}
 	case utc < 0 || utc > maxTicks:
-		utc += d.zone.offsetOf(dateTime{ticks: ticks})
+		utc += d.zone.offsetOf(DateTime{ticks: ticks})
 	default:
 		offset, daylight := d.zone.offsetAt(utc)
 		utc += offset
 		if utc < 0 || utc > maxTicks {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
-		return dateTime{ticks: utc, kind: dateLocal, daylight: daylight}, true
+		return DateTime{ticks: utc, kind: dateLocal, daylight: daylight}, true
 	}
 	if utc < 0 || utc > maxTicks {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
-	return dateTime{ticks: utc, kind: dateLocal}, true
+	return DateTime{ticks: utc, kind: dateLocal}, true
 }
 
 func (d *dateScanner) end() bool { return d.i >= len(d.s) }
@@ -450,7 +532,7 @@ func (d *dateScanner) step(state dateState) (dateStep, bool) {
 // dateOrOffset decides what a minus is: a date separator, or the sign of an
 // offset if no separator can stand here. Then it is left for the next token.
 func (d *dateScanner) dateOrOffset(state dateState, before int, asSep, asSpace dateStep) dateStep {
-	if dateSteps[state][asSep] == bad && dateSteps[state][asSpace] > bad {
+	if dateSteps[state][asSep] == stateInvalid && dateSteps[state][asSpace] > stateInvalid {
 		d.i = before
 		return asSpace
 	}
@@ -598,8 +680,8 @@ func (d *dateScanner) numberStep(state dateState) (dateStep, bool) {
 	if d.count == 3 || value == -1 {
 		return 0, false
 	}
-	inTime := state == tN || state == tNN
-	if state == tNN && !d.last() && d.at('.') {
+	inTime := state == stateTime || state == stateTimeTwo
+	if state == stateTimeTwo && !d.last() && d.at('.') {
 		d.fraction, _ = d.decimals()
 	}
 	if inTime && !d.offsetAfterTime() {
@@ -649,10 +731,10 @@ func (d *dateScanner) numberStep(state dateState) (dateStep, bool) {
 			return stepNumberAMPM, !inTime || d.offsetAfterTime()
 		}
 		d.pm = sep.value
-		if state == dNN && !d.settle(isNN) {
+		if state == stateDateNumbers && !d.settle(acceptTwoNumbers) {
 			return 0, false
 		}
-		if state == dNN {
+		if state == stateDateNumbers {
 			d.count = 0
 		}
 		d.add(value)
@@ -727,33 +809,33 @@ func (d *dateScanner) setDate(year, month, day int) bool {
 func (d *dateScanner) settle(state dateState) bool {
 	a, b, c := d.numbers[0], d.numbers[1], d.numbers[2]
 	switch state {
-	case isTimeN, isTimeNN, isTimeNNN:
-		if d.haveTime || state == isTimeN && d.pm == -1 {
+	case acceptHour, acceptHourMinute, acceptHourMinuteSecond:
+		if d.haveTime || state == acceptHour && d.pm == -1 {
 			return false
 		}
 		d.haveTime, d.hour = true, a
-		if state != isTimeN {
+		if state != acceptHour {
 			d.minute = b
 		}
-		if state == isTimeNNN {
+		if state == acceptHourMinuteSecond {
 			d.second = c
 		}
 		return true
-	case isSuffixed, isTimeSuffixed:
+	case acceptSuffixed, acceptTimeSuffixed:
 		return true
-	case isSuffixedN:
+	case acceptSuffixedNumber:
 		if d.count != 1 || d.day != -1 {
 			return false
 		}
 		d.day = a
 		return true
-	case isNSuffixed:
+	case acceptNumberSuffixed:
 		if d.month == -1 || d.year != -1 {
 			return false
 		}
 		d.year, d.day = fourDigitYear(a), 1
 		return true
-	case isNNSuffixed:
+	case acceptNumbersSuffixed:
 		switch {
 		case d.suffixed[suffixYear] && !d.suffixed[suffixMonth] && !d.suffixed[suffixDay]:
 			return d.setDate(fourDigitYear(d.rawYear), a, b)
@@ -767,34 +849,34 @@ func (d *dateScanner) settle(state dateState) bool {
 	}
 	thisYear := func() int { return now().In(d.zone.loc).Year() }
 	switch state {
-	case isNN:
+	case acceptTwoNumbers:
 		return d.setDate(thisYear(), a, b)
-	case isNNN:
+	case acceptThreeNumbers:
 		return d.setDate(fourDigitYear(c), a, b)
-	case isMN:
+	case acceptMonthNumber:
 		ok := d.setDate(thisYear(), d.rawMonth, a)
 		d.haveDate = false // the framework forgets to note it
 		return ok
-	case isNM:
+	case acceptNumberMonth:
 		ok := d.setDate(fourDigitYear(a), d.rawMonth, 1)
 		d.haveDate = false
 		return ok
-	case isMNN:
+	case acceptMonthNumbers:
 		return d.setDate(fourDigitYear(b), d.rawMonth, a) || d.setDate(fourDigitYear(a), d.rawMonth, b)
-	case isYNN, isNNY:
+	case acceptYearNumbers, acceptNumbersYear:
 		return d.setDate(d.rawYear, a, b)
-	case isYMN:
+	case acceptYearMonthNumber:
 		return d.setDate(d.rawYear, d.rawMonth, a)
-	case isYN:
+	case acceptYearNumber:
 		return d.setDate(d.rawYear, a, 1)
-	case isYM:
+	case acceptYearMonth:
 		return d.setDate(d.rawYear, d.rawMonth, 1)
 	}
 	return false
 }
 
 // isoTime reads what follows year-month-dayT.
-func (d *dateScanner) isoTime(keepUTC bool) (dateTime, bool) {
+func (d *dateScanner) isoTime(keepUTC bool) (DateTime, bool) {
 	two := func() (int, bool) {
 		d.spaces()
 		if d.i+2 > len(d.s) || !isDigitUnit(d.s[d.i]) || !isDigitUnit(d.s[d.i+1]) {
@@ -813,18 +895,18 @@ func (d *dateScanner) isoTime(keepUTC bool) (dateTime, bool) {
 	}
 	var ok bool
 	if d.hour, ok = two(); !ok || !colon() {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	if d.minute, ok = two(); !ok {
-		return dateTime{}, false
+		return DateTime{}, false
 	}
 	if colon() {
 		if d.second, ok = two(); !ok {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
 		if d.at('.') {
 			if d.fraction, ok = d.decimals(); !ok {
-				return dateTime{}, false
+				return DateTime{}, false
 			}
 		}
 		d.spaces()
@@ -834,7 +916,7 @@ func (d *dateScanner) isoTime(keepUTC bool) (dateTime, bool) {
 		case '+', '-':
 			d.hasOffset = true
 			if !d.parseOffset() {
-				return dateTime{}, false
+				return DateTime{}, false
 			}
 			// .NET stands behind the offset here, and before what follows everywhere
 			// else: the character after an offset is not looked at, whatever it is.
@@ -846,15 +928,15 @@ func (d *dateScanner) isoTime(keepUTC bool) (dateTime, bool) {
 		d.spaces()
 		if d.at('#') {
 			if !d.punctuation() {
-				return dateTime{}, false
+				return DateTime{}, false
 			}
 			d.spaces()
 		}
 		if d.at(0) && !d.punctuation() {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
 		if !d.end() {
-			return dateTime{}, false
+			return DateTime{}, false
 		}
 	}
 	d.year, d.month, d.day, d.weekday = d.rawYear, d.numbers[0], d.numbers[1], -1

@@ -1,0 +1,176 @@
+package oracle
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed47566266/understudy/contracts"
+)
+
+// manyPairs is the number of form fields that some servers stop at.
+const manyPairs = 1000
+
+var indexed = regexp.MustCompile(`^([A-Za-z0-9_]+)\[(\d{1,9})\]\.([A-Za-z0-9_]+)$`)
+
+// formReading is the reading of one form. The page lists the media type and shows no
+// sample, so that only the plain spelling of a name is certain.
+type formReading struct {
+	o     *Oracle
+	found *findings
+	e     Expectation
+	// seen counts the pairs of each field, elements how many elements of a list came in
+	// order.
+	seen, elements map[*fieldPlan]int
+	pairs          int
+}
+
+func (o *Oracle) readForm(body []byte, found *findings) Expectation {
+	r := &formReading{o: o, found: found, e: o.accept(), seen: map[*fieldPlan]int{}, elements: map[*fieldPlan]int{}}
+	if !utf8.Valid(body) {
+		r.unspecified("bytes that are not UTF-8 may be rejected or replaced")
+	}
+	for _, pair := range strings.Split(string(body), "&") {
+		if pair != "" {
+			r.pairs++
+			r.pair(pair)
+		} else if len(body) > 0 { // skipped by the rules of form data
+			r.e = mostSevere(r.e, o.accept().WithLatitude("not every parser of forms skips an empty pair"))
+		}
+	}
+	for f, count := range r.seen {
+		if count > 1 && r.e.Outcome == OutcomeReject && f.path.Covers(r.e.Rule.Path) {
+			// Which of the values counts is open, so that one of them cannot decide.
+			r.e = Unspecified(ruleBody, r.line(), "a duplicate name is read in more than one way")
+		}
+	}
+	if f := o.model.missing(func(f *fieldPlan) bool { return r.seen[f] > 0 }, found); f != nil {
+		return f.missing()
+	}
+	if r.pairs > manyPairs {
+		r.unspecified("how many fields a form may have is the server's choice")
+	}
+	return r.e
+}
+
+func (r *formReading) line() int { return r.o.operation.Model().Fact.Line }
+
+func (r *formReading) unspecified(basis string) {
+	r.e = mostSevere(r.e, Unspecified(ruleBody, r.line(), basis))
+}
+
+// pair reads one name and value.
+func (r *formReading) pair(pair string) {
+	rawName, rawValue, _ := strings.Cut(pair, "=")
+	name, errName := url.QueryUnescape(rawName)
+	value, errValue := url.QueryUnescape(rawValue)
+	if errName != nil || errValue != nil {
+		r.unspecified("a malformed percent escape is kept or rejected")
+		name, value = rawName, rawValue
+	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) || !isASCII(rawValue) {
+		r.unspecified("bytes outside of ASCII and NUL are not escaped as forms have them")
+	}
+	f := r.o.model.field(name)
+	switch {
+	case f == nil:
+		if element := r.element(name, value); element != nil {
+			r.e = mostSevere(r.e, element.WithLatitude("the page does not say how a form spells a list"))
+			return
+		}
+		r.unspecified("the page does not say what an unknown field is")
+		// Binders may take the first part for the model's name.
+		if _, last, found := strings.Cut(name, "."); found {
+			if f := r.o.model.field(last); f != nil {
+				r.seen[f]++
+			}
+		}
+		return
+	case f.elements != nil:
+		r.unspecified("the page does not say how a form spells a list")
+		r.seen[f]++
+		return
+	case f.Name != name:
+		r.unspecified("the page does not say whether case matters in names")
+	}
+	r.seen[f]++
+	switch {
+	case r.afterSemicolons(value):
+		r.unspecified("a semicolon separated pairs in HTML 4, and no longer does")
+	case r.seen[f] > 1:
+		r.unspecified("a duplicate name is read in more than one way")
+	default:
+		r.e = mostSevere(r.e, r.value(f, value))
+	}
+}
+
+// afterSemicolons counts the fields that a value holds if semicolons separate pairs.
+func (r *formReading) afterSemicolons(value string) (found bool) {
+	for _, part := range strings.Split(value, ";")[1:] {
+		name, _, pair := strings.Cut(part, "=")
+		if f := r.o.model.field(name); pair && f != nil {
+			r.seen[f]++
+			found = true
+		}
+	}
+	return found
+}
+
+// element reads a name of the form List[0].Field; nil for any other name.
+func (r *formReading) element(name, value string) *Expectation {
+	m := indexed.FindStringSubmatch(name)
+	if m == nil {
+		return nil
+	}
+	list := r.o.model.field(m[1])
+	if list == nil || list.Name != m[1] || list.elements == nil {
+		return nil
+	}
+	f := list.elements.field(m[3])
+	if f == nil || f.Name != m[3] {
+		return nil
+	}
+	e := r.value(f, value)
+	r.found.note(list, r.o.accept(), false)
+	index, _ := strconv.Atoi(m[2]) // the pattern admits digits only
+	next := r.elements[list]
+	if index != next && index+1 != next || index+1 == next && len(list.elements.fields) == 1 {
+		e = mostSevere(e, list.unspecified("the page does not say what a gap in the indices is"))
+	}
+	r.elements[list] = max(next, index+1)
+	return &e
+}
+
+// value reads the value of a field.
+func (r *formReading) value(f *fieldPlan, s string) Expectation {
+	e := r.o.readFormValue(f, s)
+	if e.Outcome == OutcomeReject || s != "" {
+		r.found.note(f, e, false)
+	}
+	return e
+}
+
+func (o *Oracle) readFormValue(f *fieldPlan, s string) Expectation {
+	if strings.TrimSpace(s) != "" {
+		return f.reading.text(o, f, s)
+	}
+	isText := f.Type.Kind == contracts.KindString
+	switch {
+	case isText && f.required == nil:
+		return o.accept()
+	case f.required != nil && !isText:
+		return f.missing()
+	case f.Type.Nullable && f.required == nil:
+		e := o.accept().WithLatitude("the page does not say that an empty value is none")
+		e.Basis = "an empty value is none, and the field is not required"
+		return e
+	}
+	return f.unspecified("the page does not say what an empty value is")
+}
+
+func isASCII(s string) bool {
+	return !slices.ContainsFunc([]byte(s), func(c byte) bool { return c >= utf8.RuneSelf })
+}

@@ -1,0 +1,41 @@
+package oracle
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	guidForm      = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	otherGUIDForm = regexp.MustCompile(`^\s*(urn:uuid:)?([0-9A-Fa-f]{32}|\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}|\([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\)|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\s*$`)
+	// Some readers accept a sign or 0x as digits of a group.
+	signedGUIDForm = regexp.MustCompile(`^\s*[+0-9A-Fa-fXx]{8}(-[+0-9A-Fa-fXx]{4}){3}-[+0-9A-Fa-fXx]{12}\s*$`)
+	hexGUIDForm    = regexp.MustCompile(`^\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){2},\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){7}\}\s*\}\s*$`)
+)
+
+func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
+	if v.kind != isString {
+		return f.wrongType()
+	}
+	return readGUID(o, f, v.text)
+}
+
+func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
+	switch {
+	case guidForm.MatchString(s):
+		if strings.Trim(s, "0-") == "" {
+			return f.unspecified("the GUID of zeros often stands for none")
+		}
+		return o.accept()
+	case strings.TrimFunc(s, unicode.IsSpace) == "":
+		if f.required == nil && f.Type.Nullable {
+			return f.unspecified("an empty string may stand for nothing")
+		}
+	case otherGUIDForm.MatchString(s), hexGUIDForm.MatchString(s), signedGUIDForm.MatchString(s):
+		return f.unspecified("the page shows one form of a GUID; there are others")
+	case len(s) > 2 && guidForm.MatchString(s[1:len(s)-1]):
+		return f.wrongType().WithLatitude("some parsers drop the first and last character around a GUID unchecked")
+	}
+	return f.wrongType()
+}
