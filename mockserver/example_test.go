@@ -37,5 +37,5 @@ func Example() {
 	fmt.Println(resp.Header.Get(mockserver.ViolationsHeader))
 	// Output:
 	// 400 {"Message":"The request is invalid.","ModelState":{"model.Reason":["The Reason field is required."]}}
-	// Reason/required@33 /Reason: nothing
+	// "Reason/required";line=33;pointer="/Reason";found="nothing"
 }

@@ -35,6 +35,11 @@ func pageContract(t testing.TB) *contracts.Contract {
 	return c
 }
 
+func operation(t testing.TB) *contracts.Operation {
+	t.Helper()
+	return &pageContract(t).Operations[0]
+}
+
 // start serves a mock on a port of its own.
 func start(t testing.TB, options ...mockserver.Option) *httptest.Server {
 	t.Helper()
@@ -76,7 +81,7 @@ func send(t testing.TB, method, url, contentType, body string, headers ...string
 func change(t testing.TB, name string, value any) string {
 	t.Helper()
 	var members map[string]any
-	require.NoError(t, json.Unmarshal(pageContract(t).Sample, &members))
+	require.NoError(t, json.Unmarshal(operation(t).Sample, &members))
 	require.Contains(t, members, name)
 	if value == nil {
 		delete(members, name)
@@ -90,12 +95,12 @@ func change(t testing.TB, name string, value any) string {
 
 func TestThePagesSampleIsAcceptedAndEchoed(t *testing.T) {
 	server := start(t)
-	got := send(t, http.MethodPost, server.URL+endpoint, "application/json", string(pageContract(t).Sample))
+	got := send(t, http.MethodPost, server.URL+endpoint, "application/json", string(operation(t).Sample))
 	assert.Equal(t, http.StatusOK, got.status)
 	assert.Equal(t, "application/json; charset=utf-8", got.header.Get("Content-Type"))
 	assert.Empty(t, got.header.Get(mockserver.ViolationsHeader))
 	var sent, echoed map[string]any
-	require.NoError(t, json.Unmarshal(pageContract(t).Sample, &sent))
+	require.NoError(t, json.Unmarshal(operation(t).Sample, &sent))
 	require.NoError(t, json.Unmarshal([]byte(got.body), &echoed))
 	for _, date := range []string{"AppointmentOn", "SecondaryAppointmentOn"} {
 		assert.Equal(t, "2026-02-04T03:04:03.1544841+00:00", echoed[date], "the server's local time is UTC")
@@ -104,7 +109,7 @@ func TestThePagesSampleIsAcceptedAndEchoed(t *testing.T) {
 	assert.Equal(t, sent, echoed)
 }
 
-func TestWhatThePageRefusesIsRefused(t *testing.T) {
+func TestWhatThePageForbidsIsRejected(t *testing.T) {
 	server := start(t)
 	tests := []struct {
 		name        string
@@ -116,17 +121,17 @@ func TestWhatThePageRefusesIsRefused(t *testing.T) {
 		violation   string
 	}{
 		{"without Reason", "POST", "application/json", change(t, "Reason", nil), 400,
-			`{"Message":"The request is invalid.","ModelState":{"model.Reason":["The Reason field is required."]}}`, "Reason/required@33 /Reason: nothing"},
+			`{"Message":"The request is invalid.","ModelState":{"model.Reason":["The Reason field is required."]}}`, `"Reason/required";line=33;pointer="/Reason";found="nothing"`},
 		{"a Reason of 251 characters", "POST", "application/json", change(t, "Reason", strings.Repeat("a", 251)), 400,
-			`{"Message":"The request is invalid.","ModelState":{"model.Reason":["The field Reason must be a string with a maximum length of 250."]}}`, "Reason/length@33 /Reason: 251 UTF-16 units"},
-		{"a GUID that is none", "POST", "application/json", change(t, "PatientId", "x"), 400,
-			`{"Message":"The request is invalid.","ModelState":{"model.PatientId":["An error has occurred."]}}`, "PatientId/type@20 /PatientId: a string of another form"},
-		{"a date that is none", "POST", "application/json", change(t, "SecondaryAppointmentOn", "never"), 400,
-			`{"Message":"The request is invalid.","ModelState":{"model.SecondaryAppointmentOn":["An error has occurred."]}}`, "SecondaryAppointmentOn/type@29 /SecondaryAppointmentOn: a string of another form"},
-		{"GET", "GET", "", "", 405, `{"Message":"The requested resource does not support http method 'GET'."}`, "method@1: the method GET"},
+			`{"Message":"The request is invalid.","ModelState":{"model.Reason":["The field Reason must be a string with a maximum length of 250."]}}`, `"Reason/length";line=33;pointer="/Reason";found="251 UTF-16 units"`},
+		{"an invalid GUID", "POST", "application/json", change(t, "PatientId", "x"), 400,
+			`{"Message":"The request is invalid.","ModelState":{"model.PatientId":["An error has occurred."]}}`, `"PatientId/type";line=20;pointer="/PatientId";found="a string in the wrong format"`},
+		{"an invalid date", "POST", "application/json", change(t, "SecondaryAppointmentOn", "never"), 400,
+			`{"Message":"The request is invalid.","ModelState":{"model.SecondaryAppointmentOn":["An error has occurred."]}}`, `"SecondaryAppointmentOn/type";line=29;pointer="/SecondaryAppointmentOn";found="a string in the wrong format"`},
+		{"GET", "GET", "", "", 405, `{"Message":"The requested resource does not support http method 'GET'."}`, `"method";line=1;found="the method GET"`},
 		{"text/plain", "POST", "text/plain", "x", 415,
-			`{"Message":"The request entity's media type 'text/plain' is not supported for this resource."}`, "request/application/json@65: the media type text/plain"},
-		{"no body", "POST", "application/json", "", 400, `{"Message":"The request is invalid."}`, "body@6: no body, or null"},
+			`{"Message":"The request entity's media type 'text/plain' is not supported for this resource."}`, `"request/application/json";line=65;found="the media type text/plain"`},
+		{"no body", "POST", "application/json", "", 400, `{"Message":"The request is invalid."}`, `"body";line=6;found="no body, or null"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -295,7 +300,7 @@ func TestTheLogSaysWhatWasRefusedAndNamesNoValue(t *testing.T) {
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	mock.ServeHTTP(httptest.NewRecorder(), form)
 	assert.NotContains(t, log.String(), "Planted")
-	assert.Contains(t, log.String(), "PatientId/type@20 /PatientId: a string of another form")
+	assert.Contains(t, log.String(), "/PatientId breaks PatientId/type (page line 20): found a string in the wrong format")
 	assert.Equal(t, 9, strings.Count(log.String(), "\n"), "one line a request")
 }
 
@@ -303,7 +308,7 @@ func TestAHostileBodyDoesNotFloodTheHeader(t *testing.T) {
 	server := start(t)
 	got := send(t, http.MethodPost, server.URL+endpoint, "application/json", `{"Reasons":[`+strings.Repeat("1,", 5000)+`1]}`)
 	assert.Equal(t, http.StatusBadRequest, got.status)
-	assert.Contains(t, got.header.Get(mockserver.ViolationsHeader), "; and 4997 more")
+	assert.Contains(t, got.header.Get(mockserver.ViolationsHeader), "more;count=4997")
 	assert.Less(t, len(got.header.Get(mockserver.ViolationsHeader)), 1000)
 }
 
@@ -311,7 +316,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	c := pageContract(t)
 	_, err := mockserver.New(c, mockserver.WithMaxBody(0))
 	require.Error(t, err)
-	p := webapi.DefaultProfile()
+	p := webapi.Profile{}
 	p.TimeZone = "Mars/Olympus"
 	_, err = mockserver.New(c, mockserver.WithProfile(p))
 	require.ErrorContains(t, err, "Mars/Olympus")

@@ -7,7 +7,7 @@ import (
 	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
 )
 
-// refusal of a request before it reaches the action.
+// routeResult is how far a request gets before the action.
 type routeResult uint8
 
 const (
@@ -17,6 +17,13 @@ const (
 	routeAction
 	routeMethod
 )
+
+// Matches reports a path and query that lead to the operation's route, whatever the
+// method.
+func (e *Endpoint) Matches(target string) bool {
+	result, _ := e.route(e.operation.Method, target)
+	return result == routeFound
+}
 
 // route matches a request's path against prefix/{controller}/{action}/{id} with
 // id optional, without regard to case, percent-encoding or dot segments.
