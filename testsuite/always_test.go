@@ -93,7 +93,7 @@ func TestServersThatAnswerEverythingAlikeNeverPass(t *testing.T) {
 				t.Parallel()
 				server := httptest.NewServer(http.HandlerFunc(s.serve))
 				defer server.Close()
-				r := run(t, testsuite.Config{URL: server.URL, Remote: remote})
+				r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: remote}})
 				want := s.exit
 				if remote {
 					want = s.away

@@ -9,22 +9,24 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-// BenchmarkRun runs every case against the mock in the process.
+// BenchmarkRun runs every case against the mock in the process, with a suite that is
+// shared.
 func BenchmarkRun(b *testing.B) {
 	mock, err := mockserver.New(contract(b))
 	require.NoError(b, err)
+	s := suite(b)
 	for b.Loop() {
-		r, err := testsuite.Run(b.Context(), testsuite.Config{Contract: contract(b), Handler: mock})
+		r, err := s.Run(b.Context(), testsuite.Config{Target: testsuite.Target{Handler: mock}})
 		require.NoError(b, err)
 		require.Zero(b, r.Exit, r.Verdict)
 	}
 }
 
-// BenchmarkCases makes the cases and sends none.
-func BenchmarkCases(b *testing.B) {
+// BenchmarkSuite makes a suite.
+func BenchmarkSuite(b *testing.B) {
 	c := contract(b)
 	for b.Loop() {
-		_, err := testsuite.Cases(testsuite.Config{Contract: c})
+		_, err := testsuite.New(c, testsuite.Payloads{})
 		require.NoError(b, err)
 	}
 }

@@ -64,11 +64,11 @@ func (b *breaker) tripped() (stopKind, string) {
 }
 
 // hear notes that a response came.
-func (b *breaker) hear(a *Answer) {
+func (b *breaker) hear(a *response) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.anything = b.anything || a.Status != 0
-	b.heard = b.heard || a.Status != 0 && a.Status < 500
+	b.anything = b.anything || a.status != 0
+	b.heard = b.heard || a.status != 0 && a.status < 500
 }
 
 // everHeard reports that something came with another status than a server error's.
@@ -87,7 +87,7 @@ func (b *breaker) neverReached() bool {
 
 // count takes note of the response to a request; controlled says that a valid
 // request was accepted in this run.
-func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
+func (b *breaker) count(e *exchange, a *response, controlled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a.late {
@@ -95,7 +95,7 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 			b.tripLocked(stopUnclear, fmt.Sprintf("%d requests got no whole response in time; last: %s", b.late, a.why))
 		}
 	}
-	if a.Status == 0 {
+	if a.status == 0 {
 		if a.controlAnswered {
 			b.silent = 0
 			return
@@ -110,7 +110,7 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 		return
 	}
 	b.silent = 0
-	if a.Status == http.StatusUnauthorized || a.Status == http.StatusProxyAuthRequired {
+	if a.status == http.StatusUnauthorized || a.status == http.StatusProxyAuthRequired {
 		if b.denied++; b.denied >= deniedResponses {
 			b.tripLocked(stopUnclear, a.why)
 		}
@@ -119,15 +119,15 @@ func (b *breaker) count(e *exchange, a *Answer, controlled bool) {
 	}
 	kind, why := a.kind, a.why
 	switch {
-	case a.said == tookIt || a.said == refusedIt:
+	case a.reading == readingAccepted || a.reading == readingRejected:
 		clear(b.unclear)
 		return
-	case a.said == brokeDown && !b.heard:
-		kind, why = unclearDown, downReason(a.Status)
-	case a.said == otherStatus && (a.Status == http.StatusNotFound || a.Status == http.StatusGone) && !controlled:
+	case a.reading == readingError && !b.heard:
+		kind, why = unclearDown, downReason(a.status)
+	case a.reading == readingOther && (a.status == http.StatusNotFound || a.status == http.StatusGone) && !controlled:
 		kind = unclearPath
-		why = fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.Status)
-	case a.said != unclearAnswer:
+		why = fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.status)
+	case a.reading != readingUnclear:
 		return
 	}
 	if b.unclear == nil {

@@ -28,8 +28,8 @@ type budget struct {
 	underWay   int // that must be rejected
 }
 
-func newBudget(c *Config) *budget {
-	b := &budget{maxRequests: c.MaxRequests, maxWrites: c.MaxWrites, maxUnexpected: c.MaxUnexpectedWrites}
+func newBudget(l *Limits) *budget {
+	b := &budget{maxRequests: l.Requests, maxWrites: l.Writes, maxUnexpected: l.UnexpectedWrites}
 	b.changed = sync.NewCond(&b.mu)
 	return b
 }

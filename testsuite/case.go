@@ -1,548 +1,342 @@
 package testsuite
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
-	"net/url"
-	"strings"
+	"slices"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// Level is how much a case asks of a target.
-type Level string
-
-const (
-	// Must is of a rule that the page states, or of the grammar of JSON or HTTP.
-	Must Level = "MUST"
-	// Should is of what the framework does by default, and of readings of the page
-	// that a server may hold something against.
-	Should Level = "SHOULD"
-	// May is of what the page leaves open: reported and never failed.
-	May Level = "MAY"
-)
-
-func (l Level) weight() int {
-	switch l {
-	case Must:
-		return 3
-	case Should:
-		return 2
-	case May:
-		return 1
-	}
-	return 0
-}
-
-// Aspect is what a case looks at in an answer.
+// Aspect is what a case looks at in a response.
 type Aspect string
 
 const (
-	// Outcome is whether the request was accepted or refused.
-	Outcome Aspect = "outcome"
-	// Status is the exact status of a refusal.
-	Status Aspect = "status"
-	// Allow is the header that goes with 405.
-	Allow Aspect = "allow"
-	// ModelState is the shape of a refusal's body.
-	ModelState Aspect = "modelstate"
-	// Named is whether a refusal names the member that is wrong.
-	Named Aspect = "named"
-	// Format is whether an answer's body is in a format that the page lists.
-	Format Aspect = "format"
+	// AspectOutcome is whether the request was accepted or rejected.
+	AspectOutcome Aspect = "outcome"
+	// AspectStatus is the exact status of a rejection.
+	AspectStatus Aspect = "status"
+	// AspectAllow is the header that goes with 405.
+	AspectAllow Aspect = "allow"
+	// AspectModelState is the shape of a rejection's body.
+	AspectModelState Aspect = "modelstate"
+	// AspectNamed is whether a rejection names the field at fault.
+	AspectNamed Aspect = "named"
+	// AspectFormat is whether a response's body is in a format that the page lists.
+	AspectFormat Aspect = "format"
 )
 
 // Case is one question to a target.
 type Case struct {
-	// ID is stable and path-like. A case that looks at another aspect of an answer
+	// ID is stable and path-like. A case that looks at another aspect of a response
 	// has the id of its request's case and the aspect: Reason/length/251/status.
 	ID string `json:"id"`
-	// Group is the family; Field the member that it is about, if it is about one.
-	Group string `json:"group"`
-	Field string `json:"field,omitempty"`
-	// Media is the media type of the body, one of the page's, or the first of them
-	// where the case is not about one.
+	// Family is the kind of question.
+	Family fixtures.Family `json:"family"`
+	// Path is the field that the case is about; empty for the whole request.
+	Path contracts.Path `json:"path,omitempty"`
+	// Media is the media type of the body.
 	Media string `json:"media"`
-	Level Level  `json:"level"`
-	// Basis says where the level comes from.
-	Basis string `json:"basis"`
-	// Why says in one sentence what is expected, and why.
-	Why string `json:"why"`
-	// Rule is the contract's rule; Line and Quote are the page's, 0 and empty where
-	// it has none.
-	Rule  string `json:"rule"`
-	Line  int    `json:"line,omitempty"`
+	// Rule is the rule behind the outcome.
+	Rule contracts.RuleID `json:"rule"`
+	// Line is the page's line of the rule, 0 where there is none.
+	Line int `json:"line,omitempty"`
+	// Quote is that line.
 	Quote string `json:"quote,omitempty"`
-	// Change is the one change from the control, whose id is Control; a control has
-	// none.
-	Change  string `json:"change"`
+	// Level is how much the case asks of a target.
+	Level fixtures.Level `json:"level"`
+	// Basis is the reason for the level.
+	Basis string `json:"basis"`
+	// Why is what is expected and the reason, in a sentence.
+	Why string `json:"why"`
+	// Change is what was changed in the control.
+	Change string `json:"change"`
+	// Control is the id of the valid request that this one differs from in one thing;
+	// the control itself has none.
 	Control string `json:"control,omitempty"`
 	// Sends is the id of the case whose request this one looks at: its own, unless
-	// Aspect is another than Outcome.
-	Sends   string           `json:"sends"`
-	Aspect  Aspect           `json:"aspect"`
-	Expect  fixtures.Outcome `json:"expect"`
-	Request fixtures.Request `json:"-"`
+	// Aspect is another than AspectOutcome.
+	Sends string `json:"sends"`
+	// Aspect is what the case looks at.
+	Aspect Aspect `json:"aspect"`
+	// Expect is the outcome that is expected of the request.
+	Expect oracle.Outcome `json:"expect"`
+	// Request is what is sent.
+	Request contracts.Request `json:"-"`
 
-	breaks    string // the rule that the request breaks, whatever the aspect
-	status    int    // that an aspect asks for
-	barred    string // why it is not sent to a target elsewhere
-	omitted   string // why it is not made, and sent nowhere
-	mentioned string // the member that an error should name
+	made     *fixtures.Case // what the generator knows of the request
+	status   int            // that an aspect requires
+	barred   string         // why it is not sent to a target elsewhere
+	mentions string         // the field that an error should name
 }
 
-const formType = "application/x-www-form-urlencoded"
+const (
+	// validRows is how many random valid payloads a suite has.
+	validRows = 10
+	// maxRows keeps the making of the cases, a tenth of a second per row, to seconds.
+	maxRows = 50
+	// largeBody is where a server may respond with 413 in place of another rejection.
+	largeBody = 64 << 10
+)
 
 // build makes the catalogue.
-func (p *prepared) build(c *Config) error {
-	rows := c.Data
+func (s *Suite) build() error {
+	rows := s.payloads.Rows
 	if len(rows) == 0 {
 		rows = []map[string]string{nil}
 	}
 	if len(rows) > maxRows {
-		return fmt.Errorf("the data have %d rows: use %d or fewer", len(rows), maxRows)
+		return &ConfigError{"Payloads.Rows", fmt.Sprintf("the data have %d rows: use %d or fewer", len(rows), maxRows)}
 	}
-	b := &builder{contract: p.contract, quotes: map[string]contracts.Fact{}}
-	for _, r := range p.contract.Rules() {
-		b.quotes[r.ID] = r.Fact
+	s.first = s.operation.RequestFormats[0].MediaType
+	if f := s.operation.JSON(); f != nil {
+		s.first = f.MediaType
+	}
+	b := &builder{suite: s, facts: map[contracts.RuleID]contracts.Fact{}}
+	for _, r := range s.rules {
+		b.facts[r.ID] = r.Fact
 	}
 	for i, row := range rows {
-		set := map[string]string{}
-		for name, value := range c.Set {
-			set[name] = value
-		}
-		for name, value := range row {
-			set[name] = value
-		}
-		g, err := fixtures.New(p.contract, fixtures.Options{Seed: c.Seed, Now: c.Now, Set: set})
+		made, err := s.sources(row)
 		if err != nil {
-			if len(c.Data) > 0 {
+			if len(s.payloads.Rows) > 0 {
 				return fmt.Errorf("row %d of the data: %w", i+1, err)
 			}
 			return err
 		}
-		made, omitted, err := sources(g, c.Combinations)
-		if err != nil {
-			return err
-		}
 		if i == 0 {
-			b.g = g
-			for i := range made {
-				b.add(&made[i])
-			}
-			for _, o := range omitted {
-				b.omit(&o)
+			for j := range made {
+				b.add(&made[j])
 			}
 			continue
 		}
-		// What has to be accepted takes turns between the rows; what is refused
-		// differs from the control, which is of the first.
-		for j := range made {
-			f := &made[j]
-			if at, known := b.index[f.ID]; known && f.Outcome != fixtures.Reject && hash(f.ID)%uint64(len(rows)) == uint64(i) && b.cases[at].Control != "" {
-				b.cases[at].Request = f.Request
-			}
-		}
+		b.replace(made, uint64(i), uint64(len(rows)))
 	}
 	b.mirror()
 	b.aspects()
-	p.all = b.cases
+	s.cases = b.cases
+	for i := range s.cases {
+		x := &s.cases[i]
+		s.index[x.ID] = i
+		if x.Aspect == AspectOutcome {
+			s.requests[x.ID] = i
+		}
+	}
 	return nil
 }
 
-// maxRows keeps the making of the cases, a tenth of a second a row, to seconds.
-const maxRows = 50
-
-// sources are the generator's cases, and those that it does not make.
-func sources(g *fixtures.Generator, combinations int) ([]fixtures.Case, []fixtures.Omitted, error) {
-	all, omitted := g.Catalogue()
+// sources are the generator's cases with the values of a row.
+func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
+	set := map[string]string{}
+	for name, value := range s.payloads.Set {
+		set[name] = value
+	}
+	for name, value := range row {
+		set[name] = value
+	}
+	g, err := fixtures.New(s.operation, fixtures.Options{Seed: s.payloads.Seed, Now: s.payloads.Now, Set: set})
+	if err != nil {
+		return nil, err
+	}
+	all := g.Cases()
 	for i := range validRows {
 		all = append(all, g.ValidCase(uint64(i)))
 	}
 	all = append(all, g.Naughty()...)
-	if combinations > 0 {
-		rows, err := g.Combinations(combinations)
-		if err != nil {
-			return nil, nil, err
-		}
-		all = append(all, rows...)
+	if s.payloads.Combinations == 0 {
+		return all, nil
 	}
-	return all, omitted, nil
+	rows, err := g.Combinations(s.payloads.Combinations)
+	return append(all, rows...), err
 }
 
+// builder makes the cases of a suite from those of the generator.
 type builder struct {
-	contract *contracts.Contract
-	g        *fixtures.Generator
-	quotes   map[string]contracts.Fact
-	cases    []Case
-	index    map[string]int
+	suite *Suite
+	facts map[contracts.RuleID]contracts.Fact
+	cases []Case
 }
 
-// controlID is the id of the good request of a media type.
+// controlID is the id of the valid request of a media type.
 func controlID(media string) string { return "media/listed/" + media }
 
-// add makes a case of the generator's.
+// add makes a case of one of the generator's.
 func (b *builder) add(f *fixtures.Case) {
-	if f.Group == "several" || f.Group == "required" && f.Field == "" {
-		return // more than one change from a good request tells nothing of either
+	if f.Combined {
+		return // more than one change from a valid request proves none of them
 	}
-	away := b.elsewhere(f.Request.Path)
-	if away && f.Outcome != fixtures.Reject {
-		return // what another path does is not the page's to say
+	if f.Elsewhere && f.Outcome != oracle.OutcomeReject {
+		return // what another path does is not the page's to decide
 	}
 	x := Case{
-		ID: f.ID, Group: f.Group, Field: f.Field, Media: b.media(f), Rule: f.Rule, Line: f.Line, Quote: b.quotes[f.Rule].Quote,
-		breaks: f.Rule, Change: f.What, Sends: f.ID, Aspect: Outcome, Expect: f.Outcome, Request: f.Request,
+		ID: f.ID, Family: f.Family, Path: f.Path, Media: f.Media, Rule: f.Rule, Line: f.Line, Quote: b.facts[f.Rule].Quote,
+		Level: f.Level, Basis: f.LevelBasis, Change: f.What, Control: controlID(f.Media), Sends: f.ID, Aspect: AspectOutcome,
+		Expect: f.Outcome, Request: f.Request, made: f,
 	}
-	if f.Field != "" {
-		x.Change = f.Field + ": " + f.What
+	if f.Path != "" {
+		x.Change = string(f.Path) + ": " + f.What
 	}
-	x.Control = controlID(x.Media)
-	if x.ID == x.Control {
+	if f.Control {
 		x.Control, x.Change = "", "none: this is the control"
 	}
-	b.level(&x, f)
 	switch {
-	case away:
+	case f.Outcome == oracle.OutcomeAccept:
+		x.Why = "Expected: accepted, because " + f.Basis + "."
+	case f.Outcome == oracle.OutcomeReject:
+		x.Why = "Expected: rejected, because " + f.Basis + "."
+	case f.Default != "":
+		x.Expect = oracle.OutcomeAccept
+		x.Why = "Expected: accepted, by the framework's default: " + f.Default + "."
+	default:
+		x.Why = "Accepted or rejected, since the page leaves it open: " + f.Basis + "."
+	}
+	switch {
+	case f.Elsewhere:
 		x.barred = "another path of a server may do anything"
 	case f.Request.Raw != nil:
 		x.barred = "malformed transport can disturb what stands in front of a server"
 	}
-	if b.index == nil {
-		b.index = map[string]int{}
-	}
-	b.index[x.ID] = len(b.cases)
 	b.cases = append(b.cases, x)
 }
 
-// omit makes a case that is named and not sent.
-func (b *builder) omit(o *fixtures.Omitted) {
-	b.add(&fixtures.Case{ID: o.ID, Group: o.Group, Field: o.Field, What: o.What, Verdict: o.Verdict,
-		Request: fixtures.Request{Method: b.contract.Method, Path: "/" + b.contract.Route, Headers: []fixtures.Header{{Name: "Content-Type", Value: o.Media}}}})
-	b.cases[len(b.cases)-1].omitted = o.Why
-}
-
-// elsewhere reports a path that is not the contract's in any host's reading.
-func (b *builder) elsewhere(path string) bool {
-	path, _, _ = strings.Cut(path, "?")
-	decoded, err := url.PathUnescape(path)
-	return err != nil || !strings.EqualFold(strings.TrimSuffix(decoded, "/"), "/"+b.contract.Route) || strings.Contains(strings.ToUpper(path), "%2F")
-}
-
-// media is the page's media type that a case's body has; the first one where it
-// has none of them.
-func (b *builder) media(f *fixtures.Case) string {
-	if f.Request.Raw == nil {
-		name, _, _ := strings.Cut(f.Request.Header("Content-Type"), ";")
-		name = strings.ToLower(strings.TrimSpace(name))
-		for _, m := range b.contract.RequestFormats {
-			if m.MediaType == name {
-				return name
-			}
+// replace puts the requests of another row of data in place of some: those that must
+// be accepted take turns between the rows; what is rejected differs from the control,
+// which is of the first row.
+func (b *builder) replace(made []fixtures.Case, row, rows uint64) {
+	byID := map[string]*fixtures.Case{}
+	for i := range made {
+		byID[made[i].ID] = &made[i]
+	}
+	for i := range b.cases {
+		x := &b.cases[i]
+		f := byID[x.ID]
+		if f != nil && f.Outcome != oracle.OutcomeReject && fixtures.Hash(x.ID)%rows == row && x.Control != "" {
+			x.Request, x.made = f.Request, f
 		}
 	}
-	return firstJSON(b.contract)
 }
 
-func firstJSON(c *contracts.Contract) string {
-	for _, m := range c.RequestFormats {
-		if strings.HasSuffix(m.MediaType, "/json") {
-			return m.MediaType
-		}
-	}
-	return c.RequestFormats[0].MediaType
-}
-
-// level says what a case asks, and why.
-func (b *builder) level(x *Case, f *fixtures.Case) {
-	fact := b.quotes[f.Rule]
-	x.Why = "It has to be accepted: " + f.Basis + "."
-	if f.Outcome == fixtures.Reject {
-		x.Why = "It has to be refused: " + f.Basis + "."
-	}
-	switch {
-	case f.Outcome == fixtures.Unspecified:
-		x.Level, x.Basis = May, "the page leaves it open: "+f.Basis
-		x.Why = "It may be accepted or refused: " + f.Basis + "."
-		if why := b.framework(f); why != "" {
-			x.Level, x.Basis, x.Expect = Should, "framework default: "+why, fixtures.Accept
-			x.Why = "It should be accepted: " + why + "."
-		}
-	case f.Group == "transport":
-		x.Level, x.Basis = Should, "HTTP's grammar, which a host reads before the endpoint does"
-	case f.Request.Method == http.MethodHead:
-		x.Level, x.Basis = Should, "assumption: HEAD changes nothing, and hosts answer it on their own"
-	case f.Group == "meaning":
-		x.Level, x.Basis = Should, "assumption: the page states no rule between members"
-	case f.Latitude != "":
-		x.Level, x.Basis = Should, "assumption: "+f.Latitude
-	case f.Rule == "json" || f.Rule == "http":
-		x.Level, x.Basis = Must, "the grammar of "+strings.ToUpper(f.Rule)
-	case fact.Source == contracts.Inferred && f.Outcome == fixtures.Reject:
-		x.Level, x.Basis = Should, "assumption: "+fact.Because
-	default:
-		x.Level, x.Basis = Must, fmt.Sprintf("page line %d", f.Line)
-	}
-}
-
-// framework is why the framework accepts, by default, what the page is silent on:
-// names in another case and names that the page does not list.
-func (b *builder) framework(f *fixtures.Case) string {
-	if f.Group != "name" {
-		return ""
-	}
-	body, folded, dropped := b.asListed(f.Request.Body)
-	if body == nil || folded == dropped {
-		return ""
-	}
-	r := f.Request
-	r.Body = body
-	if b.g.Judge(&r).Outcome != fixtures.Accept {
-		return ""
-	}
-	if folded {
-		return "names are read without regard to case"
-	}
-	return "members that the model lacks are ignored"
-}
-
-// asListed rewrites a body with the page's spelling of names and without members
-// that it does not list; nil if a name is there twice or is the serializer's own.
-func (b *builder) asListed(body []byte) (out []byte, folded, dropped bool) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, false, false
-	}
-	kept := map[string]json.RawMessage{}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		var value json.RawMessage
-		if err != nil || !ok || d.Decode(&value) != nil || strings.HasPrefix(name, "$") {
-			return nil, false, false
-		}
-		f := b.contract.Body.Field(name)
-		switch {
-		case f == nil:
-			dropped = true
-			continue
-		case f.Name != name:
-			folded = true
-		}
-		if _, twice := kept[f.Name]; twice {
-			return nil, false, false
-		}
-		kept[f.Name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, false, false
-	}
-	out, err := json.Marshal(kept)
-	if err != nil {
-		return nil, false, false
-	}
-	return out, folded, dropped
-}
-
-// mirror asks in the page's other JSON formats what was asked in the first: a
-// format is a door of its own to the same rules.
+// mirror asks in the page's other JSON formats what was asked in the first: each
+// format is a separate entry point to the same validation.
 func (b *builder) mirror() {
-	const each = 3 // of a member, a family and an outcome
+	const each = 3 // per field, family and outcome
+	type question struct {
+		path   contracts.Path
+		family fixtures.Family
+		expect oracle.Outcome
+	}
+	first := b.suite.first
 	var more []Case
-	for _, m := range b.contract.RequestFormats {
-		if !strings.HasSuffix(m.MediaType, "/json") || m.MediaType == firstJSON(b.contract) {
+	for _, m := range b.suite.operation.RequestFormats {
+		if !m.IsJSON() || m.MediaType == first {
 			continue
 		}
-		count := map[string]int{}
+		count := map[question]int{}
 		for i := range b.cases {
 			x := b.cases[i]
-			key := x.Field + " " + x.Group + " " + string(x.Expect)
-			if x.Level != Must || x.Field == "" || x.Media != firstJSON(b.contract) || x.Request.Method != b.contract.Method {
+			if x.Level != fixtures.LevelMust || x.Path == "" || x.Media != first || x.Request.Method != b.suite.operation.Method {
 				continue
 			}
-			if x.Group != "length" {
-				count[key]++
+			q := question{x.Path, x.Family, x.Expect}
+			if x.Family != fixtures.FamilyLength {
+				count[q]++
 			}
-			if count[key] > each || len(x.Request.Body) > largeBody {
+			if count[q] > each || len(x.Request.Body) > largeBody {
 				continue
 			}
 			x.ID = m.MediaType + "/" + x.ID
 			x.Sends, x.Media, x.Control = x.ID, m.MediaType, controlID(m.MediaType)
-			x.Request.Headers = withHeader(x.Request.Headers, "Content-Type", m.MediaType)
+			x.Request = x.Request.WithHeader("Content-Type", m.MediaType)
 			more = append(more, x)
 		}
 	}
-	for _, x := range more {
-		b.index[x.ID] = len(b.cases)
-		b.cases = append(b.cases, x)
-	}
+	b.cases = append(b.cases, more...)
 }
 
-// largeBody is where a server may say 413 in place of another refusal.
-const largeBody = 64 << 10
-
-func withHeader(headers []fixtures.Header, name, value string) []fixtures.Header {
-	out := append([]fixtures.Header(nil), headers...)
-	for i := range out {
-		if strings.EqualFold(out[i].Name, name) {
-			out[i].Value = value
-			return out
-		}
-	}
-	return append(out, fixtures.Header{Name: name, Value: value})
-}
-
-// aspects adds what else an answer should be: to one refusal of each rule in each
+// aspects adds what else a response should be: to one rejection of each rule in each
 // format, and to the controls. No further request is sent for them.
 func (b *builder) aspects() {
+	type ruleIn struct {
+		rule  contracts.RuleID
+		media string
+	}
 	var out []Case
-	seen := map[string]bool{}
+	seen := map[ruleIn]bool{}
 	for _, x := range b.cases {
 		out = append(out, x)
-		if x.Control == "" || x.Group == "protocol" && x.Level == Must && x.Request.Header("Accept") != "" {
-			out = append(out, b.aspect(x, Format, Must))
+		if x.Control == "" || x.Level == fixtures.LevelMust && x.Request.Header("Accept") != "" {
+			out = append(out, b.aspect(x, AspectFormat, fixtures.LevelMust))
 			continue
 		}
-		key := x.Rule + " " + x.Media
-		if x.Expect != fixtures.Reject || x.Level != Must || seen[key] || x.barred != "" || x.omitted != "" {
+		key := ruleIn{x.Rule, x.Media}
+		if x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || seen[key] || x.barred != "" || x.made.NotSent != "" {
 			continue
 		}
 		seen[key] = true
-		inModel := Must
-		switch {
-		case x.Rule == "method":
+		format := fixtures.LevelMust
+		switch x.Rule.Kind {
+		case contracts.RuleMethod:
 			x.status = http.StatusMethodNotAllowed
-			inModel = Should // a router may have answered
-			out = append(out, b.aspect(x, Allow, Should))
-		case strings.HasPrefix(x.Rule, "request/"):
+			format = fixtures.LevelShould // a router may have responded
+			out = append(out, b.aspect(x, AspectAllow, fixtures.LevelShould))
+		case contracts.RuleRequest:
 			x.status = http.StatusUnsupportedMediaType
-			inModel = Should
+			format = fixtures.LevelShould
 		default:
 			x.status = http.StatusBadRequest
-			out = append(out, b.aspect(x, ModelState, Should))
-			if x.Field != "" && !b.unnamed(x) {
-				x.mentioned = x.Field[strings.LastIndexByte(x.Field, '/')+1:]
-				out = append(out, b.aspect(x, Named, Should))
+			out = append(out, b.aspect(x, AspectModelState, fixtures.LevelShould))
+			if f := b.suite.operation.Field(x.Path); f != nil && !unnamed(&x, f) {
+				x.mentions = f.Name
+				out = append(out, b.aspect(x, AspectNamed, fixtures.LevelShould))
 			}
 		}
-		out = append(out, b.aspect(x, Status, Should), b.aspect(x, Format, inModel))
+		out = append(out, b.aspect(x, AspectStatus, fixtures.LevelShould), b.aspect(x, AspectFormat, format))
 	}
 	b.cases = out
 }
 
-// unnamed reports a case whose member the framework's error does not name: what a
+// unnamed reports a case whose field the framework's error does not name: what a
 // serializer misses has no key in ModelState, and without details no text.
-func (b *builder) unnamed(x Case) bool {
-	f := b.contract.Body.Field(x.Field)
-	return f != nil && x.Rule == f.Name+"/required" && f.Kind != contracts.String
+func unnamed(x *Case, f *contracts.Field) bool {
+	return x.Rule.Kind == contracts.RuleRequired && !f.Type.Kind.IsReference()
 }
 
-// aspect is a case that looks at the answer to another.
-func (b *builder) aspect(x Case, a Aspect, level Level) Case {
+// aspect is a case that looks at the response to another.
+func (b *builder) aspect(x Case, a Aspect, level fixtures.Level) Case {
 	x.ID += "/" + string(a)
 	x.Aspect, x.Level = a, level
 	x.Basis = "framework default"
 	switch a {
-	case Status:
-		x.Why = fmt.Sprintf("The framework refuses it with %d.", x.status)
-	case Allow:
-		x.Why = "The answer to another method lists in Allow those that there are (RFC 9110, section 15.5.6)."
-	case ModelState:
-		x.Why = "The framework answers with a Message and a ModelState, which lists the errors by member."
-	case Named:
-		x.Why = "The framework's error names " + x.mentioned + "."
-	case Format:
-		f := b.contract.ResponseFormats[0]
-		x.Rule, x.Line, x.Quote = "response/"+f.MediaType, f.Fact.Line, f.Fact.Quote
+	case AspectStatus:
+		x.Why = fmt.Sprintf("The framework rejects it with %d.", x.status)
+	case AspectAllow:
+		x.Why = "The response to another method lists the supported ones in Allow (RFC 9110, section 15.5.6)."
+	case AspectModelState:
+		x.Why = "The framework responds with a Message and a ModelState, which lists the errors by field."
+	case AspectNamed:
+		x.Why = "The framework's error names " + x.mentions + "."
+	case AspectFormat:
+		f := b.suite.operation.Response.Formats[0]
+		x.Rule = contracts.RuleID{Kind: contracts.RuleResponse, Media: f.MediaType}
+		x.Line, x.Quote = f.Fact.Line, f.Fact.Quote
 		x.Why = "A body is in one of the response formats that the page lists."
 		x.Basis = fmt.Sprintf("page line %d", f.Fact.Line)
-		if level == Should {
-			x.Basis = "assumption: what stands in front of the endpoint may have answered"
+		if level == fixtures.LevelShould {
+			x.Basis = "assumption: what stands in front of the endpoint may have responded"
 		}
 	}
 	return x
 }
 
-// hasItem reports a member of a list's elements.
-func hasItem(c *contracts.Contract, name string) bool {
-	for i := range c.Body.Fields {
-		if items := c.Body.Fields[i].Items; items != nil && items.Field(name) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// obeys lists the rules of the contract that a good request obeys: those of its
-// members, and the endpoint's.
-func obeys(c *contracts.Contract, r *fixtures.Request, media string) []string {
-	rules := []string{"method", "route", "body", "request/" + media}
-	object := map[string]json.RawMessage{}
-	if media == formType {
-		values, err := url.ParseQuery(string(r.Body))
-		if err != nil {
-			return rules
-		}
-		for name := range values {
-			list, item, found := strings.Cut(name, "].")
-			if name, _, indexed := strings.Cut(list, "["); found && indexed {
-				if f := c.Body.Field(name); f != nil && f.Items != nil {
-					rules = append(rules, name+"/type", name+"/"+item+"/type")
-				}
-				continue
-			}
-			if values.Get(name) != "" {
-				object[name] = json.RawMessage(`""`)
-			}
-		}
-	} else if json.Unmarshal(r.Body, &object) != nil {
-		return rules
-	}
-	return append(rules, obeyedBy(&c.Body, object, "")...)
-}
-
-func obeyedBy(m *contracts.Model, object map[string]json.RawMessage, prefix string) []string {
-	var rules []string
-	for name, raw := range object {
-		f := m.Field(name)
-		if f == nil {
-			continue
-		}
-		id := prefix + f.Name
-		if string(raw) == "null" {
-			rules = append(rules, id+"/nullable")
-			continue
-		}
-		rules = append(rules, id+"/type")
-		if f.Required != nil {
-			rules = append(rules, id+"/required")
-		}
-		if f.Length != nil {
-			rules = append(rules, id+"/length")
-		}
-		var elements []map[string]json.RawMessage
-		if f.Items != nil && json.Unmarshal(raw, &elements) == nil {
-			for _, e := range elements {
-				rules = append(rules, obeyedBy(f.Items, e, id+"/")...)
-			}
+// obeys lists the rules that the request obeys, in its own media type.
+func (x *Case) obeys() []contracts.RuleID {
+	rules := slices.Clone(x.made.Obeys)
+	for i := range rules {
+		if rules[i].Kind == contracts.RuleRequest {
+			rules[i].Media = x.Media
 		}
 	}
 	return rules
 }
-
-// mediaOf is the media type of an answer's Content-Type, in lower case.
-func mediaOf(contentType string) string {
-	name, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		name, _, _ = strings.Cut(contentType, ";")
-		name = strings.ToLower(strings.TrimSpace(name))
-	}
-	return name
-}
-
-// isJSON reports text that is one JSON value.
-func isJSON(text []byte) bool { return json.Valid(bytes.TrimPrefix(text, []byte("\uFEFF"))) }

@@ -1,50 +1,55 @@
 package testsuite
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// Side is whether a rule is obeyed or broken by a request.
-type Side string
-
+// The sides of a rule.
 const (
-	// Obeyed is tried with requests that have to be accepted.
-	Obeyed Side = "obeyed"
-	// Broken is tried with requests that have to be refused.
-	Broken Side = "broken"
+	// sideObeyed is tried with requests that must be accepted.
+	sideObeyed = "obeyed"
+	// sideBroken is tried with requests that must be rejected.
+	sideBroken = "broken"
 )
 
 // Cell is one question of the coverage: was a rule tried, from one side, in one
 // media type?
 type Cell struct {
-	Rule string `json:"rule"`
-	// Stated says that the page states the rule; others are inferred.
-	Stated bool   `json:"stated"`
-	Line   int    `json:"line"`
-	Text   string `json:"text"`
-	Media  string `json:"media"`
-	Side   Side   `json:"side"`
-	// Pass and Fail count the cases that told, and Otherwise those of level SHOULD
-	// that fail; Unconfirmed is of those that pass.
-	Pass        int `json:"pass"`
-	Fail        int `json:"fail"`
-	Otherwise   int `json:"otherwise"`
+	// Rule is the rule's id.
+	Rule contracts.RuleID `json:"rule"`
+	// Stated marks a rule that the page states; others are inferred.
+	Stated bool `json:"stated"`
+	// Line is the page's line of the rule.
+	Line int `json:"line"`
+	// Text is the rule in a sentence.
+	Text string `json:"text"`
+	// Media is the media type of the requests.
+	Media string `json:"media"`
+	// Side is "obeyed" or "broken".
+	Side string `json:"side"`
+	// Pass counts the conclusive cases that pass.
+	Pass int `json:"pass"`
+	// Fail counts the conclusive MUST cases that fail.
+	Fail int `json:"fail"`
+	// ShouldFail counts the conclusive SHOULD cases that fail.
+	ShouldFail int `json:"shouldFail"`
+	// Unconfirmed counts those of Pass whose control was not accepted.
 	Unconfirmed int `json:"unconfirmed"`
-	// Reason says why no case told. Possible is false where none can.
-	Reason   string `json:"reason,omitempty"`
-	Possible bool   `json:"possible"`
+	// Reason is why no case is conclusive; empty if one is.
+	Reason string `json:"reason,omitempty"`
+	// Possible is false where no case can be.
+	Possible bool `json:"possible"`
 }
 
 // Covered reports that a case told.
-func (c *Cell) Covered() bool { return c.Pass+c.Fail+c.Otherwise > 0 }
+func (c *Cell) Covered() bool { return c.Pass+c.Fail+c.ShouldFail > 0 }
 
 type cellKey struct {
-	rule, media string
-	side        Side
+	rule  contracts.RuleID
+	media string
+	side  string
 }
 
 func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
@@ -60,16 +65,16 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 		for _, k := range r.cellsOf(x, byID[x.Sends]) {
 			cell := at(k)
 			switch x.Verdict {
-			case Pass, UnexpectedPass:
+			case VerdictPass, VerdictUnexpectedPass:
 				cell.Pass++
 				if !x.Confirmed {
 					cell.Unconfirmed++
 				}
-			case Fail, KnownFailure:
-				if x.Level == Must {
+			case VerdictFail, VerdictKnownFailure:
+				if x.Level == fixtures.LevelMust {
 					cell.Fail++
 				} else {
-					cell.Otherwise++
+					cell.ShouldFail++
 				}
 			default:
 				cell.Reason = string(x.Verdict) + ": " + x.Reason
@@ -77,22 +82,23 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 		}
 	}
 	var all []Cell
-	for _, rule := range r.contract.Rules() {
-		for _, f := range r.contract.RequestFormats {
-			for _, side := range []Side{Obeyed, Broken} {
+	for i := range r.suite.rules {
+		rule := &r.suite.rules[i]
+		for _, f := range r.suite.operation.RequestFormats {
+			for _, side := range []string{sideObeyed, sideBroken} {
 				cell := *at(cellKey{rule.ID, f.MediaType, side})
-				cell.Rule, cell.Stated, cell.Line, cell.Text = rule.ID, rule.Fact.Source == contracts.Stated, rule.Fact.Line, rule.Text
+				cell.Rule, cell.Stated, cell.Line, cell.Text = rule.ID, rule.Fact.Source == contracts.SourceStated, rule.Fact.Line, rule.Text
 				cell.Media, cell.Side, cell.Possible = f.MediaType, side, true
 				if cell.Covered() {
 					cell.Reason = ""
-				} else if why := r.impossible(&rule, f.MediaType, side); why != "" {
+				} else if why := r.suite.impossible(rule.ID, f.MediaType, side); why != "" {
 					cell.Reason, cell.Possible = why, false
-				} else if strings.HasPrefix(rule.ID, "response/") {
-					cell.Reason = "no answer that was looked at came in it"
+				} else if rule.ID.Kind == contracts.RuleResponse {
+					cell.Reason = "no response that was looked at came in it"
 				} else if cell.Reason == "" && results.stop != "" {
 					cell.Reason = stoppedBefore
 				} else if cell.Reason == "" {
-					cell.Reason = "no case was chosen"
+					cell.Reason = "no case was selected"
 				}
 				all = append(all, cell)
 			}
@@ -101,59 +107,86 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 	return all
 }
 
-// cellsOf are the cells that a case tells of.
+// cellsOf are the cells that a case is conclusive for.
 func (r *run) cellsOf(x *Result, e *exchange) []cellKey {
+	passes := x.Verdict == VerdictPass || x.Verdict == VerdictUnexpectedPass
 	switch {
-	case x.Aspect == Format && x.Verdict != Pass && x.Verdict != UnexpectedPass:
-		return []cellKey{{x.Rule, firstJSON(r.contract), Obeyed}}
-	case x.Aspect == Format:
-		return []cellKey{{"response/" + mediaOf(e.answer.Header.Get("Content-Type")), firstJSON(r.contract), Obeyed}}
-	case x.Aspect != Outcome || x.Level == May || e.request.Raw != nil:
+	case x.Aspect == AspectFormat && !passes:
+		return []cellKey{{x.Rule, r.suite.first, sideObeyed}}
+	case x.Aspect == AspectFormat:
+		media := mediaOf(e.response.header.Get("Content-Type"))
+		return []cellKey{{contracts.RuleID{Kind: contracts.RuleResponse, Media: media}, r.suite.first, sideObeyed}}
+	case x.Aspect != AspectOutcome || x.Level == fixtures.LevelMay || e.request.Raw != nil:
 		return nil
-	case x.Expect == fixtures.Reject:
-		return []cellKey{{x.Rule, x.Media, Broken}}
-	}
-	if x.Verdict != Pass && x.Verdict != UnexpectedPass {
-		return []cellKey{{x.Rule, x.Media, Obeyed}} // of the others it tells nothing
+	case x.Expect == oracle.OutcomeReject:
+		return []cellKey{{x.Rule, x.Media, sideBroken}}
+	case !passes:
+		return []cellKey{{x.Rule, x.Media, sideObeyed}} // of the others it proves nothing
 	}
 	var keys []cellKey
-	seen := map[string]bool{}
-	for _, rule := range obeys(r.contract, &e.request, x.Media) {
-		if !seen[rule] {
-			seen[rule] = true
-			keys = append(keys, cellKey{rule, x.Media, Obeyed})
-		}
+	for _, rule := range x.obeys() {
+		keys = append(keys, cellKey{rule, x.Media, sideObeyed})
 	}
 	return keys
 }
 
-// impossible says why no request can tell of a cell.
-func (r *run) impossible(rule *contracts.Rule, media string, side Side) string {
-	family, _, _ := strings.Cut(rule.ID, "/")
-	field := r.contract.Body.Field(family)
-	switch {
-	case family == "response" && side == Broken:
-		return "an answer's rule: a request cannot break it, and every answer looked at obeys it or fails"
-	case family == "response" && media != firstJSON(r.contract):
-		return "an answer's rule, listed with " + firstJSON(r.contract)
-	case family == "request" && rule.ID != "request/"+media:
-		return "a body has one media type"
-	case (family == "method" || family == "route" || family == "request") && side == Broken && media != firstJSON(r.contract):
-		return "broken once, with " + firstJSON(r.contract) + ": it is not about the body"
-	case rule.ID == "body" && side == Broken && media != firstJSON(r.contract):
-		return "broken once, with " + firstJSON(r.contract)
-	case strings.HasSuffix(rule.ID, "/nullable") && media == formType:
-		return "a form has no null"
-	case strings.HasSuffix(rule.ID, "/nullable") && field != nil && field.Required != nil:
-		return "Required decides: see " + family + "/required"
-	case strings.HasSuffix(rule.ID, "/nullable") && side == Broken:
-		return "null breaks nothing here, or the page leaves it open"
-	case strings.HasSuffix(rule.ID, "/nullable"):
-		return "null is asked for once, with " + firstJSON(r.contract) + ", or the page leaves it open"
-	case media == formType && side == Broken && strings.HasSuffix(rule.ID, "/type") && field != nil && field.Kind == contracts.String:
-		return "the values of a form are all text"
-	case media == formType && field != nil && field.Items != nil:
-		return fmt.Sprintf("the page does not say how a form spells %s", family)
+// impossible is why no request can be conclusive for a cell; empty if one can.
+func (s *Suite) impossible(id contracts.RuleID, media, side string) string {
+	field := s.operation.Field(id.Path)
+	form := media == contracts.MediaForm
+	elsewhere := media != s.first
+	switch id.Kind {
+	case contracts.RuleResponse:
+		switch {
+		case side == sideBroken:
+			return "a response's rule: a request cannot break it, and every response looked at obeys it or fails"
+		case elsewhere:
+			return "a response's rule, listed with " + s.first
+		}
+	case contracts.RuleRequest:
+		if id.Media != media {
+			return "a body has one media type"
+		}
+		fallthrough
+	case contracts.RuleMethod, contracts.RuleRoute:
+		if side == sideBroken && elsewhere {
+			return "broken once, with " + s.first + ": it is not about the body"
+		}
+	case contracts.RuleBody:
+		if side == sideBroken && elsewhere {
+			return "broken once, with " + s.first
+		}
+	case contracts.RuleNullable:
+		switch {
+		case form:
+			return "a form has no null"
+		case field != nil && field.Required() != nil:
+			return "Required decides: see " + contracts.RuleID{Path: id.Path, Kind: contracts.RuleRequired}.String()
+		case side == sideBroken:
+			return "null breaks nothing here, or the page leaves it open"
+		}
+		return "null is tried once, with " + s.first + ", or the page leaves it open"
+	case contracts.RuleType:
+		if form && side == sideBroken && field != nil && field.Type.Kind == contracts.KindString {
+			return "the values of a form are all text"
+		}
+	}
+	if list := s.listOf(id.Path); form && list != nil {
+		return "the page does not say how a form spells " + list.Name
 	}
 	return ""
+}
+
+// listOf is the list that a path is, or stands in; nil if there is none.
+func (s *Suite) listOf(path contracts.Path) *contracts.Field {
+	for _, p := range s.operation.Places() {
+		switch {
+		case p.Path != path:
+		case p.Field.Type.Element != nil:
+			return p.Field
+		case p.Parent != nil:
+			return p.Parent.Field
+		}
+	}
+	return nil
 }

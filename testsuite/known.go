@@ -9,19 +9,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"go.yaml.in/yaml/v3"
 )
 
-// Known is a set of cases that are known to fail, in one way and for one reason.
-type Known struct {
+// known is a set of cases that are known to fail, in one way and for one reason.
+type known struct {
 	// Cases are ids, or patterns where * stands for any text and ? for a character.
 	Cases []string `yaml:"cases"`
 	// Fails is the way in which they fail.
-	Fails  Failure `yaml:"fails"`
-	Reason string  `yaml:"reason"`
-	// Issue is where it is being mended. Expires is the last day, YYYY-MM-DD, on
-	// which the entry counts.
-	Issue   string `yaml:"issue,omitempty"`
+	Fails Failure `yaml:"fails"`
+	// Reason is why they fail.
+	Reason string `yaml:"reason"`
+	// Issue is the issue that tracks the fix.
+	Issue string `yaml:"issue,omitempty"`
+	// Expires is the last day, YYYY-MM-DD, on which the entry counts.
 	Expires string `yaml:"expires,omitempty"`
 	// Line is where the entry is in the file.
 	Line int `yaml:"-"`
@@ -29,19 +32,29 @@ type Known struct {
 
 // Stale is an entry of the known-failures file that is no longer true.
 type Stale struct {
-	Line int    `json:"line"`
+	// Line is the line of the entry in the file, from 1.
+	Line int `json:"line"`
+	// Text is what is no longer true.
 	Text string `json:"text"`
 }
 
 // ways are the failures that a file may name.
-var ways = []Failure{FailAccepted, FailRefused, FailBroke, FailStatus, FailShape}
+var ways = []Failure{FailureAccepted, FailureRejected, FailureServerError, FailureStatus, FailureContent}
 
 // maxKnown is the largest known-failures file in bytes.
 const maxKnown = 4 << 20
 
-// ParseKnown reads a known-failures file: a list in YAML of entries with cases,
-// fails, reason, and if wanted issue and expires. Errors begin with the line.
-func ParseKnown(text []byte) ([]Known, error) {
+// parseKnown reads a known-failures file: a list in YAML of entries with cases,
+// fails, reason, and optionally issue and expires. Errors begin with the line.
+func parseKnown(text []byte) (*knownIndex, error) {
+	all, err := readKnown(text)
+	if err != nil {
+		return nil, &ConfigError{"Known", err.Error()}
+	}
+	return indexKnown(all), nil
+}
+
+func readKnown(text []byte) ([]known, error) {
 	if len(text) > maxKnown {
 		return nil, fmt.Errorf("the file is longer than %d bytes", maxKnown)
 	}
@@ -51,7 +64,7 @@ func ParseKnown(text []byte) ([]Known, error) {
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
-	var all []Known
+	var all []known
 	if err := d.Decode(&all); err != nil && !errors.Is(err, io.EOF) {
 		return nil, yamlError(err)
 	}
@@ -80,18 +93,22 @@ func yamlError(err error) error {
 	return errors.New(oneLine(strings.NewReplacer("yaml: ", "", "unmarshal errors:", "").Replace(err.Error())))
 }
 
-// FormatKnown writes a known-failures file of everything that fails in results at
-// the level MUST or SHOULD.
-func FormatKnown(r *Results, reason string) ([]byte, error) {
-	all := []Known{}
-	byRule := map[string]int{}
-	for _, x := range r.Failed(Should) {
-		key := x.Rule + " " + string(x.Failure)
-		at, there := byRule[key]
-		if !there {
+// KnownFailures is a known-failures file of everything that fails at the level MUST or
+// SHOULD, each entry with the reason.
+func (r *Results) KnownFailures(reason string) ([]byte, error) {
+	type way struct {
+		rule  contracts.RuleID
+		fails Failure
+	}
+	all := []known{}
+	byRule := map[way]int{}
+	for _, x := range r.Failed(fixtures.LevelShould) {
+		key := way{x.Rule, x.Failure}
+		at, found := byRule[key]
+		if !found {
 			at = len(all)
 			byRule[key] = at
-			all = append(all, Known{Fails: x.Failure, Reason: reason})
+			all = append(all, known{Fails: x.Failure, Reason: reason})
 		}
 		all[at].Cases = append(all[at].Cases, x.ID)
 	}
@@ -100,23 +117,23 @@ func FormatKnown(r *Results, reason string) ([]byte, error) {
 
 // knownIndex finds the entry that a case is listed in.
 type knownIndex struct {
-	entries  []Known
-	exact    map[string]*Known // by id in lower case
+	entries  []known
+	exact    map[string]*known // by id in lower case
 	patterns []knownPattern
 }
 
 type knownPattern struct {
 	text  string
-	entry *Known
+	entry *known
 }
 
-func indexKnown(entries []Known) *knownIndex {
-	k := &knownIndex{entries: entries, exact: map[string]*Known{}}
+func indexKnown(entries []known) *knownIndex {
+	k := &knownIndex{entries: entries, exact: map[string]*known{}}
 	for i := range entries {
 		for _, text := range entries[i].Cases {
 			text = strings.ToLower(text)
 			switch {
-			case strings.ContainsAny(text, "*?"):
+			case fixtures.IsPattern(text):
 				k.patterns = append(k.patterns, knownPattern{text, &entries[i]})
 			case k.exact[text] == nil:
 				k.exact[text] = &entries[i]
@@ -128,8 +145,8 @@ func indexKnown(entries []Known) *knownIndex {
 
 // find is the entry that a case is listed in, by its id or else the first pattern
 // that fits; nil if there is none. What the page leaves open cannot fail.
-func (k *knownIndex) find(x *Case) *Known {
-	if x.Level == May {
+func (k *knownIndex) find(x *Case) *known {
+	if x.Level == fixtures.LevelMay {
 		return nil
 	}
 	id := strings.ToLower(x.ID)
@@ -137,7 +154,7 @@ func (k *knownIndex) find(x *Case) *Known {
 		return entry
 	}
 	for _, p := range k.patterns {
-		if glob(p.text, id) {
+		if fixtures.Match(p.text, id) {
 			return p.entry
 		}
 	}
@@ -145,13 +162,13 @@ func (k *knownIndex) find(x *Case) *Known {
 }
 
 // unmatched lists the patterns of an entry that no case of the catalogue fits.
-func (k *Known) unmatched(all []Case, ids map[string]bool) []string {
+func (k *known) unmatched(all []Case, ids map[string]bool) []string {
 	var list []string
 	for _, text := range k.Cases {
 		pattern := strings.ToLower(text)
 		found := ids[pattern]
-		if strings.ContainsAny(pattern, "*?") {
-			found = slices.ContainsFunc(all, func(x Case) bool { return x.Level != May && glob(pattern, strings.ToLower(x.ID)) })
+		if fixtures.IsPattern(pattern) {
+			found = slices.ContainsFunc(all, func(x Case) bool { return x.Level != fixtures.LevelMay && fixtures.Match(pattern, x.ID) })
 		}
 		if !found {
 			list = append(list, text)
@@ -162,18 +179,18 @@ func (k *Known) unmatched(all []Case, ids map[string]bool) []string {
 
 // applyKnown turns failures that are known into known failures and lists what is
 // no longer true in the file.
-func (r *Results) applyKnown(known *knownIndex, all []Case, today time.Time) {
-	if len(known.entries) == 0 {
+func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
+	if len(index.entries) == 0 {
 		return
 	}
 	ids := map[string]bool{}
 	for i := range all {
-		if all[i].Level != May {
+		if all[i].Level != fixtures.LevelMay {
 			ids[strings.ToLower(all[i].ID)] = true
 		}
 	}
-	for i := range known.entries {
-		k := &known.entries[i]
+	for i := range index.entries {
+		k := &index.entries[i]
 		for _, pattern := range k.unmatched(all, ids) {
 			r.stale(k, "%s matches no case", pattern)
 		}
@@ -183,7 +200,7 @@ func (r *Results) applyKnown(known *knownIndex, all []Case, today time.Time) {
 	}
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		k := known.find(&x.Case)
+		k := index.find(&x.Case)
 		if k == nil {
 			continue
 		}
@@ -192,17 +209,17 @@ func (r *Results) applyKnown(known *knownIndex, all []Case, today time.Time) {
 			reason += " (" + k.Issue + ")"
 		}
 		switch {
-		case x.Verdict == Pass:
-			x.Verdict, x.Known, x.Reason = UnexpectedPass, reason, "it is known to fail and passes"
+		case x.Verdict == VerdictPass:
+			x.Verdict, x.Known, x.Reason = VerdictUnexpectedPass, reason, "unexpected pass (listed as a known failure)"
 			r.stale(k, "%s passes", x.ID)
-		case x.Verdict == Fail && x.Failure == k.Fails:
-			x.Verdict, x.Known = KnownFailure, reason
-		case x.Verdict == Fail:
+		case x.Verdict == VerdictFail && x.Failure == k.Fails:
+			x.Verdict, x.Known = VerdictKnownFailure, reason
+		case x.Verdict == VerdictFail:
 			x.Reason += fmt.Sprintf("; it is known to fail in another way: %s", k.Fails)
 		}
 	}
 }
 
-func (r *Results) stale(k *Known, format string, args ...any) {
+func (r *Results) stale(k *known, format string, args ...any) {
 	r.Stale = append(r.Stale, Stale{Line: k.Line, Text: fmt.Sprintf("line %d: %s", k.Line, fmt.Sprintf(format, args...))})
 }

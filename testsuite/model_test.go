@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
@@ -168,7 +167,7 @@ func (s *modelServer) serve(conn net.Conn) {
 			return
 		}
 		_, err = io.Copy(io.Discard, r.Body)
-		b, n := s.choose(r.Header.Get(CaseHeader), err == nil)
+		b, n := s.choose(r.Header.Get(caseHeader), err == nil)
 		if !b.do(s, conn, n) {
 			return
 		}
@@ -177,7 +176,7 @@ func (s *modelServer) serve(conn net.Conn) {
 
 // model is what the runs share.
 type model struct {
-	contract *contracts.Contract
+	suite    *Suite
 	all      []Case
 	mayWrite map[string]bool
 
@@ -187,17 +186,15 @@ type model struct {
 
 func newModel(t testing.TB) *model {
 	t.Helper()
-	contract, err := helppage.Parse(contracts.Page())
+	m := &model{suite: newSuite(t), mayWrite: map[string]bool{}}
+	cases, err := m.suite.Cases(Selection{Fields: []string{"UserId", "Reason"}})
 	require.NoError(t, err)
-	m := &model{contract: contract, mayWrite: map[string]bool{}}
-	cases, err := Cases(Config{Contract: contract, Fields: []string{"UserId", "Reason"}})
-	require.NoError(t, err)
-	whole, err := Cases(Config{Contract: contract, Run: []string{"media/listed", "optional", "method"}})
+	whole, err := m.suite.Cases(Selection{Run: []string{"media/listed", "optional", "method"}})
 	require.NoError(t, err)
 	for _, x := range append(whole, cases...) {
 		if len(x.Request.Body) < 2000 && x.Request.Raw == nil {
 			m.all = append(m.all, x)
-			m.mayWrite[x.Sends] = m.mayWrite[x.Sends] || x.Aspect == Outcome && (x.Expect != fixtures.Reject || x.Level != Must)
+			m.mayWrite[x.Sends] = m.mayWrite[x.Sends] || x.Aspect == AspectOutcome && (x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust)
 		}
 	}
 	require.Greater(t, len(m.all), 100)
@@ -231,30 +228,25 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 	s.weights[1] += 1 + r.IntN(120)
 
 	var ledger bytes.Buffer
-	c := Config{
-		Contract: m.contract, Remote: r.IntN(3) > 0, MaxWrites: oneOf(r, 0, 1, 2, 5, 20), MaxUnexpectedWrites: oneOf(r, 1, 2, 5, 30),
-		Parallel: 1 + r.IntN(8), Timeout: 20 * time.Millisecond, Ledger: &ledger, IDPath: "/id",
-		Headers: []fixtures.Header{{Name: "Idempotency-Key", Value: "1"}},
+	c := Config{Target: Target{Remote: r.IntN(3) > 0, Timeout: 20 * time.Millisecond, Headers: []contracts.Header{{Name: "Idempotency-Key", Value: "1"}}}, Limits: Limits{Writes: oneOf(r, 0, 1, 2, 5, 20), UnexpectedWrites: oneOf(r, 1, 2, 5, 30), Parallel: 1 + r.IntN(8)}, Ledger: &ledger, IDPath: "/id"}
+	if r.IntN(3) == 0 {
+		c.Limits.Requests = 1 + r.IntN(12)
 	}
 	if r.IntN(3) == 0 {
-		c.MaxRequests = 1 + r.IntN(12)
-	}
-	if r.IntN(3) == 0 {
-		c.Token = func(context.Context) (string, error) { return "Bearer x", nil }
+		c.Target.Token = func(context.Context) (string, error) { return "Bearer x", nil }
 	}
 	if r.IntN(10) == 0 {
-		c.MaxTime = time.Duration(r.IntN(20)) * time.Millisecond
+		c.Limits.Time = time.Duration(r.IntN(20)) * time.Millisecond
 	}
 	if r.IntN(4) == 0 {
-		c.Accepted = Statuses{{200, 200}}
+		c.Meaning.Accept = "200"
 	}
-	base := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
-	p := &prepared{base: base, loopback: !c.Remote, all: m.all, contract: m.contract, known: indexKnown(nil)}
-	if err := c.defaults(p.loopback); err != nil {
+	c.Target.URL = "http://127.0.0.1:1"
+	p, err := m.suite.prepare(&c)
+	if err != nil {
 		return err
 	}
-	c.Parallel = max(c.Parallel, 1)
-	p.hide = newRedactor(&c, base)
+	p.cases, p.units = nil, nil
 	for range 1 + r.IntN(30) {
 		p.cases = append(p.cases, m.all[r.IntN(len(m.all))])
 	}
@@ -288,9 +280,10 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 			return ours, nil
 		}
 	}
-	ctx, cancel := p.bounded(ctx, &c)
+	ctx, cancel := c.Limits.bounded(ctx)
 	defer cancel()
-	run := &run{Config: &c, prepared: p, target: target, budget: newBudget(&c), breaker: &breaker{}}
+	run := newRun(&c, p, target)
+	run.backoff = 0
 	results := run.do(ctx)
 	target.close()
 	s.die()
@@ -298,7 +291,7 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 }
 
 // check compares what arrived with what was paid, promised and noted.
-func (m *model) check(s *modelServer, c *Config, plan *Planned, results *Results, ledger []byte) error {
+func (m *model) check(s *modelServer, c *Config, plan *Plan, results *Results, ledger []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	noted := map[string]int{}
@@ -333,14 +326,14 @@ func (m *model) check(s *modelServer, c *Config, plan *Planned, results *Results
 	switch {
 	case arrived > results.Requests:
 		return fmt.Errorf("%d requests arrived, and %d were paid for", arrived, results.Requests)
-	case c.MaxRequests > 0 && arrived > c.MaxRequests:
-		return fmt.Errorf("%d requests arrived, and %d were allowed", arrived, c.MaxRequests)
+	case c.Limits.Requests > 0 && arrived > c.Limits.Requests:
+		return fmt.Errorf("%d requests arrived, and %d were allowed", arrived, c.Limits.Requests)
 	case writes > results.Writes:
 		return fmt.Errorf("%d requests arrived that may be accepted, and %d were paid for", writes, results.Writes)
-	case c.MaxWrites != nil && writes > *c.MaxWrites:
-		return fmt.Errorf("%d requests arrived that may be accepted, and %d were allowed", writes, *c.MaxWrites)
-	case c.MaxUnexpectedWrites != nil && unexpected > *c.MaxUnexpectedWrites:
-		return fmt.Errorf("%d requests may have been accepted that must be rejected, and %d were allowed", unexpected, *c.MaxUnexpectedWrites)
+	case c.Limits.Writes != nil && writes > *c.Limits.Writes:
+		return fmt.Errorf("%d requests arrived that may be accepted, and %d were allowed", writes, *c.Limits.Writes)
+	case c.Limits.UnexpectedWrites != nil && unexpected > *c.Limits.UnexpectedWrites:
+		return fmt.Errorf("%d requests may have been accepted that must be rejected, and %d were allowed", unexpected, *c.Limits.UnexpectedWrites)
 	case taken > plan.Writes:
 		return fmt.Errorf("%d requests may have been accepted, and the plan said %d at worst", taken, plan.Writes)
 	case unexpected > results.UnexpectedWrites+results.UnknownWrites:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -187,7 +188,6 @@ func mutants() []mutant {
 func TestEveryMutantIsCaught(t *testing.T) {
 	all := mutants()
 	require.GreaterOrEqual(t, len(all), 80)
-	c := contract(t)
 	rows := make([]string, len(all))
 	t.Run("mutants", func(t *testing.T) {
 		for i, m := range all {
@@ -195,9 +195,9 @@ func TestEveryMutantIsCaught(t *testing.T) {
 				t.Parallel()
 				server := newPlain()
 				m.breaks(server)
-				r := run(t, testsuite.Config{Contract: c, Handler: server})
+				r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
 				first := r.Stopped
-				failed := r.Failed(testsuite.Must)
+				failed := r.Failed(fixtures.LevelMust)
 				if len(failed) > 0 {
 					first = failed[0].ID
 				}

@@ -3,39 +3,45 @@ package testsuite
 import (
 	"context"
 
-	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/contracts/oracle"
 )
 
-// Planned is what a run would send.
-type Planned struct {
+// Plan is what a run would send.
+type Plan struct {
+	// Target is the address.
 	Target string `json:"target"`
-	// Requests are in the order of sending; those that would not be sent say why.
+	// Requests are in the order of sending.
 	Requests []PlannedRequest `json:"requests"`
-	// Sends is how many would be sent, each once. Writes is how many of them the
-	// target may accept at worst, those that are sent again included: a run keeps to
-	// it whatever the target does.
-	Sends  int `json:"sends"`
+	// Sends is how many would be sent, each once.
+	Sends int `json:"sends"`
+	// Writes is how many of them the target may accept at worst, those that are sent
+	// again included: a run keeps to it whatever the target does.
 	Writes int `json:"writes"`
 	// Limits are the run's.
 	Limits Limits `json:"limits"`
 }
 
-// PlannedRequest is one of them.
+// PlannedRequest is one request of a plan.
 type PlannedRequest struct {
-	ID       string           `json:"id"`
-	Expect   fixtures.Outcome `json:"expect"`
-	MayWrite bool             `json:"mayWrite"`
-	Skipped  string           `json:"skipped,omitempty"`
-	Curl     string           `json:"curl"`
+	// ID is that of the request's case.
+	ID string `json:"id"`
+	// Expect is the outcome that is expected.
+	Expect oracle.Outcome `json:"expect"`
+	// MayWrite marks a request that the target may accept.
+	MayWrite bool `json:"mayWrite"`
+	// Skipped is why it would not be sent; empty if it would.
+	Skipped string `json:"skipped,omitempty"`
+	// Curl is the line of shell that sends it.
+	Curl string `json:"curl"`
 }
 
-func (p *prepared) plan(c *Config) *Planned {
-	out := &Planned{Target: p.address()}
-	r := &run{Config: c, prepared: p, budget: newBudget(c), breaker: &breaker{}}
+func (p *prepared) plan(c *Config) *Plan {
+	out := &Plan{Target: p.address()}
+	r := newRun(c, p, nil)
 	lines := &Results{Target: out.Target}
 	rejected, mayWrite := 0, 0
 	for _, e := range p.units {
-		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(c, e)})}
+		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(&c.Target, e)})}
 		q.Skipped = r.skip(context.Background(), e)
 		if q.Skipped == "" {
 			out.Sends++
@@ -54,10 +60,10 @@ func (p *prepared) plan(c *Config) *Planned {
 		}
 		out.Requests = append(out.Requests, q)
 	}
-	out.Limits = c.limits()
+	out.Limits = c.Limits
 	out.Writes = r.worst(mayWrite, rejected)
-	if c.MaxRequests > 0 {
-		out.Writes = min(out.Writes, c.MaxRequests)
+	if c.Limits.Requests > 0 {
+		out.Writes = min(out.Writes, c.Limits.Requests)
 	}
 	return out
 }
@@ -72,15 +78,15 @@ func (r *run) worst(mayWrite, rejected int) int {
 		)
 		return (sends + controls) * (mayWrite + rejected)
 	}
-	if r.MaxUnexpectedWrites != nil {
-		rejected = min(rejected, *r.MaxUnexpectedWrites)
+	if r.limits.UnexpectedWrites != nil {
+		rejected = min(rejected, *r.limits.UnexpectedWrites)
 	}
 	writes := mayWrite
 	if mayWrite > 0 {
 		writes += mayWrite + rejected // a control for each that gets no response
 	}
-	if r.MaxWrites != nil {
-		writes = min(writes, *r.MaxWrites)
+	if r.limits.Writes != nil {
+		writes = min(writes, *r.limits.Writes)
 	}
 	return writes + rejected
 }

@@ -39,9 +39,9 @@ type redactor struct {
 // like them, with its quotes as they are spelled there, and in XML, between tags.
 type member struct{ name, tag *regexp.Regexp }
 
-func newRedactor(c *Config, base *url.URL) *redactor {
+func newRedactor(c *Config, payloads *Payloads, base *url.URL) *redactor {
 	h := &redactor{}
-	for _, x := range c.Headers {
+	for _, x := range c.Target.Headers {
 		h.addHeader(x.Name, x.Value)
 	}
 	for _, s := range c.Secrets {
@@ -52,7 +52,7 @@ func newRedactor(c *Config, base *url.URL) *redactor {
 		h.addPair(base.User.Username(), password)
 	}
 	for _, name := range c.Redact {
-		for _, value := range c.fixedTo(name) {
+		for _, value := range payloads.fixedTo(name) {
 			h.add(value)
 		}
 		quoted := regexp.QuoteMeta(name)

@@ -2,11 +2,12 @@ package testsuite
 
 import (
 	"encoding/base64"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
@@ -14,128 +15,130 @@ import (
 // no secret.
 type Results struct {
 	// Schema is the version of this record's form.
-	Schema  int    `json:"schema"`
+	Schema int `json:"schema"`
+	// Version is that of the suite.
 	Version string `json:"version"`
-	Target  string `json:"target"`
+	// Target is the address, without who is calling.
+	Target string `json:"target"`
 	// Endpoint is the method and path of the page.
-	Endpoint string    `json:"endpoint"`
-	Seed     uint64    `json:"seed"`
-	FailOn   FailOn    `json:"failOn"`
-	Started  time.Time `json:"started"`
-	Seconds  float64   `json:"seconds"`
-	// Exit is the exit code; Verdict says it in a sentence.
-	Exit    int    `json:"exit"`
+	Endpoint string `json:"endpoint"`
+	// Seed is the random seed.
+	Seed uint64 `json:"seed"`
+	// FailOn is the lowest level at which a failure fails the run.
+	FailOn fixtures.Level `json:"failOn"`
+	// Strict marks a run that what is unclear at FailOn makes inconclusive.
+	Strict bool `json:"strict,omitempty"`
+	// Started is when the run began.
+	Started time.Time `json:"started"`
+	// Seconds is how long it took.
+	Seconds float64 `json:"seconds"`
+	// Exit is the exit code.
+	Exit int `json:"exit"`
+	// Verdict is the reason for the exit code in a sentence.
 	Verdict string `json:"verdict"`
-	// Stopped says why the run ended early, if it did.
+	// Stopped is why the run ended early; empty if it did not.
 	Stopped string `json:"stopped,omitempty"`
-	// Controlled says that a good request was accepted, so that refusals tell
-	// something. Unconfirmed counts the refusals whose own control was not.
+	// Controlled marks that a valid request was accepted, so that rejections prove
+	// something.
 	Controlled bool `json:"controlled"`
 	// Only is the one case that was asked for, if one was.
-	Only        string `json:"only,omitempty"`
-	Unconfirmed int    `json:"unconfirmed"`
-	// Requests counts what was sent, Writes what may have been accepted and was
-	// allowed, UnexpectedWrites what was accepted and must be rejected, UnknownWrites
-	// what must be rejected and may have been accepted.
-	Requests         int      `json:"requests"`
-	Writes           int      `json:"writes"`
-	UnexpectedWrites int      `json:"unexpectedWrites"`
-	UnknownWrites    int      `json:"unknownWrites"`
-	Limits           Limits   `json:"limits"`
-	Stale            []Stale  `json:"stale,omitempty"`
-	Coverage         []Cell   `json:"coverage"`
-	Cases            []Result `json:"cases"`
+	Only string `json:"only,omitempty"`
+	// Unconfirmed counts the rejections whose own control was not accepted.
+	Unconfirmed int `json:"unconfirmed"`
+	// Requests counts what was sent.
+	Requests int `json:"requests"`
+	// Writes counts what may have been accepted and was allowed.
+	Writes int `json:"writes"`
+	// UnexpectedWrites counts what must be rejected and was accepted.
+	UnexpectedWrites int `json:"unexpectedWrites"`
+	// UnknownWrites counts what must be rejected and may have been accepted.
+	UnknownWrites int `json:"unknownWrites"`
+	// Limits are those of the run.
+	Limits Limits `json:"limits"`
+	// Stale are the entries of the known-failures file that are no longer true.
+	Stale []Stale `json:"stale,omitempty"`
+	// Coverage is which rules were tried, and how.
+	Coverage []Cell `json:"coverage"`
+	// Cases are those selected, in the order of the catalogue.
+	Cases []Result `json:"cases"`
 	// Exchanges are in the order in which they were sent.
 	Exchanges []Exchange `json:"exchanges"`
 
 	stop stopKind
 }
 
-// Limits are how many writes a run allows, and who said so.
-type Limits struct {
-	// Writes is Config.MaxWrites; nil is no limit.
-	Writes     *int   `json:"writes"`
-	WritesFrom string `json:"writesFrom"`
-	// UnexpectedWrites is Config.MaxUnexpectedWrites; nil is no limit.
-	UnexpectedWrites     *int   `json:"unexpectedWrites"`
-	UnexpectedWritesFrom string `json:"unexpectedWritesFrom"`
-}
-
-// String says the limits in a line.
-func (l Limits) String() string {
-	by := func(text, from string) string {
-		if from != "" {
-			text += " (" + from + ")"
-		}
-		return text
-	}
-	writes, stop := "writes allowed: no limit", "does not stop at unexpected writes"
-	if l.Writes != nil {
-		writes = fmt.Sprintf("writes allowed: %d", *l.Writes)
-	}
-	if l.UnexpectedWrites != nil {
-		stop = "stops at " + plural(*l.UnexpectedWrites, "unexpected write", "unexpected writes")
-	}
-	return by(writes, l.WritesFrom) + "; " + by(stop, l.UnexpectedWritesFrom)
-}
-
 // Result is a case and what became of it.
 type Result struct {
 	Case
+	// Verdict is what became of the case.
 	Verdict Verdict `json:"verdict"`
+	// Failure is the way in which it failed; empty unless it did.
 	Failure Failure `json:"failure,omitempty"`
-	// Reason says why, for every verdict but a plain pass.
+	// Reason is the reason for every verdict but a plain pass.
 	Reason string `json:"reason,omitempty"`
-	// Confirmed says that the control was accepted in the same run.
-	Confirmed bool   `json:"confirmed,omitempty"`
-	Wanted    string `json:"wanted"`
-	// Got says the answer in a few words; empty if nothing was sent.
+	// Confirmed marks that the control was accepted in the same run.
+	Confirmed bool `json:"confirmed,omitempty"`
+	// Expected is what the case expects of the response.
+	Expected string `json:"expected"`
+	// Got is the response in a few words; empty if nothing was sent.
 	Got string `json:"got,omitempty"`
 	// Known is the reason that the known-failures file gives.
 	Known string `json:"known,omitempty"`
 }
 
-// Header is one header line of a request or an answer.
-type Header = fixtures.Header
-
 // Exchange is a request that was sent and what came back, without secrets. The
 // cases whose Sends is its ID looked at it.
 type Exchange struct {
-	ID       string   `json:"id"`
-	Attempts int      `json:"attempts"`
-	At       float64  `json:"at"`     // seconds since the start
-	Millis   float64  `json:"millis"` // of the last attempt
-	Sent     Sent     `json:"sent"`
+	// ID is that of the request's case.
+	ID string `json:"id"`
+	// Attempts is how often the request was sent.
+	Attempts int `json:"attempts"`
+	// At is when it was sent last, in seconds since the start.
+	At float64 `json:"at"`
+	// Millis is how long the last attempt took, in milliseconds.
+	Millis float64 `json:"millis"`
+	// Sent is the request.
+	Sent Sent `json:"sent"`
+	// Received is the response.
 	Received Received `json:"received"`
 }
 
 // Sent is a request as a record keeps it.
 type Sent struct {
-	Method  string   `json:"method"`
-	Path    string   `json:"path"`
-	Headers []Header `json:"headers"`
-	Body    Text     `json:"body"`
-	// Raw says that Body is the whole request as it went over the connection.
+	// Method is the HTTP method.
+	Method string `json:"method"`
+	// Path is the path and query.
+	Path string `json:"path"`
+	// Headers are those of the case and of the run.
+	Headers []contracts.Header `json:"headers"`
+	// Body is the beginning of the body.
+	Body Text `json:"body"`
+	// Raw marks that Body is the whole request as it went over the connection.
 	Raw bool `json:"raw,omitempty"`
 }
 
-// Received is an answer as a record keeps it.
+// Received is a response as a record keeps it.
 type Received struct {
-	Status  int      `json:"status"`
-	Headers []Header `json:"headers"`
-	Body    Text     `json:"body"`
-	Problem string   `json:"problem,omitempty"`
+	// Status is the HTTP status, 0 if there was no response.
+	Status int `json:"status"`
+	// Headers are those that matter for a verdict.
+	Headers []contracts.Header `json:"headers"`
+	// Body is the beginning of the body.
+	Body Text `json:"body"`
+	// Problem is why there is no whole response; empty if there is.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Text is the beginning of a body.
 type Text struct {
-	// Text is the body, and Base64 if it is no UTF-8, the other is empty.
-	Text   string `json:"text,omitempty"`
+	// Text is the body if it is UTF-8, else empty.
+	Text string `json:"text,omitempty"`
+	// Base64 is the body if it is not UTF-8, else empty.
 	Base64 string `json:"base64,omitempty"`
-	// Bytes is the length of the whole; Cut says that it is longer than what is
-	// kept.
-	Bytes int  `json:"bytes"`
-	Cut   bool `json:"cut,omitempty"`
+	// Bytes is the length of the whole.
+	Bytes int `json:"bytes"`
+	// Cut marks that the whole is longer than what is kept.
+	Cut bool `json:"cut,omitempty"`
 }
 
 // kept is how many bytes of a body a record keeps.
@@ -201,47 +204,38 @@ func (r *Results) Exchange(x *Result) *Exchange {
 }
 
 // Curl is the line of shell that sends a request again. Secrets are left for the
-// user to put in, and a body too long for a line to --replay.
+// user to put in; a body that is too long for a line is left to --replay.
 func (r *Results) Curl(e *Exchange) string {
 	target := r.Target
 	if !strings.Contains(target, "://") {
 		target = fixtures.TargetVariable
 	}
-	q := fixtures.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}
+	q := contracts.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}
 	if e.Sent.Body.Cut {
 		return "understudy verify " + fixtures.ShellQuote(target) + " --replay " + fixtures.ShellQuote(e.ID)
 	}
 	if q.Body = e.Sent.Body.raw(); e.Sent.Raw {
 		q.Raw = q.Body
 	}
-	return q.Curl(target, "-i", "-m", "30")
+	return fixtures.Curl(&q, target, "-i", "-m", "30")
 }
 
-// count is the number of cases of a level with a verdict.
-func (r *Results) count(l Level, v Verdict) int {
+// Count is the number of cases of a level with one of some verdicts.
+func (r *Results) Count(l fixtures.Level, verdicts ...Verdict) int {
 	n := 0
 	for i := range r.Cases {
-		if r.Cases[i].Level == l && r.Cases[i].Verdict == v {
+		if r.Cases[i].Level == l && slices.Contains(verdicts, r.Cases[i].Verdict) {
 			n++
 		}
 	}
 	return n
 }
 
-// Count is the number of cases of a level with one of some verdicts.
-func (r *Results) Count(l Level, verdicts ...Verdict) int {
-	n := 0
-	for _, v := range verdicts {
-		n += r.count(l, v)
-	}
-	return n
-}
-
 // Failed are the cases that fail at a level or a higher one.
-func (r *Results) Failed(least Level) []*Result {
+func (r *Results) Failed(least fixtures.Level) []*Result {
 	var all []*Result
 	for i := range r.Cases {
-		if x := &r.Cases[i]; x.Verdict == Fail && x.Level.weight() >= least.weight() {
+		if x := &r.Cases[i]; x.Verdict == VerdictFail && x.Level.Weight() >= least.Weight() {
 			all = append(all, x)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/contracts/oracle"
 )
 
 const (
@@ -31,36 +31,39 @@ const (
 
 // run is a run under way.
 type run struct {
-	*Config
 	*prepared
+	config   *Config
+	limits   *Limits
+	only     string
 	target   *target
 	budget   *budget
 	breaker  *breaker
+	ledger   *ledger
 	limiter  *rate.Limiter
 	backoff  time.Duration
 	started  time.Time
 	accepts  atomic.Bool // a valid request was accepted
 	keeps    atomic.Int64
 	cutShort atomic.Bool // a request was left out for want of time, or for an interrupt
-	recorded sync.Mutex  // the ledger's
 
 	mu   sync.Mutex // of progress
 	done int
 }
 
-// bounded is a context that ends with the time of a run.
-func (p *prepared) bounded(ctx context.Context, c *Config) (context.Context, context.CancelFunc) {
-	if c.MaxTime > 0 {
-		return context.WithTimeout(ctx, c.MaxTime)
+// newRun puts the parts of a run together; a plan needs no target.
+func newRun(c *Config, p *prepared, t *target) *run {
+	r := &run{
+		prepared: p, config: c, limits: &c.Limits, only: c.Selection.Only, target: t, budget: newBudget(&c.Limits), breaker: &breaker{},
+		ledger: &ledger{to: c.Ledger, idPath: c.IDPath, hide: p.hide}, backoff: backoff,
 	}
-	return context.WithCancel(ctx)
+	if c.Limits.Rate > 0 {
+		r.limiter = rate.NewLimiter(rate.Limit(c.Limits.Rate), 1)
+	}
+	return r
 }
 
 func (r *run) do(ctx context.Context) *Results {
 	r.started = time.Now()
-	if r.Rate > 0 {
-		r.limiter = rate.NewLimiter(rate.Limit(r.Rate), 1)
-	}
 	// What waits for a ticket has to hear of the end too.
 	release := context.AfterFunc(ctx, r.budget.wake)
 	defer release()
@@ -70,13 +73,13 @@ func (r *run) do(ctx context.Context) *Results {
 			continue
 		}
 		r.one(ctx, e)
-		if r.Only == "" {
-			r.weighControl(ctx, e)
+		if r.only == "" {
+			r.checkControl(ctx, e)
 		}
 	}
 	var workers sync.WaitGroup
 	queue := make(chan *exchange)
-	for range r.Parallel {
+	for range r.limits.Parallel {
 		workers.Go(func() {
 			for e := range queue {
 				r.one(ctx, e)
@@ -93,34 +96,33 @@ func (r *run) do(ctx context.Context) *Results {
 	return r.results(ctx)
 }
 
-// weighControl stops the run when the first control says that it would be in
-// vain.
-func (r *run) weighControl(ctx context.Context, e *exchange) {
-	if e.media != firstJSON(r.contract) || e.answer == nil || e.accepted() || r.known.find(r.sourceOf(e)) != nil {
+// checkControl stops the run when the first control shows that it would be in vain.
+func (r *run) checkControl(ctx context.Context, e *exchange) {
+	if e.media != r.suite.first || e.response == nil || e.accepted() || r.known.find(e.source) != nil {
 		return
 	}
-	j := e.judged[Outcome][0]
+	j := e.judged[AspectOutcome][0]
 	more := ""
-	if j.failure == FailRefused {
+	if j.failure == FailureRejected {
 		more = r.diagnose(ctx)
 	}
 	switch {
-	case e.answer.Status == 0:
-		r.halt(stopUnreachable, e.answer.why)
-	case j.verdict == Fail && more != "":
-		r.halt(stopData, fmt.Sprintf("%s answered %s. %s", e.id, e.excerpt(), more))
-	case j.verdict == Fail:
-		r.halt(stopData, fmt.Sprintf("%s answered %s. A payload that the page allows has to be accepted before anything else can be told; "+
-			"if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, e.excerpt()))
+	case e.response.status == 0:
+		r.halt(stopUnreachable, e.response.why)
+	case j.verdict == VerdictFail && more != "":
+		r.halt(stopData, fmt.Sprintf("the response to %s was %s. %s", e.id, e.excerpt(), more))
+	case j.verdict == VerdictFail:
+		r.halt(stopData, fmt.Sprintf("the response to %s was %s. A payload that the page allows must be accepted before anything else can be "+
+			"verified; if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, e.excerpt()))
 	default:
-		r.halt(stopUnclear, fmt.Sprintf("a good request (%s) was answered so: %s", e.id, j.reason))
+		r.halt(stopUnclear, fmt.Sprintf("the response to a valid request (%s): %s", e.id, j.reason))
 	}
 }
 
-// diagnose asks a target that refuses the Required members alone whether it takes
-// every member of the page, and which of them it does not do without.
+// diagnose asks a target that rejects the required fields alone whether it accepts
+// every field of the page, and which of them it requires.
 func (r *run) diagnose(ctx context.Context) string {
-	at := slices.IndexFunc(r.units, func(e *exchange) bool { return e.id == "optional/all" })
+	at := slices.IndexFunc(r.units, func(e *exchange) bool { return e.source.made.Complete })
 	if at < 0 {
 		return ""
 	}
@@ -130,33 +132,19 @@ func (r *run) diagnose(ctx context.Context) string {
 	}
 	var wants []string
 	for _, e := range r.units {
-		if e.group != "optional" || e.media != firstJSON(r.contract) || !strings.HasSuffix(e.id, "/missing") {
+		lacks := e.source.made.Lacks
+		if lacks == "" || e.media != r.suite.first {
 			continue
 		}
 		r.one(ctx, e)
-		if e.answer != nil && e.answer.said == refusedIt {
-			wants = append(wants, strings.TrimSuffix(e.id, "/missing"))
+		if e.response != nil && e.response.reading == readingRejected {
+			wants = append(wants, string(lacks))
 		}
 	}
 	if len(wants) == 0 {
-		return "With every member of the page it is accepted: the target asks for more than the page does"
+		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target asks for " + strings.Join(wants, ", ") + ", which the page does not list as Required; --set gives every payload a value of it"
-}
-
-// sourceOf is the case that an exchange's request is of, chosen or not.
-func (r *run) sourceOf(e *exchange) *Case {
-	for _, x := range e.cases {
-		if x.Aspect == Outcome {
-			return x
-		}
-	}
-	for i := range r.all {
-		if r.all[i].ID == e.id {
-			return &r.all[i]
-		}
-	}
-	return nil
+	return "The target requires " + strings.Join(wants, ", ") + ", which the page does not list as Required; --set gives every payload a value of it"
 }
 
 // halt ends the run. The first reason counts.
@@ -183,7 +171,7 @@ func (r *run) one(ctx context.Context, e *exchange) {
 				again = r.exchange(ctx, e, pass, attempt)
 			}
 		}
-		if e.answer != nil {
+		if e.response != nil {
 			e.skipped = "" // the attempts before count
 		}
 		if again < 0 {
@@ -202,8 +190,8 @@ func (r *run) progress() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
-	if r.Progress != nil {
-		r.Progress(r.done, len(r.units))
+	if r.config.Progress != nil {
+		r.config.Progress(r.done, len(r.units))
 	}
 }
 
@@ -237,7 +225,7 @@ func (r *run) skip(ctx context.Context, e *exchange) string {
 		return r.denied(ctx, denied)
 	}
 	if e.mayWrite && r.otherID(e) {
-		return "the member is fixed to real data; the target may know no other id"
+		return "the field is fixed to real data; the target may know no other id"
 	}
 	return ""
 }
@@ -254,20 +242,20 @@ func (r *run) denied(ctx context.Context, d denial) string {
 	case denialRequests:
 		return r.enough()
 	case denialWrites:
-		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)", plural(*r.MaxWrites, "write is", "writes are"))
+		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)", plural(*r.limits.Writes, "write is", "writes are"))
 	}
 	return ""
 }
 
 // enough is why what is left is skipped when as many requests were sent as may be.
 func (r *run) enough() string {
-	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.MaxRequests, "request", "requests"))
+	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.limits.Requests, "request", "requests"))
 }
 
 // ended says why there is no more time, and notes that there is none.
 func (r *run) ended(ctx context.Context) string {
 	r.cutShort.Store(true)
-	if r.MaxTime > 0 && ctx.Err() != context.Canceled {
+	if r.limits.Time > 0 && ctx.Err() != context.Canceled {
 		return "the time was up (--max-time)"
 	}
 	return "the run was interrupted"
@@ -283,21 +271,21 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 	if sent {
 		e.attempts++
 	}
-	if ctx.Err() != nil && a.Problem != "" {
+	if ctx.Err() != nil && a.problem != "" {
 		e.skipped = r.ended(ctx) // our own end, not the target's fault
 		return never
 	}
 	if wait := r.again(e, a, sent, did, attempt); wait >= 0 {
-		if sent && e.answer == nil {
+		if sent && e.response == nil {
 			e.keep(r, a, r.judgeAll(e, a)) // in case it is the last one
 			e.provisional = true
 		}
 		return wait
 	}
-	if a.Status == 0 && sent && e.request.Raw == nil {
+	if a.status == 0 && sent && e.request.Raw == nil {
 		a.controlAnswered = r.controlAnswered(ctx, e)
 	}
-	if e.group != "transport" {
+	if e.request.Raw == nil { // malformed transport gets nowhere by design
 		r.breaker.count(e, a, r.accepts.Load())
 		if r.stopped() {
 			r.budget.close()
@@ -308,31 +296,33 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 
 // send sends a request on a ticket, settles the ticket by the response and notes
 // in the ledger what may have been accepted.
-func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *Answer, sent bool, did effect, free func()) {
+func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *response, sent bool, did effect, free func()) {
 	a, sent, free = r.target.send(ctx, pass, e.id, &e.request)
-	r.observe(a, r.hide)
+	r.meaning.observe(a, r.hide)
 	did = effectNone
 	if sent {
-		did = r.effect(a)
+		did = r.meaning.effect(a)
 	}
 	if did != effectNone {
-		r.record(e, a, did)
+		if err := r.ledger.record(e.id, e.mayWrite, a, did); err != nil {
+			r.halt(stopSafety, "the ledger cannot be written: "+r.hide.text(err.Error()))
+		}
 	}
-	never := r.breaker.neverReached() && a.Status == 0
+	never := r.breaker.neverReached() && a.status == 0
 	r.breaker.hear(a)
 	if last := pass.settle(sent, did); last && ctx.Err() == nil {
 		switch {
 		case never:
 			r.halt(stopUnreachable, a.why)
 		case did == effectWritten:
-			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and was accepted with %d", e.id, a.Status))
+			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and was accepted with %d", e.id, a.status))
 		case a.why != "":
 			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: %s", e.id, a.why))
 		default:
-			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: the response was %d", e.id, a.Status))
+			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: the response was %d", e.id, a.status))
 		}
 	}
-	if a.said == tookIt && e.expect == fixtures.Accept {
+	if a.reading == readingAccepted && e.expect == oracle.OutcomeAccept {
 		r.accepts.Store(true)
 	}
 	return a, sent, did, free
@@ -341,21 +331,21 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *Answer, s
 // again says how long to wait before a request is sent once more; below zero, it
 // is not. Each time is paid for. Where writes are limited, only what certainly
 // did nothing is repeated.
-func (r *run) again(e *exchange, a *Answer, sent bool, did effect, attempt int) time.Duration {
+func (r *run) again(e *exchange, a *response, sent bool, did effect, attempt int) time.Duration {
 	harmless := !sent || did == effectNone || r.budget.unlimited()
 	if attempt >= retries || r.stopped() || !harmless {
 		return never
 	}
 	switch {
-	case a.Status == http.StatusUnauthorized && r.Token != nil && !e.renewed:
+	case a.status == http.StatusUnauthorized && r.target.c.Token != nil && !e.renewed:
 		e.renewed = true
 		r.target.renew(a)
 		return 0
-	case a.Status == http.StatusTooManyRequests, a.Status == http.StatusServiceUnavailable:
-		if wait, said := retryAfter(a.Header.Get("Retry-After")); said && wait <= longestPause {
+	case a.status == http.StatusTooManyRequests, a.status == http.StatusServiceUnavailable:
+		if wait, said := retryAfter(a.header.Get("Retry-After")); said && wait <= longestPause {
 			return wait
 		}
-	case a.Status == 0 && !a.late && e.request.Raw == nil:
+	case a.status == 0 && !a.late && e.request.Raw == nil:
 		return r.backoff << (2 * attempt)
 	}
 	return never
@@ -377,7 +367,7 @@ func retryAfter(text string) (wait time.Duration, said bool) {
 func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
 	control := r.controls[e.media]
 	if control == nil {
-		control = r.controls[firstJSON(r.contract)]
+		control = r.controls[r.suite.first]
 	}
 	if control == nil || control == e || !control.accepted() {
 		return false
@@ -388,22 +378,22 @@ func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
 	}
 	a, _, _, free := r.send(ctx, control, pass)
 	defer free()
-	return a.said == tookIt
+	return a.reading == readingAccepted
 }
 
 // confirm keeps the response, or asks for another one when a case fails: what fails
 // once and passes once is flaky.
-func (r *run) confirm(e *exchange, a *Answer) (again time.Duration) {
+func (r *run) confirm(e *exchange, a *response) (again time.Duration) {
 	judged := r.judgeAll(e, a)
 	passes, fails, proven := true, false, false
 	for _, x := range e.cases {
 		j := judged[x.Aspect][1]
-		passes = passes && j.verdict == Pass
-		fails = fails || j.verdict == Fail
+		passes = passes && j.verdict == VerdictPass
+		fails = fails || j.verdict == VerdictFail
 		// What was accepted was accepted, and the same once more may be a duplicate.
-		proven = proven || j.failure == FailAccepted
+		proven = proven || j.failure == FailureAccepted
 	}
-	if e.answer != nil && !e.provisional {
+	if e.response != nil && !e.provisional {
 		e.tried = passes // the first response shows what was wrong
 		return never
 	}
@@ -415,16 +405,15 @@ func (r *run) confirm(e *exchange, a *Answer) (again time.Duration) {
 	return never
 }
 
-// otherID reports a good request with another id than the real one that a member
-// is fixed to: the page allows it and the target cannot know it.
+// otherID reports a request with another id than the real one that a field is fixed
+// to: the page allows it and the target cannot know it.
 func (r *run) otherID(e *exchange) bool {
-	x := r.sourceOf(e)
-	f := r.contract.Body.Field(x.Field)
-	if f == nil || f.Kind != contracts.GUID || e.expect == fixtures.Reject {
+	x := e.source
+	f := r.suite.operation.Field(x.Path)
+	if f == nil || f.Type.Kind != contracts.KindGUID || e.expect == oracle.OutcomeReject || x.made.Value == "" {
 		return false
 	}
-	known := r.fixedTo(f.Name)
-	body := strings.ToLower(string(e.request.Body))
-	return len(known) > 0 && strings.Contains(body, strings.ToLower(f.Name)) &&
-		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(body, strings.ToLower(id)) })
+	known := r.suite.payloads.fixedTo(f.Name)
+	value := strings.ToLower(x.made.Value)
+	return len(known) > 0 && !slices.ContainsFunc(known, func(id string) bool { return strings.Contains(value, strings.ToLower(id)) })
 }

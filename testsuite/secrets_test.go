@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -110,7 +110,7 @@ func TestASecretIsHiddenHoweverAServerWritesIt(t *testing.T) {
 			server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/json; x="+url.QueryEscape(spelled))
 				w.Header().Set("Location", "/"+spelled)
-				switch r.Header.Get(testsuite.CaseHeader) {
+				switch r.Header.Get("X-Understudy-Case") {
 				case "UserId/missing":
 					w.WriteHeader(http.StatusFound)
 				case "UserId/null":
@@ -122,10 +122,7 @@ func TestASecretIsHiddenHoweverAServerWritesIt(t *testing.T) {
 				_, _ = io.WriteString(w, `{"a":"`+strings.Repeat("x", 3990)+spelled+`","b":"`+spelled+`"}`)
 			})
 			var ledger bytes.Buffer
-			results := run(t, testsuite.Config{
-				Handler: server, Headers: []fixtures.Header{{Name: "X-Key", Value: secret}},
-				Run: []string{"UserId/missing", "UserId/null", "UserId/kind/word", "optional"}, Ledger: &ledger, IDPath: "/b",
-			})
+			results := run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Headers: []contracts.Header{{Name: "X-Key", Value: secret}}}, Selection: testsuite.Selection{Run: []string{"UserId/missing", "UserId/null", "UserId/kind/word", "optional"}}, Ledger: &ledger, IDPath: "/b"})
 			require.NotEmpty(t, results.Exchanges)
 			text, err := json.Marshal(results)
 			require.NoError(t, err)
@@ -142,21 +139,21 @@ func TestEachPartOfACredentialIsHidden(t *testing.T) {
 	const password = "p4ss+w0rd/of-mine"
 	basic := base64.StdEncoding.EncodeToString([]byte("someone:" + password))
 	for name, c := range map[string]struct {
-		header fixtures.Header
+		header contracts.Header
 		said   string
 	}{
-		"one cookie of several":                   {fixtures.Header{Name: "Cookie", Value: "theme=dark; session=" + password + "; lang=en"}, password},
-		"the password of a Basic header":          {fixtures.Header{Name: "Authorization", Value: "Basic " + basic}, password},
-		"a Basic header without padding":          {fixtures.Header{Name: "Authorization", Value: "Basic " + strings.TrimRight(basic, "=")}, password},
-		"the coded pair, the padding left out":    {fixtures.Header{Name: "Authorization", Value: "Basic " + basic}, strings.TrimRight(basic, "=")},
-		"a parameter of a scheme of its own kind": {fixtures.Header{Name: "Authorization", Value: `Custom id=1, key="` + password + `"`}, password},
+		"one cookie of several":                   {contracts.Header{Name: "Cookie", Value: "theme=dark; session=" + password + "; lang=en"}, password},
+		"the password of a Basic header":          {contracts.Header{Name: "Authorization", Value: "Basic " + basic}, password},
+		"a Basic header without padding":          {contracts.Header{Name: "Authorization", Value: "Basic " + strings.TrimRight(basic, "=")}, password},
+		"the coded pair, the padding left out":    {contracts.Header{Name: "Authorization", Value: "Basic " + basic}, strings.TrimRight(basic, "=")},
+		"a parameter of a scheme of its own kind": {contracts.Header{Name: "Authorization", Value: `Custom id=1, key="` + password + `"`}, password},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, "you said "+c.said)
 			})
-			text, err := json.Marshal(run(t, testsuite.Config{Handler: server, Headers: []fixtures.Header{c.header}, Run: []string{"UserId"}}))
+			text, err := json.Marshal(run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Headers: []contracts.Header{c.header}}, Selection: testsuite.Selection{Run: []string{"UserId"}}}))
 			require.NoError(t, err)
 			require.NotContains(t, string(text), c.said)
 			require.Contains(t, string(text), "you said [hidden]")
@@ -168,7 +165,7 @@ func TestEachPartOfACredentialIsHidden(t *testing.T) {
 			_, _ = io.WriteString(w, "you said "+password)
 		})
 		token := func(context.Context) (string, error) { return "Basic " + basic, nil }
-		text, err := json.Marshal(run(t, testsuite.Config{Handler: server, Token: token, Run: []string{"UserId"}}))
+		text, err := json.Marshal(run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Token: token}, Selection: testsuite.Selection{Run: []string{"UserId"}}}))
 		require.NoError(t, err)
 		require.NotContains(t, string(text), password)
 	})
@@ -202,7 +199,7 @@ func TestABodyThatIsPackedOrWideHidesNoSecret(t *testing.T) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = w.Write(body)
 			})
-			results := run(t, testsuite.Config{Handler: server, Secrets: []string{secret}, Run: []string{"UserId"}})
+			results := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Secrets: []string{secret}, Selection: testsuite.Selection{Run: []string{"UserId"}}})
 			text, err := json.Marshal(results)
 			require.NoError(t, err)
 			require.Empty(t, holdsSecret(text, secret))
@@ -212,7 +209,8 @@ func TestABodyThatIsPackedOrWideHidesNoSecret(t *testing.T) {
 	}
 	// So it is with our own bodies of this kind, and the value of a field.
 	const user = "0f8fad5b-d9cb-469f-a165-70867728950e"
-	results := run(t, testsuite.Config{Handler: newPlain(), Redact: []string{"UserId"}, Set: map[string]string{"UserId": user}})
+	results := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": user}}),
+		testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Redact: []string{"UserId"}})
 	text, err := json.Marshal(results)
 	require.NoError(t, err)
 	require.Empty(t, holdsSecret(text, user))

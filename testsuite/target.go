@@ -13,15 +13,15 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/contracts"
 )
 
-// CaseHeader names the case on every request, unless the Config is Anonymous.
-const CaseHeader = "X-Understudy-Case"
+// caseHeader names the case on every request, unless the target is Anonymous.
+const caseHeader = "X-Understudy-Case"
 
 // target is where requests go.
 type target struct {
-	c      *Config
+	c      *Target
 	base   *url.URL
 	wire   *wire
 	hide   *redactor
@@ -34,21 +34,22 @@ type target struct {
 }
 
 func newTarget(c *Config, p *prepared) (*target, error) {
-	t := &target{c: c, base: p.base, hide: p.hide}
-	t.wire = &wire{address: c.ConnectTo.from(p.base), host: p.base.Hostname(), secure: p.base.Scheme == "https",
-		tls: c.TLS, dial: dialAnywhere, patience: c.Timeout}
+	to := &c.Target
+	t := &target{c: to, base: p.base, hide: p.hide}
+	t.wire = &wire{address: to.connect.from(p.base), host: p.base.Hostname(), secure: p.base.Scheme == "https",
+		tls: to.TLS, dial: dialAnywhere, patience: to.Timeout}
 	if t.wire.tls == nil {
 		t.wire.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	switch {
-	case c.Handler != nil:
+	case to.Handler != nil:
 		l := newPipeListener()
 		t.wire.dial = func(ctx context.Context, _ string) (net.Conn, error) { return l.dial(ctx) }
-		t.server = &http.Server{Handler: c.Handler, ReadHeaderTimeout: c.Timeout, ErrorLog: discardLog}
+		t.server = &http.Server{Handler: to.Handler, ReadHeaderTimeout: to.Timeout, ErrorLog: discardLog}
 		go func() { _ = t.server.Serve(l) }() // ends with close
 	case p.loopback:
 		t.wire.dial = dialLoopback // and no proxy
-	case !c.ConnectTo.isSet(): // the user says where to connect
+	case !to.connect.isSet(): // the user decides where to connect
 		through, err := http.ProxyFromEnvironment(&http.Request{URL: p.base})
 		if err != nil {
 			return nil, fmt.Errorf("the proxy of the environment: %w", err)
@@ -73,19 +74,19 @@ func (t *target) close() {
 // Problem; sent is false if certainly nothing reached the target. The response's
 // body is there until free is called.
 func (t *target) send(
-	ctx context.Context, pass *ticket, id string, r *fixtures.Request,
-) (a *Answer, sent bool, free func()) {
+	ctx context.Context, pass *ticket, id string, r *contracts.Request,
+) (a *response, sent bool, free func()) {
 	ctx, cancel := context.WithTimeout(ctx, t.c.Timeout)
 	defer cancel()
 	headers, err := t.headers(ctx, id)
 	if err != nil {
-		return &Answer{Problem: "no credentials: " + err.Error()}, false, func() {}
+		return &response{problem: "no credentials: " + err.Error()}, false, func() {}
 	}
 	var request []byte
 	if r.Raw != nil {
 		request = t.raw(r, headers)
 	} else if request, err = t.request(r, headers, !pass.budget.unlimited()); err != nil {
-		return &Answer{Problem: "the request cannot be written: " + err.Error()}, false, func() {}
+		return &response{problem: "the request cannot be written: " + err.Error()}, false, func() {}
 	}
 	t.mu.Lock()
 	token := t.tokens
@@ -98,17 +99,17 @@ func (t *target) send(
 }
 
 // headers are those that go with every request.
-func (t *target) headers(ctx context.Context, id string) ([]fixtures.Header, error) {
-	headers := []fixtures.Header{{Name: "User-Agent", Value: "understudy/" + strings.Trim(t.c.Version, "()")}}
+func (t *target) headers(ctx context.Context, id string) ([]contracts.Header, error) {
+	headers := []contracts.Header{{Name: "User-Agent", Value: "understudy/" + strings.Trim(t.c.Version, "()")}}
 	if !t.c.Anonymous {
-		headers = append(headers, fixtures.Header{Name: CaseHeader, Value: headerText(id)})
+		headers = append(headers, contracts.Header{Name: caseHeader, Value: headerText(id)})
 	}
 	headers = append(headers, t.c.Headers...)
 	if user := t.base.User; user != nil {
 		password, _ := user.Password()
 		basic := http.Request{Header: http.Header{}}
 		basic.SetBasicAuth(user.Username(), password)
-		headers = append(headers, fixtures.Header{Name: "Authorization", Value: basic.Header.Get("Authorization")})
+		headers = append(headers, contracts.Header{Name: "Authorization", Value: basic.Header.Get("Authorization")})
 	}
 	if t.c.Token == nil {
 		return headers, nil
@@ -127,12 +128,12 @@ func (t *target) headers(ctx context.Context, id string) ([]fixtures.Header, err
 		t.token, t.asked = token, true
 		t.tokens++
 	}
-	return append(headers, fixtures.Header{Name: "Authorization", Value: t.token}), nil
+	return append(headers, contracts.Header{Name: "Authorization", Value: t.token}), nil
 }
 
 // renew has the token asked for again, unless another request has done so since
 // this one was sent.
-func (t *target) renew(a *Answer) {
+func (t *target) renew(a *response) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.tokens == a.token {
@@ -151,7 +152,7 @@ func headerText(id string) string {
 }
 
 // request is a request as HTTP/1.1 writes it; last is the last one of its connection.
-func (t *target) request(r *fixtures.Request, headers []fixtures.Header, last bool) ([]byte, error) {
+func (t *target) request(r *contracts.Request, headers []contracts.Header, last bool) ([]byte, error) {
 	path, query, hasQuery := strings.Cut(r.Path, "?")
 	u := *t.base
 	u.User = nil
@@ -189,7 +190,7 @@ func (t *target) request(r *fixtures.Request, headers []fixtures.Header, last bo
 }
 
 // raw is a request that is written as it stands: it may be malformed.
-func (t *target) raw(r *fixtures.Request, headers []fixtures.Header) []byte {
+func (t *target) raw(r *contracts.Request, headers []contracts.Header) []byte {
 	prefixed := *r
 	prefixed.Raw = bytes.Replace(r.Raw, []byte(" /"), []byte(" "+t.base.EscapedPath()+"/"), 1)
 	line, rest, _ := bytes.Cut(prefixed.Wire(t.base.Host), []byte("\r\n"))
@@ -200,25 +201,57 @@ func (t *target) raw(r *fixtures.Request, headers []fixtures.Header) []byte {
 	return append(text, rest...)
 }
 
-// ConnectTo has requests for one address go to another one, as a host file would. An
-// empty Host or Port matches any; an empty ToHost or ToPort keeps the target's.
-type ConnectTo struct{ Host, Port, ToHost, ToPort string }
+// connectTo has requests for one address go to another one, as a host file would. An
+// empty host or port matches any; an empty toHost or toPort keeps the target's.
+type connectTo struct{ host, port, toHost, toPort string }
 
-func (c ConnectTo) isSet() bool { return c != ConnectTo{} }
+// parseConnectTo reads HOST:PORT:HOST:PORT, an IPv6 address in brackets. Empty text is
+// the zero value.
+func parseConnectTo(text string) (connectTo, error) {
+	if text == "" {
+		return connectTo{}, nil
+	}
+	var parts []string
+	for rest := text; ; {
+		var part string
+		if strings.HasPrefix(rest, "[") {
+			end := strings.IndexByte(rest, ']')
+			if end < 0 {
+				break
+			}
+			part, rest = rest[1:end], rest[end+1:]
+		} else if i := strings.IndexByte(rest, ':'); i >= 0 {
+			part, rest = rest[:i], rest[i:]
+		} else {
+			part, rest = rest, ""
+		}
+		parts = append(parts, part)
+		if rest == "" || rest[0] != ':' {
+			break
+		}
+		rest = rest[1:]
+	}
+	if len(parts) != 4 {
+		return connectTo{}, &ConfigError{"Target.ConnectTo", fmt.Sprintf("invalid connection %q: use HOST:PORT:HOST:PORT", text)}
+	}
+	return connectTo{parts[0], parts[1], parts[2], parts[3]}, nil
+}
 
-func (c ConnectTo) matches(host, port string) bool {
-	return (c.Host == "" || strings.EqualFold(c.Host, host)) && (c.Port == "" || c.Port == port)
+func (c connectTo) isSet() bool { return c != connectTo{} }
+
+func (c connectTo) matches(host, port string) bool {
+	return (c.host == "" || strings.EqualFold(c.host, host)) && (c.port == "" || c.port == port)
 }
 
 // from is the host and port that an address leads to.
-func (c ConnectTo) from(base *url.URL) string {
+func (c connectTo) from(base *url.URL) string {
 	host, port := hostPort(base)
 	if c.matches(host, port) {
-		if c.ToHost != "" {
-			host = c.ToHost
+		if c.toHost != "" {
+			host = c.toHost
 		}
-		if c.ToPort != "" {
-			port = c.ToPort
+		if c.toPort != "" {
+			port = c.toPort
 		}
 	}
 	return net.JoinHostPort(host, port)
@@ -231,15 +264,15 @@ func hostPort(base *url.URL) (host, port string) {
 	return base.Hostname(), port
 }
 
-// staysHere reports a target that is on this machine by all that is said of it:
+// staysHere reports a target that is on this machine by everything given:
 // the host of the URL, the host that is connected to, and the host that requests
 // name, which a proxy here may go by. The connection is checked besides.
-func (c *Config) staysHere(base *url.URL) bool {
-	to, _, err := net.SplitHostPort(c.ConnectTo.from(base))
+func (t *Target) staysHere(base *url.URL) bool {
+	to, _, err := net.SplitHostPort(t.connect.from(base))
 	if err != nil || !isLoopback(base.Hostname()) || !isLoopback(to) {
 		return false
 	}
-	for _, h := range c.Headers {
+	for _, h := range t.Headers {
 		named := url.URL{Host: h.Value}
 		if strings.EqualFold(h.Name, "Host") && !isLoopback(named.Hostname()) {
 			return false

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/testsuite"
@@ -31,18 +34,43 @@ func contract(t testing.TB) *contracts.Contract {
 	return c
 }
 
+// ofThePage is the suite of the page, which every test shares.
+var ofThePage = sync.OnceValues(func() (*testsuite.Suite, error) {
+	c, err := helppage.Parse(contracts.Page())
+	if err != nil {
+		return nil, err
+	}
+	return testsuite.New(c, testsuite.Payloads{})
+})
+
+func suite(t testing.TB) *testsuite.Suite {
+	t.Helper()
+	s, err := ofThePage()
+	require.NoError(t, err)
+	return s
+}
+
+func suiteOf(t testing.TB, c *contracts.Contract, p testsuite.Payloads) *testsuite.Suite {
+	t.Helper()
+	s, err := testsuite.New(c, p)
+	require.NoError(t, err)
+	return s
+}
+
 func run(t *testing.T, c testsuite.Config) *testsuite.Results {
 	t.Helper()
-	if c.Contract == nil {
-		c.Contract = contract(t)
-	}
-	r, err := testsuite.Run(t.Context(), c)
+	return runOf(t, suite(t), c)
+}
+
+func runOf(t *testing.T, s *testsuite.Suite, c testsuite.Config) *testsuite.Results {
+	t.Helper()
+	r, err := s.Run(t.Context(), c)
 	require.NoError(t, err)
 	return r
 }
 
 // only lists the ids of a level with a verdict.
-func only(r *testsuite.Results, l testsuite.Level, verdicts ...testsuite.Verdict) []string {
+func only(r *testsuite.Results, l fixtures.Level, verdicts ...testsuite.Verdict) []string {
 	var ids []string
 	for i := range r.Cases {
 		for _, v := range verdicts {
@@ -54,21 +82,21 @@ func only(r *testsuite.Results, l testsuite.Level, verdicts ...testsuite.Verdict
 	return ids
 }
 
-var notPass = []testsuite.Verdict{testsuite.Fail, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Flaky, testsuite.Skipped, testsuite.Inconclusive, testsuite.Error}
+var notPass = []testsuite.Verdict{testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky, testsuite.VerdictSkipped, testsuite.VerdictInconclusive, testsuite.VerdictError}
 
 func TestTheMockKeepsToThePageAtEveryLevel(t *testing.T) {
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
 	server := httptest.NewServer(mock)
 	defer server.Close()
-	for name, c := range map[string]testsuite.Config{"over HTTP": {URL: server.URL}, "in process": {Handler: mock}} {
+	for name, c := range map[string]testsuite.Config{"over HTTP": {Target: testsuite.Target{URL: server.URL}}, "in process": {Target: testsuite.Target{Handler: mock}}} {
 		t.Run(name, func(t *testing.T) {
-			c.FailOn = testsuite.FailOnInconclusive
+			c.FailOn, c.Strict = fixtures.LevelShould, true
 			r := run(t, c)
 			require.Zero(t, r.Exit, r.Verdict)
-			require.Empty(t, only(r, testsuite.Must, notPass...))
-			require.Empty(t, only(r, testsuite.Should, notPass...))
-			require.GreaterOrEqual(t, r.Count(testsuite.Must, testsuite.Pass), 600)
+			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
+			require.Empty(t, only(r, fixtures.LevelShould, notPass...))
+			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
 			require.Zero(t, r.Unconfirmed)
 			require.Zero(t, r.UnexpectedWrites)
 			for _, cell := range r.Coverage {
@@ -93,9 +121,9 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 			require.NoError(t, err)
 			mock, err := mockserver.New(c)
 			require.NoError(t, err)
-			r := run(t, testsuite.Config{Contract: c, Handler: mock, FailOn: testsuite.FailOnInconclusive})
+			r := runOf(t, suiteOf(t, c, testsuite.Payloads{}), testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true})
 			require.Zero(t, r.Exit, r.Verdict)
-			require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Contract: c, Handler: newPlain()}).Exit, "a server of the first page does not keep to this one")
+			require.Equal(t, testsuite.ExitBroken, runOf(t, suiteOf(t, c, testsuite.Payloads{}), testsuite.Config{Target: testsuite.Target{Handler: newPlain()}}).Exit, "a server of the first page does not keep to this one")
 			for _, cell := range r.Coverage {
 				require.True(t, cell.Covered() || !cell.Stated || !cell.Possible, "%s %s %s: %s", cell.Rule, cell.Media, cell.Side, cell.Reason)
 			}
@@ -106,24 +134,24 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 func TestAWrongFormatIsSeenInTheCoverage(t *testing.T) {
 	server := newPlain()
 	server.refusedType = "text/plain"
-	r := run(t, testsuite.Config{Handler: server})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	failed := 0
 	for _, cell := range r.Coverage {
-		if strings.HasPrefix(cell.Rule, "response/") {
+		if strings.HasPrefix(cell.Rule.String(), "response/") {
 			failed += cell.Fail
 		}
 	}
-	require.Len(t, r.Failed(testsuite.Must), failed, "every MUST that fails is about the format")
+	require.Len(t, r.Failed(fixtures.LevelMust), failed, "every MUST that fails is about the format")
 }
 
 // TestEveryStatedRuleIsTriedFromBothSidesInJSON names the only cells of JSON that
 // stay empty, so that a case that is lost is seen.
 func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
-	r := run(t, testsuite.Config{Handler: newPlain()})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}})
 	var empty []string
 	for _, cell := range r.Coverage {
 		if cell.Stated && !cell.Covered() && cell.Media == "application/json" {
-			empty = append(empty, cell.Rule+" "+string(cell.Side))
+			empty = append(empty, cell.Rule.String()+" "+string(cell.Side))
 		}
 	}
 	require.Equal(t, []string{
@@ -136,11 +164,11 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 func TestServersWithoutTheFrameworksHabitsKeepToThePage(t *testing.T) {
 	for name, h := range map[string]http.Handler{"plain": newPlain(), "idiomatic": http.HandlerFunc(serveIdiomatic)} {
 		t.Run(name, func(t *testing.T) {
-			r := run(t, testsuite.Config{Handler: h, Combinations: 2})
+			r := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}), testsuite.Config{Target: testsuite.Target{Handler: h}})
 			require.Zero(t, r.Exit, r.Verdict)
-			require.Empty(t, only(r, testsuite.Must, notPass...))
-			require.GreaterOrEqual(t, r.Count(testsuite.Must, testsuite.Pass), 600)
-			r = run(t, testsuite.Config{Handler: h, FailOn: testsuite.FailOnShould})
+			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
+			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
+			r = run(t, testsuite.Config{Target: testsuite.Target{Handler: h}, FailOn: fixtures.LevelShould})
 			require.Equal(t, testsuite.ExitBroken, r.Exit, "they have habits of their own")
 		})
 	}
@@ -157,7 +185,7 @@ func TestAServerThatHangsIsUnreachable(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(gone)
-	r := run(t, testsuite.Config{URL: server.URL, Timeout: 50 * time.Millisecond})
+	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL, Timeout: 50 * time.Millisecond}})
 	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
 	require.Contains(t, r.Verdict, "no response within 50ms")
 	require.Equal(t, 1, r.Requests)
@@ -166,7 +194,7 @@ func TestAServerThatHangsIsUnreachable(t *testing.T) {
 func TestNobodyThereIsUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	r := run(t, testsuite.Config{URL: server.URL})
+	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL}})
 	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
 	require.Zero(t, r.Writes, "what was not sent is not charged")
 }
@@ -204,14 +232,14 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 					target := &counter{Handler: newPlain()}
 					server := httptest.NewServer(target)
 					defer server.Close()
-					r := run(t, testsuite.Config{URL: server.URL, Remote: remote, MaxWrites: new(allowed), Parallel: parallel})
+					r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: remote}, Limits: testsuite.Limits{Writes: new(allowed), Parallel: parallel}})
 					require.LessOrEqual(t, int(target.accepted.Load()), allowed)
 					require.LessOrEqual(t, r.Writes, allowed)
 					require.LessOrEqual(t, int(target.requests.Load()), r.Requests)
 					if allowed == 0 {
 						require.Equal(t, testsuite.ExitInconclusive, r.Exit, "nothing is confirmed: %s", r.Verdict)
 					} else {
-						require.Equal(t, testsuite.ExitFine, r.Exit, r.Verdict)
+						require.Equal(t, testsuite.ExitOK, r.Exit, r.Verdict)
 					}
 				})
 			}
@@ -220,11 +248,11 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 }
 
 func TestWithOneWriteEveryRefusalInJSONIsConfirmed(t *testing.T) {
-	r := run(t, testsuite.Config{Handler: newPlain(), MaxWrites: new(1)})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}})
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		if x.Media == "application/json" && x.Level == testsuite.Must && x.Expect == fixtures.Reject {
-			require.Equal(t, testsuite.Pass, x.Verdict, "%s: %s", x.ID, x.Reason)
+		if x.Media == "application/json" && x.Level == fixtures.LevelMust && x.Expect == oracle.OutcomeReject {
+			require.Equal(t, testsuite.VerdictPass, x.Verdict, "%s: %s", x.ID, x.Reason)
 			require.True(t, x.Confirmed, x.ID)
 		}
 	}
@@ -232,9 +260,9 @@ func TestWithOneWriteEveryRefusalInJSONIsConfirmed(t *testing.T) {
 }
 
 func TestFewWritesReachEveryRuleFirst(t *testing.T) {
-	r := run(t, testsuite.Config{Handler: newPlain(), MaxWrites: new(14), Level: testsuite.Should})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(14)}, Selection: testsuite.Selection{Level: fixtures.LevelShould}})
 	for _, cell := range r.Coverage {
-		if cell.Stated && cell.Possible && cell.Media == "application/json" && cell.Rule != "response/text/json" {
+		if cell.Stated && cell.Possible && cell.Media == "application/json" && cell.Rule.String() != "response/text/json" {
 			require.True(t, cell.Covered(), "%s %s: %s", cell.Rule, cell.Side, cell.Reason)
 		}
 	}
@@ -249,9 +277,9 @@ func TestTheFirstUnexpectedWriteStopsTheRun(t *testing.T) {
 				target := &counter{Handler: lenient}
 				server := httptest.NewServer(target)
 				defer server.Close()
-				c := testsuite.Config{URL: server.URL, Remote: true, Parallel: parallel}
+				c := testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: true}, Limits: testsuite.Limits{Parallel: parallel}}
 				if most > 1 {
-					c.MaxUnexpectedWrites = new(most)
+					c.Limits.UnexpectedWrites = new(most)
 				}
 				r := run(t, c)
 				require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
@@ -267,8 +295,8 @@ func TestAPlanSendsNothingAndSaysTheWorst(t *testing.T) {
 	target := &counter{Handler: newPlain()}
 	server := httptest.NewServer(target)
 	defer server.Close()
-	c := testsuite.Config{Contract: contract(t), URL: server.URL, Remote: true, MaxWrites: new(5)}
-	plan, err := testsuite.Plan(c)
+	c := testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: true}, Limits: testsuite.Limits{Writes: new(5)}}
+	plan, err := suite(t).Plan(c)
 	require.NoError(t, err)
 	require.Zero(t, target.requests.Load())
 	require.Equal(t, 6, plan.Writes, "five allowed, and one unexpected before the run stops")
@@ -290,7 +318,7 @@ func TestTheLedgerHoldsWhatWasAccepted(t *testing.T) {
 	server.acceptedBody = `{"data":{"ids":[17]}}`
 	server.field("Note").max = 1001
 	var ledger bytes.Buffer
-	r := run(t, testsuite.Config{Handler: server, MaxWrites: new(4), MaxUnexpectedWrites: new(2), Run: []string{"optional", "Note/length"}, Ledger: &ledger, IDPath: "/data/ids/0"})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Limits: testsuite.Limits{Writes: new(4), UnexpectedWrites: new(2)}, Selection: testsuite.Selection{Run: []string{"optional", "Note/length"}}, Ledger: &ledger, IDPath: "/data/ids/0"})
 	kinds := map[string]int{}
 	for d := json.NewDecoder(&ledger); ; {
 		var line struct{ Time, Case, Write, ID string }
@@ -314,7 +342,7 @@ type brokenWriter struct{}
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestALedgerThatCannotBeWrittenStopsTheRun(t *testing.T) {
-	r := run(t, testsuite.Config{Handler: newPlain(), Ledger: brokenWriter{}, Parallel: 1})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Ledger: brokenWriter{}, Limits: testsuite.Limits{Parallel: 1}})
 	require.Equal(t, testsuite.ExitSafety, r.Exit)
 	require.Equal(t, 1, r.Requests)
 	require.Contains(t, r.Verdict, "disk full")
@@ -325,26 +353,26 @@ func TestRefusedDataStopTheRun(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"Message":"no such user"}`)
 	})}
-	r := run(t, testsuite.Config{Handler: target, Parallel: 1})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Parallel: 1}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
-	require.Contains(t, r.Verdict, "your data was refused")
+	require.Contains(t, r.Verdict, "your data was rejected")
 	require.Contains(t, r.Verdict, "no such user")
 	require.Less(t, int(target.requests.Load()), 5)
-	require.Len(t, r.Failed(testsuite.Must), 1+1, "the control, and the page's own sample")
+	require.Len(t, r.Failed(fixtures.LevelMust), 1+1, "the control, and the page's own sample")
 }
 
 func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 	server := newPlain()
 	server.field("Note").required = true
-	r := run(t, testsuite.Config{Handler: server})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
-	require.Contains(t, r.Verdict, "The target asks for Note, which the page does not list as Required")
+	require.Contains(t, r.Verdict, "The target requires Note, which the page does not list as Required")
 	// With a value for it the run goes on.
-	r = run(t, testsuite.Config{Handler: server, Set: map[string]string{"Note": "a note"}})
+	r = runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"Note": "a note"}}), testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	require.NotContains(t, r.Verdict, "your data")
 	var failed []string
-	for _, x := range r.Failed(testsuite.Must) {
+	for _, x := range r.Failed(fixtures.LevelMust) {
 		failed = append(failed, x.ID)
 	}
 	require.Contains(t, failed, "Note/missing")
@@ -372,10 +400,10 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		strict.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Handler: server, Set: map[string]string{"UserId": known}, Level: testsuite.Must})
+	r := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": known}}), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
 	require.Zero(t, r.Exit, r.Verdict)
 	rows := []map[string]string{{"UserId": known}}
-	r = run(t, testsuite.Config{Handler: server, Data: rows, Level: testsuite.Must})
+	r = runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Rows: rows}), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
 	require.Zero(t, r.Exit, r.Verdict)
 }
 
@@ -386,14 +414,14 @@ func TestDataAreUsedInTurns(t *testing.T) {
 	for i := range 5 {
 		rows = append(rows, map[string]string{"UserId": fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", i+1)})
 	}
-	cases, err := testsuite.Cases(testsuite.Config{Contract: contract(t), Data: rows})
+	cases, err := suiteOf(t, contract(t), testsuite.Payloads{Rows: rows}).Cases(testsuite.Selection{})
 	require.NoError(t, err)
 	used := map[string]int{}
 	for i := range cases {
 		for _, row := range rows {
 			if bytes.Contains(cases[i].Request.Body, []byte(row["UserId"])) {
 				used[row["UserId"]]++
-				if cases[i].Expect == fixtures.Reject && cases[i].Aspect == testsuite.Outcome {
+				if cases[i].Expect == oracle.OutcomeReject && cases[i].Aspect == testsuite.AspectOutcome {
 					require.Equal(t, rows[0]["UserId"], row["UserId"], "what is refused differs in one thing from the control: %s", cases[i].ID)
 				}
 			}
@@ -412,7 +440,7 @@ func TestNoRequestIsSentTwiceThatMayHaveBeenAccepted(t *testing.T) {
 	}))
 	defer server.Close()
 	var ledger bytes.Buffer
-	r := run(t, testsuite.Config{URL: server.URL, MaxWrites: new(3), Parallel: 1, Ledger: &ledger})
+	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL}, Limits: testsuite.Limits{Writes: new(3), Parallel: 1}, Ledger: &ledger})
 	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
 	require.EqualValues(t, 1, cut.accepted.Load())
 	require.Contains(t, ledger.String(), `"write":"unknown"`)
@@ -423,7 +451,7 @@ func TestAFlakyCaseIsNoFailure(t *testing.T) {
 	var first sync.Once
 	server := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		broken := false
-		if r.Header.Get(testsuite.CaseHeader) == "UserId/kind/word" {
+		if r.Header.Get("X-Understudy-Case") == "UserId/kind/word" {
 			first.Do(func() { broken = true })
 		}
 		if broken {
@@ -432,9 +460,9 @@ func TestAFlakyCaseIsNoFailure(t *testing.T) {
 		}
 		plain.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Handler: server, Level: testsuite.Must})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Verdict)
-	require.Equal(t, 1, r.Count(testsuite.Must, testsuite.Flaky))
+	require.Equal(t, 1, r.Count(fixtures.LevelMust, testsuite.VerdictFlaky))
 }
 
 func TestABusyServerIsAskedAgain(t *testing.T) {
@@ -449,7 +477,7 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 		}
 		target.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Handler: server, MaxWrites: new(8), Parallel: 1, Level: testsuite.Must, Run: []string{"UserId", "optional"}})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Limits: testsuite.Limits{Writes: new(8), Parallel: 1}, Selection: testsuite.Selection{Level: fixtures.LevelMust, Run: []string{"UserId", "optional"}}})
 	require.Zero(t, r.Exit, r.Verdict)
 	require.EqualValues(t, 4, target.accepted.Load(), "each time that it is sent is charged")
 	require.Equal(t, 8, r.Writes)
@@ -468,7 +496,7 @@ func TestATokenIsAskedForAgainAfter401(t *testing.T) {
 		plain.ServeHTTP(w, r)
 	})
 	token := func(context.Context) (string, error) { return fmt.Sprintf("Bearer token-%d", issued.Load()), nil }
-	r := run(t, testsuite.Config{Handler: server, Token: token, Parallel: 1, Level: testsuite.Must, Media: []string{"application/json"}})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Token: token}, Limits: testsuite.Limits{Parallel: 1}, Selection: testsuite.Selection{Level: fixtures.LevelMust, Media: []string{"application/json"}}})
 	require.Zero(t, r.Exit, r.Verdict)
 	require.Greater(t, issued.Load(), int64(5))
 }
@@ -496,17 +524,13 @@ func TestNoSecretIsInTheResults(t *testing.T) {
 	defer server.Close()
 	address := "http://someone:p4ssword@" + server.Listener.Addr().String()
 	var ledger bytes.Buffer
-	c := testsuite.Config{
-		Contract: contract(t), URL: address, Headers: []fixtures.Header{{Name: "X-Key", Value: header}},
-		Token:  func(context.Context) (string, error) { return token, nil },
-		Redact: []string{"UserId", "Reason"}, Set: map[string]string{"UserId": user, "Reason": reason},
-		Ledger: &ledger, IDPath: "/body",
-	}
-	r := run(t, c)
+	s := suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": user, "Reason": reason}})
+	c := testsuite.Config{Target: testsuite.Target{URL: address, Headers: []contracts.Header{{Name: "X-Key", Value: header}}, Token: func(context.Context) (string, error) { return token, nil }}, Redact: []string{"UserId", "Reason"}, Ledger: &ledger, IDPath: "/body"}
+	r := runOf(t, s, c)
 	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Verdict)
 	record, err := json.Marshal(r)
 	require.NoError(t, err)
-	plan, err := testsuite.Plan(c)
+	plan, err := s.Plan(c)
 	require.NoError(t, err)
 	planned, err := json.Marshal(plan)
 	require.NoError(t, err)
@@ -519,11 +543,11 @@ func TestNoSecretIsInTheResults(t *testing.T) {
 }
 
 func TestABodyIsTheSameWhateverElseIsChosen(t *testing.T) {
-	c := contract(t)
-	bodies := func(change func(*testsuite.Config)) map[string]string {
-		config := testsuite.Config{Contract: c, Seed: 7, Combinations: 2}
-		change(&config)
-		cases, err := testsuite.Cases(config)
+	s := suiteOf(t, contract(t), testsuite.Payloads{Seed: 7, Combinations: 2})
+	bodies := func(change func(*testsuite.Selection)) map[string]string {
+		var selected testsuite.Selection
+		change(&selected)
+		cases, err := s.Cases(selected)
 		require.NoError(t, err)
 		all := map[string]string{}
 		for i := range cases {
@@ -531,18 +555,17 @@ func TestABodyIsTheSameWhateverElseIsChosen(t *testing.T) {
 		}
 		return all
 	}
-	whole := bodies(func(*testsuite.Config) {})
+	whole := bodies(func(*testsuite.Selection) {})
 	shards := 0
-	for name, change := range map[string]func(*testsuite.Config){
-		"shard 1":  func(c *testsuite.Config) { c.Shard = testsuite.Shard{I: 1, N: 3} },
-		"shard 2":  func(c *testsuite.Config) { c.Shard = testsuite.Shard{I: 2, N: 3} },
-		"shard 3":  func(c *testsuite.Config) { c.Shard = testsuite.Shard{I: 3, N: 3} },
-		"parallel": func(c *testsuite.Config) { c.Parallel = 9 },
-		"field":    func(c *testsuite.Config) { c.Fields = []string{"Reasons"} },
-		"media":    func(c *testsuite.Config) { c.Media = []string{"text/json"} },
-		"run":      func(c *testsuite.Config) { c.Run = []string{"*/length/*", "media"} },
-		"skip":     func(c *testsuite.Config) { c.Skip = []string{"*naughty*"} },
-		"level":    func(c *testsuite.Config) { c.Level = testsuite.Must },
+	for name, change := range map[string]func(*testsuite.Selection){
+		"shard 1": func(s *testsuite.Selection) { s.Shard = fixtures.Shard{Part: 1, Of: 3} },
+		"shard 2": func(s *testsuite.Selection) { s.Shard = fixtures.Shard{Part: 2, Of: 3} },
+		"shard 3": func(s *testsuite.Selection) { s.Shard = fixtures.Shard{Part: 3, Of: 3} },
+		"field":   func(s *testsuite.Selection) { s.Fields = []string{"Reasons"} },
+		"media":   func(s *testsuite.Selection) { s.Media = []string{"text/json"} },
+		"run":     func(s *testsuite.Selection) { s.Run = []string{"*/length/*", "media"} },
+		"skip":    func(s *testsuite.Selection) { s.Skip = []string{"*naughty*"} },
+		"level":   func(s *testsuite.Selection) { s.Level = fixtures.LevelMust },
 	} {
 		some := bodies(change)
 		require.NotEmpty(t, some, name)
@@ -551,7 +574,7 @@ func TestABodyIsTheSameWhateverElseIsChosen(t *testing.T) {
 		}
 		if name[:2] == "sh" {
 			shards += len(some)
-		} else if name != "parallel" {
+		} else {
 			require.Less(t, len(some), len(whole), name)
 		}
 	}
@@ -559,7 +582,7 @@ func TestABodyIsTheSameWhateverElseIsChosen(t *testing.T) {
 }
 
 func TestWhatIsSentIsWhatTheCaseSays(t *testing.T) {
-	cases, err := testsuite.Cases(testsuite.Config{Contract: contract(t)})
+	cases, err := suite(t).Cases(testsuite.Selection{})
 	require.NoError(t, err)
 	want := map[string]*testsuite.Case{}
 	for i := range cases {
@@ -571,7 +594,7 @@ func TestWhatIsSentIsWhatTheCaseSays(t *testing.T) {
 		body, err := io.ReadAll(r.Body)
 		mu.Lock()
 		defer mu.Unlock()
-		x := want[r.Header.Get(testsuite.CaseHeader)]
+		x := want[r.Header.Get("X-Understudy-Case")]
 		if x == nil || x.Request.Raw != nil || err != nil {
 			return
 		}
@@ -582,16 +605,16 @@ func TestWhatIsSentIsWhatTheCaseSays(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	run(t, testsuite.Config{URL: server.URL + "/prefix/", Version: "1.2.3"})
+	run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL + "/prefix/", Version: "1.2.3"}})
 	require.Greater(t, seen, 2500)
 }
 
 func TestAnotherRouteAndAnAddressThatEndsWithIt(t *testing.T) {
 	plain := newPlain()
 	for name, c := range map[string]testsuite.Config{
-		"the route in the address": {URL: "/api/Calendar/PatientAppointmentPost_v2"},
-		"a prefix":                 {URL: "/v1"},
-		"another path":             {URL: "/v1", Path: "/bookings"},
+		"the route in the address": {Target: testsuite.Target{URL: "/api/Calendar/PatientAppointmentPost_v2"}},
+		"a prefix":                 {Target: testsuite.Target{URL: "/v1"}},
+		"another path":             {Target: testsuite.Target{URL: "/v1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := map[string]string{"the route in the address": "/api/Calendar/PatientAppointmentPost_v2",
@@ -604,8 +627,12 @@ func TestAnotherRouteAndAnAddressThatEndsWithIt(t *testing.T) {
 				plain.ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			c.URL = server.URL + c.URL
-			r := run(t, c)
+			c.Target.URL = server.URL + c.Target.URL
+			s := suite(t)
+			if name == "another path" {
+				s = suiteOf(t, contract(t), testsuite.Payloads{Path: "/bookings"})
+			}
+			r := runOf(t, s, c)
 			require.Zero(t, r.Exit, r.Verdict)
 		})
 	}
@@ -615,11 +642,9 @@ func TestAnEnvelopeCanSayThatItWasRefused(t *testing.T) {
 	server := newPlain()
 	server.refused, server.refusedBody = 200, `{"success":false,"error":"no"}`
 	server.wrong = map[string]int{"method": 200, "media": 200}
-	refused, err := testsuite.RefusedWhen("/success=false")
-	require.NoError(t, err)
-	r := run(t, testsuite.Config{Handler: server, IsRefusal: refused})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Meaning: testsuite.Meaning{RejectedWhen: "/success=false"}})
 	require.Zero(t, r.Exit, r.Verdict)
-	require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Handler: server}).Exit)
+	require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Target: testsuite.Target{Handler: server}}).Exit)
 }
 
 func TestAnInterruptedRunSaysWhatItFound(t *testing.T) {
@@ -632,111 +657,104 @@ func TestAnInterruptedRunSaysWhatItFound(t *testing.T) {
 		}
 		plain.ServeHTTP(w, r)
 	})
-	r, err := testsuite.Run(ctx, testsuite.Config{Contract: contract(t), Handler: server})
+	r, err := suite(t).Run(ctx, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.NoError(t, err)
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Verdict)
 	require.Contains(t, r.Verdict, "interrupted")
-	require.Greater(t, r.Count(testsuite.Must, testsuite.Pass), 50)
-	require.Greater(t, r.Count(testsuite.Must, testsuite.Skipped), 500)
+	require.Greater(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 50)
+	require.Greater(t, r.Count(fixtures.LevelMust, testsuite.VerdictSkipped), 500)
 }
 
 func TestLimitsOfRequestsAndTimeAreKept(t *testing.T) {
 	target := &counter{Handler: newPlain()}
-	r := run(t, testsuite.Config{Handler: target, MaxRequests: 40})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Requests: 40}})
 	require.EqualValues(t, 40, target.requests.Load())
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit)
-	r = run(t, testsuite.Config{Handler: newPlain(), MaxTime: time.Nanosecond})
+	r = run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Time: time.Nanosecond}})
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit)
 	require.Contains(t, r.Verdict, "time was up")
 	// 1,000 requests at 100,000 a second take ten milliseconds or more.
-	r = run(t, testsuite.Config{Handler: newPlain(), Rate: 100_000, MaxRequests: 1000})
+	r = run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Rate: 100_000, Requests: 1000}})
 	require.GreaterOrEqual(t, r.Seconds, 0.00999)
 }
 
 func TestConfigsThatCannotRunAreErrors(t *testing.T) {
-	c := contract(t)
 	for want, config := range map[string]testsuite.Config{
-		"no contract":                       {URL: "http://127.0.0.1"},
-		"either the URL":                    {Contract: c},
-		"is no address":                     {Contract: c, URL: "ftp://x"},
-		"has a query":                       {Contract: c, URL: "http://x?y=1"},
-		"the nearest is \"UserId/missing\"": {Contract: c, URL: "http://x", Run: []string{"UserId/mising"}},
-		"no case has an id like \"zz*\"":    {Contract: c, URL: "http://x", Skip: []string{"zz*"}},
-		"no request format":                 {Contract: c, URL: "http://x", Media: []string{"image/png"}},
-		"no case is about a member":         {Contract: c, URL: "http://x", Fields: []string{"Nope"}},
-		"leave out one of":                  {Contract: c, URL: "http://x", Run: []string{"UserId"}, Fields: []string{"Note"}},
-		"unknown level":                     {Contract: c, URL: "http://x", Level: "OUGHT"},
-		"cannot fail on":                    {Contract: c, URL: "http://x", FailOn: "often"},
-		"no shard 3/2":                      {Contract: c, URL: "http://x", Shard: testsuite.Shard{I: 3, N: 2}},
-		"below zero: use 0 or more":         {Contract: c, URL: "http://x", MaxWrites: new(-1)},
-		"use 1 or more":                     {Contract: c, URL: "http://x", MaxUnexpectedWrites: new(0)},
-		"are an attack":                     {Contract: c, URL: "http://x", Parallel: 1000},
-		"cannot redact \"Nope\"":            {Contract: c, URL: "http://x", Redact: []string{"Nope"}},
-		"cannot set UserId":                 {Contract: c, URL: "http://x", Set: map[string]string{"UserId": "x"}},
-		"row 1 of the data":                 {Contract: c, URL: "http://x", Data: []map[string]string{{"UserId": "x"}}},
-		"the path \"?\"":                    {Contract: c, URL: "http://x", Path: "?"},
+		"either the URL":                    {},
+		"invalid URL":                       {Target: testsuite.Target{URL: "ftp://x"}},
+		"has a query":                       {Target: testsuite.Target{URL: "http://x?y=1"}},
+		"the nearest is \"UserId/missing\"": {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Run: []string{"UserId/mising"}}},
+		"no case has an id like \"zz*\"":    {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Skip: []string{"zz*"}}},
+		"no request format":                 {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Media: []string{"image/png"}}},
+		"no case is about a field ":         {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Fields: []string{"Nope"}}},
+		"leave out one of":                  {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Run: []string{"UserId"}, Fields: []string{"Note"}}},
+		"unknown level":                     {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Level: "OUGHT"}},
+		"cannot fail on":                    {Target: testsuite.Target{URL: "http://x"}, FailOn: "often"},
+		"invalid shard 3/2":                 {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Shard: fixtures.Shard{Part: 3, Of: 2}}},
+		"below zero: use 0 or more":         {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{Writes: new(-1)}},
+		"use 1 or more":                     {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{UnexpectedWrites: new(0)}},
+		"exceeds the limit":                 {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{Parallel: 1000}},
+		"cannot redact \"Nope\"":            {Target: testsuite.Target{URL: "http://x"}, Redact: []string{"Nope"}},
+		"invalid status \"x\"":              {Target: testsuite.Target{URL: "http://x"}, Meaning: testsuite.Meaning{Accept: "x"}},
+		"invalid condition":                 {Target: testsuite.Target{URL: "http://x"}, Meaning: testsuite.Meaning{RejectedWhen: "x"}},
+		"invalid connection \"x\"":          {Target: testsuite.Target{URL: "http://x", ConnectTo: "x"}},
+		"line 1: fails is":                  {Target: testsuite.Target{URL: "http://x"}, Known: []byte("- {cases: [a], fails: never, reason: b}")},
 	} {
-		r, err := testsuite.Run(t.Context(), config)
+		r, err := suite(t).Run(t.Context(), config)
 		require.ErrorContains(t, err, want)
 		require.Nil(t, r)
 	}
-	_, err := testsuite.Run(t.Context(), testsuite.Config{Contract: c, URL: "http://u:hush-hush@x:port"})
+	for want, payloads := range map[string]testsuite.Payloads{
+		"cannot set UserId":  {Set: map[string]string{"UserId": "hush-hush"}},
+		"row 1 of the data":  {Rows: []map[string]string{{"UserId": "hush-hush"}}},
+		"invalid path \"?\"": {Path: "?"},
+		"use 1, 2 or 3":      {Combinations: 4},
+		"use 50 or fewer":    {Rows: make([]map[string]string, 51)},
+	} {
+		_, err := testsuite.New(contract(t), payloads)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "hush-hush", "a value may be a patient's")
+	}
+	_, err := testsuite.New(nil, testsuite.Payloads{})
+	require.ErrorContains(t, err, "no contract")
+	_, err = suite(t).Run(t.Context(), testsuite.Config{Target: testsuite.Target{URL: "http://u:hush-hush@x:port"}})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hush-hush")
 }
 
-// recorder stands in for a *testing.T, to see what Test tells it.
-type recorder struct {
-	ctx             context.Context
-	failed, skipped []string
-	name            string
-	runs            *int
-	parent          *recorder
-}
-
-func (r *recorder) Helper()                  {}
-func (r *recorder) Context() context.Context { return r.ctx }
-func (r *recorder) Logf(string, ...any)      {}
-func (r *recorder) Skip(...any)              { r.parent.skipped = append(r.parent.skipped, r.name) }
-func (r *recorder) Errorf(string, ...any) {
-	to := r
-	if r.parent != nil {
-		to = r.parent
+// TestTestReportsEachCase runs TestOfAServerWithOneFault as a test of its own and reads
+// what the go command would.
+func TestTestReportsEachCase(t *testing.T) {
+	if os.Getenv("UNDERSTUDY_FAULT") != "" {
+		server := newPlain()
+		server.field("Note").max = 1001
+		testsuite.Test(t, suite(t), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Fields: []string{"Note"}}})
+		return
 	}
-	to.failed = append(to.failed, r.name)
-}
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...) }
-func (r *recorder) Run(name string, f func(*recorder)) bool {
-	*r.runs++
-	f(&recorder{ctx: r.ctx, name: name, parent: r})
-	return true
-}
-
-func TestTestTellsOfEachCase(t *testing.T) {
-	server := newPlain()
-	server.field("Note").max = 1001
-	to := &recorder{ctx: t.Context(), runs: new(int), name: "whole"}
-	testsuite.Test(to, testsuite.Config{Contract: contract(t), Handler: server, Fields: []string{"Note"}})
-	require.Contains(t, to.failed, "Note/length/1001")
-	require.Contains(t, to.failed, "whole")
-	require.NotContains(t, to.failed, "Note/length/1000")
-	require.Greater(t, *to.runs, 50)
+	command := exec.Command(os.Args[0], "-test.run", "^TestTestReportsEachCase$", "-test.v") //nolint:gosec // this test itself
+	command.Env = append(os.Environ(), "UNDERSTUDY_FAULT=1")
+	out, err := command.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "--- FAIL: TestTestReportsEachCase/Note/length/1001")
+	require.Contains(t, string(out), "--- PASS: TestTestReportsEachCase/Note/length/1000")
+	require.Contains(t, string(out), "page line 36: String length: inclusive between 0 and 1000")
+	require.Greater(t, strings.Count(string(out), "--- PASS"), 50)
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
-	testsuite.Test(t, testsuite.Config{Contract: contract(t), Handler: mock, Fields: []string{"Reason"}})
+	testsuite.Test(t, suite(t), testsuite.Config{Target: testsuite.Target{Handler: mock}, Selection: testsuite.Selection{Fields: []string{"Reason"}}})
 }
 
 func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 	const allowed = 3
 	plain := newPlain()
 	target := &counter{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(testsuite.CaseHeader) == "UserId/missing" {
+		if r.Header.Get("X-Understudy-Case") == "UserId/missing" {
 			plain.write(w, http.StatusOK, plain.acceptedBody, plain.acceptedType)
 			return
 		}
 		plain.ServeHTTP(w, r)
 	})}
-	r := run(t, testsuite.Config{Handler: target, MaxWrites: new(allowed), Rate: 2000, Parallel: 32, Run: []string{"UserId/missing", "optional"}})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Writes: new(allowed), Rate: 2000, Parallel: 32}, Selection: testsuite.Selection{Run: []string{"UserId/missing", "optional"}}})
 	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
 	require.EqualValues(t, r.Requests, target.requests.Load(), "what was not sent is not counted")
 	require.LessOrEqual(t, r.Writes, allowed)

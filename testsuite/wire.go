@@ -31,7 +31,7 @@ const (
 	// overtakes is how long the rest of a request is written when its response is there.
 	overtakes = 100 * time.Millisecond
 	// maxFraming is how many bytes may carry a body: chunks of one byte take six.
-	maxFraming = 8 * MaxAnswer
+	maxFraming = 8 * maxBody
 )
 
 // wire has the connections to a target, HTTP/1.1 alone. Nothing else of a run
@@ -72,7 +72,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // allows a connection that has carried a request, and to keep it for another.
 func (w *wire) send(
 	ctx context.Context, t *ticket, method string, request []byte, reuse bool,
-) (a *Answer, sent bool, free func()) {
+) (a *response, sent bool, free func()) {
 	free = func() {}
 	l, err := w.take(ctx, reuse)
 	if err == nil {
@@ -81,7 +81,7 @@ func (w *wire) send(
 		}
 	}
 	if err != nil {
-		a = &Answer{Problem: strings.ReplaceAll(err.Error(), "\n", " ")}
+		a = &response{problem: strings.ReplaceAll(err.Error(), "\n", " ")}
 		if isTimeout(err) {
 			a = w.failed(ctx, err)
 		}
@@ -103,7 +103,7 @@ func (w *wire) send(
 	} else {
 		_ = l.Close() // the response was read, or never will be
 	}
-	if a.Status == 0 && out.n == 0 {
+	if a.status == 0 && out.n == 0 {
 		return a, false, free
 	}
 	return a, true, free
@@ -111,35 +111,35 @@ func (w *wire) send(
 
 // receive reads the response to a request. Whole is true if another one may follow
 // on the connection.
-func (w *wire) receive(ctx context.Context, l *link, method string) (a *Answer, whole bool, free func()) {
+func (w *wire) receive(ctx context.Context, l *link, method string) (a *response, whole bool, free func()) {
 	free = func() {}
 	l.limit.N = maxHead
 	for {
 		resp, err := http.ReadResponse(l.in, &http.Request{Method: method})
 		switch {
 		case err != nil && l.limit.N <= 0:
-			return &Answer{Problem: fmt.Sprintf("the head of the response is longer than %d bytes", maxHead)}, false, free
+			return &response{problem: fmt.Sprintf("the head of the response is longer than %d bytes", maxHead)}, false, free
 		case err != nil:
 			return w.failed(ctx, err), false, free
 		case resp.StatusCode == http.StatusSwitchingProtocols:
 			// What follows is not HTTP and may have no end.
-			return &Answer{Status: resp.StatusCode, Header: resp.Header}, false, free
+			return &response{status: resp.StatusCode, header: resp.Header}, false, free
 		case resp.StatusCode >= 200:
 			l.limit.N = maxFraming
 			buffer := bodies.Get().(*bytes.Buffer)
 			buffer.Reset()
-			_, err := buffer.ReadFrom(io.LimitReader(resp.Body, MaxAnswer+1))
-			a = &Answer{Status: resp.StatusCode, Header: resp.Header, Body: buffer.Bytes()}
-			if len(a.Body) > MaxAnswer {
-				a.Body, a.Cut = a.Body[:MaxAnswer], true
+			_, err := buffer.ReadFrom(io.LimitReader(resp.Body, maxBody+1))
+			a = &response{status: resp.StatusCode, header: resp.Header, body: buffer.Bytes()}
+			if len(a.body) > maxBody {
+				a.body, a.cut = a.body[:maxBody], true
 			}
-			a.length = len(a.Body)
+			a.length = len(a.body)
 			if err != nil {
 				failed := w.failed(ctx, err)
 				a.late = failed.late
-				a.Problem = fmt.Sprintf("the response began with %d and broke off: %s", a.Status, failed.Problem)
+				a.problem = fmt.Sprintf("the response began with %d and broke off: %s", a.status, failed.problem)
 			}
-			whole = err == nil && !a.Cut && !resp.Close && l.in.Buffered() == 0
+			whole = err == nil && !a.cut && !resp.Close && l.in.Buffered() == 0
 			return a, whole, func() { bodies.Put(buffer) }
 		}
 		_ = resp.Body.Close() // an interim response has none
@@ -147,17 +147,17 @@ func (w *wire) receive(ctx context.Context, l *link, method string) (a *Answer, 
 }
 
 // failed is the response that an error of the connection stands for.
-func (w *wire) failed(ctx context.Context, err error) *Answer {
+func (w *wire) failed(ctx context.Context, err error) *response {
 	var op *net.OpError
 	switch {
 	case isTimeout(err):
 		late := !errors.Is(ctx.Err(), context.Canceled)
-		return &Answer{Problem: "no response within " + w.patience.String(), late: late}
+		return &response{problem: "no response within " + w.patience.String(), late: late}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe),
 		errors.As(err, &op) && (op.Op == "read" || op.Op == "write"):
-		return &Answer{Problem: "the connection was closed without a whole response", closed: true}
+		return &response{problem: "the connection was closed without a whole response", closed: true}
 	}
-	return &Answer{Problem: strings.ReplaceAll(err.Error(), "\n", " ")}
+	return &response{problem: strings.ReplaceAll(err.Error(), "\n", " ")}
 }
 
 func isTimeout(err error) bool {
@@ -181,7 +181,7 @@ func (w *wire) take(ctx context.Context, reuse bool) (*link, error) {
 		if time.Since(l.parked) < idle && l.isQuiet() {
 			return l, nil
 		}
-		_ = l.Close() // the target has ended it, or said what nobody asked for
+		_ = l.Close() // the target has ended it, or sent what was not asked for
 	}
 	conn, raw, err := w.connect(ctx)
 	if err != nil {

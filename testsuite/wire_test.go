@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/contracts/helppage"
-	"github.com/seed47566266/understudy/fixtures"
 )
 
 // TestALoopbackConnectionCannotLeave dials an address of this machine that is not
@@ -51,8 +49,7 @@ func TestALoopbackConnectionCannotLeave(t *testing.T) {
 }
 
 func TestWhatIsNotProvablyHereIsElsewhere(t *testing.T) {
-	c, err := helppage.Parse(contracts.Page())
-	require.NoError(t, err)
+	s := newSuite(t)
 	for address, here := range map[string]bool{
 		"http://127.0.0.1":          true,
 		"http://127.9.8.7:81/v1":    true,
@@ -71,12 +68,12 @@ func TestWhatIsNotProvablyHereIsElsewhere(t *testing.T) {
 		"http://127.0.0.1.example":  false,
 		"http://user@example.com":   false,
 	} {
-		p, err := prepare(&Config{Contract: c, URL: address})
+		p, err := s.prepare(&Config{Target: Target{URL: address}})
 		require.NoError(t, err, address)
 		require.Equal(t, here, p.loopback, address)
 	}
-	for _, to := range []ConnectTo{{ToHost: "10.0.0.1"}, {ToHost: "localhost.example"}, {Port: "80", ToHost: "example.com"}} {
-		p, err := prepare(&Config{Contract: c, URL: "http://127.0.0.1", ConnectTo: to})
+	for _, to := range []string{"::10.0.0.1:", "::localhost.example:", ":80:example.com:"} {
+		p, err := s.prepare(&Config{Target: Target{URL: "http://127.0.0.1", ConnectTo: to}})
 		require.NoError(t, err)
 		require.False(t, p.loopback, to)
 	}
@@ -91,18 +88,18 @@ func TestATicketPaysForOneRequest(t *testing.T) {
 	require.NoError(t, err)
 	w := &wire{address: base.Host, host: base.Hostname(), dial: dialLoopback, patience: time.Second}
 	defer w.close()
-	b := newBudget(&Config{MaxWrites: new(1)})
+	b := newBudget(&Limits{Writes: new(1)})
 	pass, denied := b.take(t.Context(), true)
 	require.Equal(t, granted, denied)
 	request := []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	a, sent, free := w.send(t.Context(), pass, http.MethodGet, request, true)
 	free()
 	require.True(t, sent)
-	require.Equal(t, http.StatusOK, a.Status)
+	require.Equal(t, http.StatusOK, a.status)
 	a, sent, free = w.send(t.Context(), pass, http.MethodGet, request, true)
 	free()
 	require.False(t, sent)
-	require.Equal(t, errSpent.Error(), a.Problem)
+	require.Equal(t, errSpent.Error(), a.problem)
 	require.EqualValues(t, 1, n.Load())
 	pass.settle(true, effectWritten)
 	_, denied = b.take(t.Context(), true)
@@ -147,7 +144,7 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 			settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} // the server vouches for itself
 			w := &wire{address: l.Addr().String(), secure: certificates != nil, tls: settings, dial: dialLoopback, patience: time.Second}
 			defer w.close()
-			b := newBudget(&Config{})
+			b := newBudget(&Limits{})
 			for range 3 {
 				for _, f := range []func(net.Conn){
 					func(c net.Conn) { _, _ = io.WriteString(c, response); _ = c.Close() },
@@ -165,7 +162,7 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 					free()
 					cancel()
 					require.True(t, sent)
-					require.Equal(t, http.StatusOK, a.Status, a.Problem)
+					require.Equal(t, http.StatusOK, a.status, a.problem)
 					<-acted
 				}
 			}
@@ -184,12 +181,12 @@ func TestAHeadWithoutEndIsNoClosedConnection(t *testing.T) {
 	defer server.Close()
 	w := &wire{address: server.Listener.Addr().String(), dial: dialLoopback, patience: time.Second}
 	defer w.close()
-	pass, _ := newBudget(&Config{}).take(t.Context(), true)
+	pass, _ := newBudget(&Limits{}).take(t.Context(), true)
 	a, sent, free := w.send(t.Context(), pass, http.MethodGet, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), true)
 	free()
 	require.True(t, sent)
 	require.False(t, a.closed)
-	require.Contains(t, a.Problem, "longer than")
+	require.Contains(t, a.problem, "longer than")
 }
 
 // TestAProxyIsUsedElsewhere has requests go through a proxy, by CONNECT where the
@@ -211,18 +208,18 @@ func TestAProxyIsUsedElsewhere(t *testing.T) {
 	} {
 		base, err := url.Parse(address)
 		require.NoError(t, err)
-		c := &Config{Timeout: time.Second}
-		target, err := newTarget(c, &prepared{base: base, hide: newRedactor(c, base)})
+		c := &Config{Target: Target{Timeout: time.Second}}
+		target, err := newTarget(c, &prepared{base: base, hide: newRedactor(c, &Payloads{}, base)})
 		require.NoError(t, err)
 		target.wire.proxy = through
-		pass, _ := newBudget(c).take(t.Context(), true)
-		a, _, free := target.send(t.Context(), pass, "", &fixtures.Request{Method: http.MethodPost, Path: "/x"})
+		pass, _ := newBudget(&c.Limits).take(t.Context(), true)
+		a, _, free := target.send(t.Context(), pass, "", &contracts.Request{Method: http.MethodPost, Path: "/x"})
 		free()
 		require.Equal(t, want, got.Load())
 		if base.Scheme == "https" {
-			require.Contains(t, a.Problem, "the proxy: it responded to CONNECT with 403")
+			require.Contains(t, a.problem, "the proxy: it responded to CONNECT with 403")
 		} else {
-			require.Equal(t, http.StatusForbidden, a.Status)
+			require.Equal(t, http.StatusForbidden, a.status)
 		}
 		target.close()
 	}

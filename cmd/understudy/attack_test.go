@@ -39,7 +39,7 @@ type arrivals struct {
 func (a *arrivals) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	a.mu.Lock()
-	a.cases = append(a.cases, r.Header.Get(testsuite.CaseHeader))
+	a.cases = append(a.cases, r.Header.Get("X-Understudy-Case"))
 	a.mu.Unlock()
 	a.serve(w, r)
 }
@@ -166,7 +166,7 @@ func TestALimitGoesByTheKindOfAResponseAndNotByItsText(t *testing.T) {
 	var n atomic.Int64
 	t.Run("redirects to new places", func(t *testing.T) {
 		target, address := attacked(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get(testsuite.CaseHeader) == "media/listed/application/json" {
+			if r.Header.Get("X-Understudy-Case") == "media/listed/application/json" {
 				return
 			}
 			w.Header().Set("Location", fmt.Sprintf("/login?%d", n.Add(1)))
@@ -178,7 +178,7 @@ func TestALimitGoesByTheKindOfAResponseAndNotByItsText(t *testing.T) {
 	})
 	t.Run("responses that end later and later", func(t *testing.T) {
 		target, address := attacked(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get(testsuite.CaseHeader) == "media/listed/application/json" {
+			if r.Header.Get("X-Understudy-Case") == "media/listed/application/json" {
 				w.WriteHeader(http.StatusOK)
 				return
 			}
@@ -628,7 +628,7 @@ func TestWhatWasSentIsNotReportedAsSkipped(t *testing.T) {
 	var valid atomic.Int64
 	mock := guarded(t, anyone)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get(testsuite.CaseHeader) == "optional/all" {
+		if r.Header.Get("X-Understudy-Case") == "optional/all" {
 			valid.Add(1)
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(http.StatusTooManyRequests)

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -23,7 +26,7 @@ func casesCommand(s streams) *cobra.Command {
 		Example: "  understudy cases --level must --field Reason\n  understudy cases --json | jq -r .why",
 	}
 	f.add(cmd.Flags())
-	asJSON := cmd.Flags().Bool("json", false, "print each case as an object of JSON on a line")
+	asJSON := cmd.Flags().Bool("json", false, "print each case as a JSON object on one line")
 	contract := pageFlag(cmd)
 	configurable(cmd, s)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -31,16 +34,22 @@ func casesCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		config := testsuite.Config{Contract: c}
-		if err := f.apply(&config); err != nil {
-			return err
-		}
-		cases, err := testsuite.Cases(config)
+		payloads, selection, err := f.choices()
 		if err != nil {
 			return err
 		}
+		suite, err := testsuite.New(c, payloads)
+		if err != nil {
+			return flagError(err)
+		}
+		cases, err := suite.Cases(selection)
+		if err != nil {
+			return flagError(err)
+		}
 		var b strings.Builder
-		count := map[testsuite.Level]int{}
+		lines := json.NewEncoder(&b)
+		lines.SetEscapeHTML(false)
+		count := map[fixtures.Level]int{}
 		if !*asJSON {
 			b.WriteString("LEVEL   EXPECT       LINE  ID\n")
 		}
@@ -48,24 +57,26 @@ func casesCommand(s streams) *cobra.Command {
 			x := &cases[i]
 			count[x.Level]++
 			if *asJSON {
-				b.Write(encode(nil, x))
-				b.WriteByte('\n')
+				if err := lines.Encode(x); err != nil {
+					return err
+				}
 				continue
 			}
 			line, expect := "-", string(x.Expect)
 			if x.Line > 0 {
 				line = fmt.Sprint(x.Line)
 			}
-			if x.Aspect != testsuite.Outcome {
+			if x.Aspect != testsuite.AspectOutcome {
 				expect = string(x.Aspect)
 			}
 			fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", x.Level, expect, line, x.ID)
 		}
 		if !*asJSON {
-			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the page's.\n", len(cases), count[testsuite.Must], count[testsuite.Should], count[testsuite.May])
+			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n", len(cases), count[fixtures.LevelMust],
+				count[fixtures.LevelShould], count[fixtures.LevelMay])
 		}
 		_, err = io.WriteString(s.out, b.String())
-		return quietPipe(err)
+		return written(err)
 	}
 	return cmd
 }
@@ -81,43 +92,64 @@ type choiceFlags struct {
 }
 
 func (f *choiceFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.run, "run", nil, "cases by id: * is any text, a name takes what lies under it, @file a list")
+	flags.StringSliceVar(&f.run, "run", nil, "cases by id: * is any text, a name includes what lies under it, @file a list")
 	flags.StringSliceVar(&f.skip, "skip", nil, "leave out cases by id, in the same way")
-	flags.StringVar(&f.level, "level", "may", "least level: must, should or may")
-	flags.StringSliceVar(&f.fields, "field", nil, "cases about these members")
+	flags.StringVar(&f.level, "level", "may", "minimum level: must, should or may")
+	flags.StringSliceVar(&f.fields, "field", nil, "cases about these fields")
 	flags.StringSliceVar(&f.media, "media", nil, "cases in these media types")
-	flags.Uint64Var(&f.seed, "seed", 0, "seed of all choices")
-	flags.IntVar(&f.combinations, "combinations", 0, "add rows that cross the values of 1, 2 or 3 members")
+	flags.Uint64Var(&f.seed, "seed", 0, "random seed")
+	flags.IntVar(&f.combinations, "combinations", 0, "add rows that cross the values of 1, 2 or 3 fields")
 	flags.StringVar(&f.shard, "shard", "1/1", "part of the cases, as i/n")
-	flags.StringArrayVar(&f.set, "set", nil, "fix a member of every good payload, as Field=value")
-	flags.StringVar(&f.data, "data", "", "CSV `file` of real values, a column a member; the cases take turns")
-	flags.StringVar(&f.now, "now", "", "day that dates follow, as YYYY-MM-DD or today (default: the page's)")
+	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
+	flags.StringVar(&f.data, "data", "", "CSV `file` of real values, one column per field, assigned round-robin")
+	flags.StringVar(&f.now, "now", "", "reference date, as YYYY-MM-DD or today (default: the page's)")
 }
 
-func (f *choiceFlags) apply(c *testsuite.Config) error {
-	i, n, err := parseShard(f.shard)
-	if err != nil {
-		return err
+// choices are what the flags choose.
+func (f *choiceFlags) choices() (p testsuite.Payloads, sel testsuite.Selection, err error) {
+	if sel.Shard, err = fixtures.ParseShard(f.shard); err != nil {
+		return p, sel, fmt.Errorf("--shard: %w", err)
 	}
-	c.Shard = testsuite.Shard{I: int(i), N: int(n)}
-	c.Level, c.Fields, c.Media, c.Seed, c.Combinations = testsuite.Level(strings.ToUpper(f.level)), f.fields, f.media, f.seed, f.combinations
-	if c.Run, err = patterns(f.run); err != nil {
-		return err
+	sel.Level, sel.Fields, sel.Media = fixtures.Level(strings.ToUpper(f.level)), f.fields, f.media
+	if sel.Run, err = patterns(f.run); err != nil {
+		return p, sel, err
 	}
-	if c.Skip, err = patterns(f.skip); err != nil {
-		return err
+	if sel.Skip, err = patterns(f.skip); err != nil {
+		return p, sel, err
 	}
-	if c.Set, err = parseSet(f.set); err != nil {
-		return err
+	p.Seed, p.Combinations = f.seed, f.combinations
+	if p.Set, err = parseSet(f.set); err != nil {
+		return p, sel, err
 	}
-	if c.Now, err = parseDay(f.now); err != nil || f.data == "" {
-		return err
+	if p.Now, err = parseDay(f.now); err != nil || f.data == "" {
+		return p, sel, err
 	}
-	c.Data, err = readData(f.data)
+	p.Rows, err = readData(f.data)
+	return p, sel, err
+}
+
+// flagOf are the flags that set the settings of the suite.
+var flagOf = map[string]string{
+	"Payloads.Path": "--path", "Payloads.Combinations": "--combinations", "Payloads.Rows": "--data",
+	"Target.ConnectTo": "--connect-to", "Target.Timeout": "--timeout", "Target.Headers": "--header",
+	"Meaning.Accept": "--accept", "Meaning.Reject": "--reject", "Meaning.RejectedWhen": "--rejected-when",
+	"Selection.Only": "--replay", "Selection.Run": "--run", "Selection.Skip": "--skip", "Selection.Fields": "--field",
+	"Selection.Media": "--media", "Selection.Level": "--level", "Selection.Shard": "--shard",
+	"Limits.Writes": "--max-writes", "Limits.UnexpectedWrites": "--max-unexpected-writes", "Limits.Requests": "--max-requests",
+	"Limits.Time": "--max-time", "Limits.Rate": "--rate", "Limits.Parallel": "--parallel",
+	"FailOn": "--fail-on", "Redact": "--redact",
+}
+
+// flagError is an error of the suite with the flag that it is about in front.
+func flagError(err error) error {
+	var setting *testsuite.ConfigError
+	if errors.As(err, &setting) && flagOf[setting.Setting] != "" {
+		return fmt.Errorf("%s: %w", flagOf[setting.Setting], err)
+	}
 	return err
 }
 
-// patterns reads what begins with @ from a file, a pattern a line.
+// patterns reads what begins with @ from a file, one pattern per line.
 func patterns(list []string) ([]string, error) {
 	var all []string
 	for _, p := range list {
@@ -143,7 +175,7 @@ func patterns(list []string) ([]string, error) {
 	return all, nil
 }
 
-// readData reads rows of real values: a CSV file whose first line names members.
+// readData reads rows of real values: a CSV file whose first line names fields.
 func readData(name string) ([]map[string]string, error) {
 	text, err := readFile(name, "--data")
 	if err != nil {
@@ -154,7 +186,7 @@ func readData(name string) ([]map[string]string, error) {
 		return nil, fmt.Errorf("--data %s: %w", name, err)
 	}
 	if len(records) < 2 {
-		return nil, fmt.Errorf("--data %s: give a line with the names of members, and lines with their values", name)
+		return nil, fmt.Errorf("--data %s: give a line with the names of fields, and lines with their values", name)
 	}
 	var rows []map[string]string
 	for _, record := range records[1:] {

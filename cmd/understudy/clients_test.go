@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -90,7 +91,7 @@ func TestReaders(t *testing.T) {
 	read.Dir = folder
 	text, err = read.CombinedOutput()
 	require.NoError(t, err, "%s", tail(text))
-	require.Equal(t, fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(testsuite.Must)), len(r.Exchanges)), string(text))
+	require.Equal(t, fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(fixtures.LevelMust)), len(r.Exchanges)), string(text))
 	t.Logf("%s", text)
 }
 

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // streams are the parts of the process that a command may touch.
@@ -21,14 +23,8 @@ type streams struct {
 	getenv   func(string) string
 }
 
-// Exit codes beyond those of a run, as the package comment lists them.
-const (
-	exitUsage   = 2
-	exitMachine = 7
-)
-
-// exitError is an error that decides the exit code. Without an error in it
-// everything has been said.
+// exitError is an error that decides the exit code, one of those in package testsuite.
+// A nil err means that the message was already printed.
 type exitError struct {
 	code int
 	err  error
@@ -42,15 +38,33 @@ func (e *exitError) Error() string {
 }
 func (e *exitError) Unwrap() error { return e.err }
 
+// machine marks an error as one of the machine's, such as a full disk, and not of the
+// usage; nil stays nil.
+func machine(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{testsuite.ExitMachine, err}
+}
+
+// written is what became of an output: nil, or the machine's error. The error of a
+// pipe whose reader has gone is dropped, since it has what it wanted.
+func written(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return machine(err)
+}
+
 // run executes one command line and returns its exit code. Errors are one line
 // on the error stream: what was wrong, where, what to do.
 func run(ctx context.Context, args []string, s streams) int {
 	root := &cobra.Command{
 		Use:   "understudy",
-		Short: "A stand-in for an ASP.NET Web API endpoint, learned from its Help Page",
-		Long: "Understudy learns an HTTP endpoint from its ASP.NET Help Page: it answers as the\n" +
-			"real server would, makes payloads whose outcome is known, and says which line of\n" +
-			"the page is behind each.",
+		Short: "A stand-in for an ASP.NET Web API, learned from its Help Page",
+		Long: "Understudy learns an HTTP API from its ASP.NET Help Page: it responds as the real\n" +
+			"server would, makes payloads whose outcome is known, and verifies that a server\n" +
+			"conforms, citing the line of the page behind each.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -68,7 +82,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		explainCommand(s), versionCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return 0
+		return testsuite.ExitOK
 	}
 	var exit *exitError
 	if errors.As(err, &exit) && exit.err == nil {
@@ -79,8 +93,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	if exit != nil {
 		return exit.code
 	}
-	return exitUsage
+	return testsuite.ExitUsage
 }
+
+// theOperation is the one operation of a contract.
+func theOperation(c *contracts.Contract) *contracts.Operation { return &c.Operations[0] }
 
 // pageFlag adds --page to a command and returns how to load the contract.
 func pageFlag(cmd *cobra.Command) func() (*contracts.Contract, error) {

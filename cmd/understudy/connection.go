@@ -16,7 +16,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -41,18 +41,19 @@ func (f *connectionFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.insecure, "insecure", false, "do not check the target's certificate")
 	flags.StringVar(&f.connectTo, "connect-to", "", "connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything")
 	flags.StringVar(&f.path, "path", "", "path of the endpoint (default: the page's route)")
-	flags.BoolVar(&f.anonymous, "no-case-header", false, "do not name the case in "+testsuite.CaseHeader)
+	flags.BoolVar(&f.anonymous, "no-case-header", false, "do not name the case in X-Understudy-Case")
 }
 
-// apply puts the flags into a Config.
+// apply puts the flags into a Config; --path is the payloads'.
 func (f *connectionFlags) apply(c *testsuite.Config, s streams) error {
-	c.Path, c.Anonymous = f.path, f.anonymous
+	to := &c.Target
+	to.Anonymous, to.ConnectTo = f.anonymous, f.connectTo
 	for _, text := range f.headers {
 		name, value, found := strings.Cut(text, ":")
 		if name = strings.TrimSpace(name); !found || name == "" || strings.ContainsAny(name, " \t") {
 			return errors.New("--header: use 'Name: value'")
 		}
-		c.Headers = append(c.Headers, fixtures.Header{Name: name, Value: strings.TrimSpace(value)})
+		to.Headers = append(to.Headers, contracts.Header{Name: name, Value: strings.TrimSpace(value)})
 	}
 	if err := f.credentials(c, s); err != nil {
 		return err
@@ -83,14 +84,7 @@ func (f *connectionFlags) apply(c *testsuite.Config, s streams) error {
 		}
 		settings.Certificates = []tls.Certificate{pair}
 	}
-	c.TLS = settings
-	if f.connectTo != "" {
-		to, err := parseConnectTo(f.connectTo)
-		if err != nil {
-			return err
-		}
-		c.ConnectTo = to
-	}
+	to.TLS = settings
 	return nil
 }
 
@@ -121,7 +115,7 @@ func (f *connectionFlags) credentials(c *testsuite.Config, s streams) error {
 			return err
 		}
 		c.Secrets = append(c.Secrets, token)
-		c.Token = fixed("Bearer " + token)
+		c.Target.Token = fixed("Bearer " + token)
 	case f.basic != "":
 		pair, err := fromEnv("--basic-env", f.basic)
 		if err != nil {
@@ -133,14 +127,14 @@ func (f *connectionFlags) credentials(c *testsuite.Config, s streams) error {
 		}
 		coded := base64.StdEncoding.EncodeToString([]byte(pair))
 		c.Secrets = append(c.Secrets, pair, password, coded)
-		c.Token = fixed("Basic " + coded)
+		c.Target.Token = fixed("Basic " + coded)
 	case f.bearerCommand != "":
-		c.Token = func(ctx context.Context) (string, error) { return runForToken(ctx, f.bearerCommand) }
+		c.Target.Token = func(ctx context.Context) (string, error) { return runForToken(ctx, f.bearerCommand) }
 	}
 	return nil
 }
 
-// maxToken is the longest token in bytes; servers refuse headers long before.
+// maxToken is the longest token in bytes; servers reject headers long before.
 const maxToken = 64 << 10
 
 // runForToken runs the user's command in the shell. Its output is the token, and
@@ -158,7 +152,7 @@ func runForToken(ctx context.Context, command string) (string, error) {
 	}
 	token := strings.TrimSpace(out.String())
 	if token == "" || len(token) > maxToken || strings.ContainsAny(token, "\r\n") {
-		return "", errors.New("--bearer-cmd has to print a token on one line")
+		return "", errors.New("--bearer-cmd must print a token on one line")
 	}
 	return "Bearer " + token, nil
 }
@@ -177,34 +171,6 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	b.left -= len(keep)
 	_, _ = b.Buffer.Write(keep) // memory does not fail
 	return len(p), nil
-}
-
-// parseConnectTo reads HOST:PORT:HOST:PORT, an IPv6 address in brackets.
-func parseConnectTo(text string) (testsuite.ConnectTo, error) {
-	var parts []string
-	for rest := text; ; {
-		var part string
-		if strings.HasPrefix(rest, "[") {
-			end := strings.IndexByte(rest, ']')
-			if end < 0 {
-				break
-			}
-			part, rest = rest[1:end], rest[end+1:]
-		} else if i := strings.IndexByte(rest, ':'); i >= 0 {
-			part, rest = rest[:i], rest[i:]
-		} else {
-			part, rest = rest, ""
-		}
-		parts = append(parts, part)
-		if rest == "" || rest[0] != ':' {
-			break
-		}
-		rest = rest[1:]
-	}
-	if len(parts) != 4 {
-		return testsuite.ConnectTo{}, fmt.Errorf("--connect-to %q: use HOST:PORT:HOST:PORT", text)
-	}
-	return testsuite.ConnectTo{Host: parts[0], Port: parts[1], ToHost: parts[2], ToPort: parts[3]}, nil
 }
 
 // maxFile is the largest file that a flag names, in bytes.

@@ -29,7 +29,7 @@ func contractCommand(s streams) *cobra.Command {
 		if *asJSON {
 			e := json.NewEncoder(s.out)
 			e.SetIndent("", "  ")
-			return e.Encode(c)
+			return written(e.Encode(c))
 		}
 		return showContract(s.out, c)
 	}
@@ -45,37 +45,43 @@ func contractCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if c.Sample == nil {
-			return fmt.Errorf("the page of /%s has no JSON sample", c.Route)
+		o := theOperation(c)
+		if o.Sample == nil {
+			return fmt.Errorf("the page of /%s has no JSON sample", o.Route)
 		}
-		_, err = fmt.Fprintf(s.out, "%s\n", c.Sample)
-		return err
+		_, err = fmt.Fprintf(s.out, "%s\n", o.Sample)
+		return written(err)
 	}
 	cmd.AddCommand(show, sample)
 	return cmd
 }
 
-// shortKind names a kind in a column of the table.
-var shortKind = map[contracts.Kind]string{
-	contracts.GUID: "GUID", contracts.Date: "date", contracts.String: "string",
-	contracts.Decimal: "decimal", contracts.Integer: "integer", contracts.Collection: "list",
-}
-
 func showContract(w io.Writer, c *contracts.Contract) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s /%s (line %d)\n", c.Method, c.Route, c.RouteFact.Line)
-	fmt.Fprintf(&b, "Body      %s (line %d)\n", c.Body.Name, c.Body.Fact.Line)
-	writeWrapped(&b, formatList(c.RequestFormats), "Requests  ", "          ")
-	writeWrapped(&b, c.ResponseType+": "+formatList(c.ResponseFormats), "Answers   ", "          ")
-	b.WriteByte('\n')
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "FIELD\tTYPE\tRULES\tNULL\tLINE")
-	showFields(t, &c.Body, "")
-	_ = t.Flush() // into a strings.Builder, which does not fail
-	b.WriteString("\nLINE is the page's. Inferred, not stated by the page:\n")
-	writeInferred(&b, &c.Body, "")
+	for i := range c.Operations {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		showOperation(&b, &c.Operations[i])
+	}
 	_, err := io.WriteString(w, b.String())
-	return err
+	return written(err)
+}
+
+func showOperation(b *strings.Builder, o *contracts.Operation) {
+	fmt.Fprintf(b, "%s /%s (line %d)\n", o.Method, o.Route, o.RouteFact.Line)
+	fmt.Fprintf(b, "Body       %s (line %d)\n", o.Model().Name, o.Model().Fact.Line)
+	writeWrapped(b, formatList(o.RequestFormats), "Requests   ", "           ")
+	writeWrapped(b, o.Response.Type+": "+formatList(o.Response.Formats), "Responses  ", "           ")
+	b.WriteByte('\n')
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "FIELD\tTYPE\tRULES\tNULL\tLINE")
+	for _, p := range o.Places() {
+		showField(t, &p)
+	}
+	_ = t.Flush() // into a strings.Builder, which does not fail
+	b.WriteString("\nLINE is the line in the Help Page. Inferred, not stated by the page:\n")
+	writeInferred(b, o)
 }
 
 func formatList(formats []contracts.Format) string {
@@ -90,34 +96,26 @@ func formatList(formats []contracts.Format) string {
 	return strings.Join(list, ", ")
 }
 
-func showFields(w io.Writer, m *contracts.Model, prefix string) {
-	for i := range m.Fields {
-		f := &m.Fields[i]
-		var rules, lines []string
-		lines = append(lines, fmt.Sprint(f.Type.Line))
-		if f.Required != nil {
-			rules = append(rules, "Required")
-			lines = append(lines, fmt.Sprint(f.Required.Line))
-		}
-		if f.Length != nil {
-			rules = append(rules, fmt.Sprintf("%d..%d", f.Length.Min, f.Length.Max))
-			if line := fmt.Sprint(f.Length.Fact.Line); lines[len(lines)-1] != line {
-				lines = append(lines, line)
-			}
-		}
-		null := "yes"
-		if !f.Nullable {
-			null = "no"
-		}
-		kind := shortKind[f.Kind]
-		if f.Items != nil {
-			kind += " of " + f.Items.Name
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", prefix+f.Name, kind, strings.Join(rules, " "), null, strings.Join(lines, ", "))
-		if f.Items != nil {
-			showFields(w, f.Items, prefix+f.Name+"[].")
+func showField(w io.Writer, p *contracts.Place) {
+	f := p.Field
+	var rules []string
+	lines := []string{fmt.Sprint(f.Type.Fact.Line)}
+	for i := range f.Constraints {
+		c := &f.Constraints[i]
+		rules = append(rules, c.String())
+		if line := fmt.Sprint(c.Fact.Line); lines[len(lines)-1] != line {
+			lines = append(lines, line)
 		}
 	}
+	null := "yes"
+	if !f.Type.Nullable {
+		null = "no"
+	}
+	kind := f.Type.Kind.String()
+	if f.Type.Element != nil {
+		kind += " of " + f.Type.Element.Word()
+	}
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Path, kind, strings.Join(rules, " "), null, strings.Join(lines, ", "))
 }
 
 // inference is one inferred fact, or several for the same reason.
@@ -128,10 +126,31 @@ type inference struct {
 	because string
 }
 
-// writeInferred lists what the page does not state, one entry for a reason.
-func writeInferred(b *strings.Builder, m *contracts.Model, prefix string) {
+// writeInferred lists what the page does not state, one entry per reason.
+func writeInferred(b *strings.Builder, o *contracts.Operation) {
 	var found []*inference
-	collectInferred(m, prefix, &found)
+	add := func(field contracts.Path, what string, fact contracts.Fact) {
+		for _, f := range found {
+			if f.what == what && f.because == fact.Because {
+				f.fields, f.lines = append(f.fields, string(field)), append(f.lines, fmt.Sprint(fact.Line))
+				return
+			}
+		}
+		found = append(found, &inference{[]string{string(field)}, []string{fmt.Sprint(fact.Line)}, what, fact.Because})
+	}
+	for _, p := range o.Places() {
+		f := p.Field
+		switch {
+		case f.Elements() != nil:
+			add(p.Path, "is a list of {"+fieldList(f.Elements())+"}", f.Elements().Fact)
+		case f.Type.Kind == contracts.KindString:
+			// Every string may be null; that needs no line each.
+		case f.Type.Nullable:
+			add(p.Path, "may be null", f.Type.NullableFact)
+		default:
+			add(p.Path, "must not be null", f.Type.NullableFact)
+		}
+	}
 	for _, f := range found {
 		word := "line "
 		if len(f.lines) > 1 {
@@ -142,38 +161,12 @@ func writeInferred(b *strings.Builder, m *contracts.Model, prefix string) {
 	}
 }
 
-func collectInferred(m *contracts.Model, prefix string, found *[]*inference) {
-	add := func(field, what string, fact contracts.Fact) {
-		for _, f := range *found {
-			if f.what == what && f.because == fact.Because {
-				f.fields, f.lines = append(f.fields, field), append(f.lines, fmt.Sprint(fact.Line))
-				return
-			}
-		}
-		*found = append(*found, &inference{[]string{field}, []string{fmt.Sprint(fact.Line)}, what, fact.Because})
-	}
+func fieldList(m *contracts.Model) string {
+	var fields []string
 	for i := range m.Fields {
-		f := &m.Fields[i]
-		switch {
-		case f.Items != nil:
-			add(prefix+f.Name, "is a list of {"+memberList(f.Items)+"}", f.Items.Fact)
-			collectInferred(f.Items, prefix+f.Name+"[].", found)
-		case f.Kind == contracts.String:
-			// Every string may be null; that needs no line each.
-		case f.Nullable:
-			add(prefix+f.Name, "may be null", f.NullableFact)
-		default:
-			add(prefix+f.Name, "may not be null", f.NullableFact)
-		}
+		fields = append(fields, m.Fields[i].Name+" "+m.Fields[i].Type.Kind.String())
 	}
-}
-
-func memberList(m *contracts.Model) string {
-	var members []string
-	for i := range m.Fields {
-		members = append(members, m.Fields[i].Name+" "+shortKind[m.Fields[i].Kind])
-	}
-	return strings.Join(members, ", ")
+	return strings.Join(fields, ", ")
 }
 
 // writeWrapped fills lines of at most 79 columns.

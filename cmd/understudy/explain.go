@@ -9,13 +9,14 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
 func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
-		Short: "Say what the page says of a rule, a field or a case",
+		Short: "Explain a rule, field or case: the page's line, and the framework's reading",
 		Args:  cobra.ExactArgs(1),
 		Example: "  understudy explain Reason\n" +
 			"  understudy explain Reason/length\n" +
@@ -37,22 +38,29 @@ func explainCommand(s streams) *cobra.Command {
 func explain(w io.Writer, c *contracts.Contract, id string) error {
 	var b strings.Builder
 	var ids []string
-	for _, r := range c.Rules() {
-		field, _, _ := strings.Cut(r.ID, "/")
-		ids = append(ids, r.ID, field)
-		if !strings.EqualFold(r.ID, id) && !hasPrefixFold(r.ID, id+"/") {
+	o := theOperation(c)
+	for _, r := range o.Rules() {
+		name := r.ID.String()
+		if ids = append(ids, name); r.ID.Path != "" {
+			ids = append(ids, string(r.ID.Path))
+		}
+		if !fixtures.Match(id, name) {
 			continue
 		}
-		fmt.Fprintf(&b, "%s\n", r.ID)
+		fmt.Fprintf(&b, "%s\n", name)
 		writeWrapped(&b, r.Text, "  ", "  ")
 		fmt.Fprintf(&b, "  page line %d: %s\n", r.Fact.Line, r.Fact.Quote)
-		if r.Fact.Source == contracts.Inferred {
+		if r.Fact.Source == contracts.SourceInferred {
 			writeWrapped(&b, "inferred: "+r.Fact.Because, "  ", "  ")
 		}
 	}
-	explainDifferences(&b, c, id)
+	explainDifferences(&b, o, id)
 	if b.Len() == 0 {
-		cases, err := testsuite.Cases(testsuite.Config{Contract: c})
+		suite, err := testsuite.New(c, testsuite.Payloads{})
+		if err != nil {
+			return err
+		}
+		cases, err := suite.Cases(testsuite.Selection{})
 		if err != nil {
 			return err
 		}
@@ -64,20 +72,20 @@ func explain(w io.Writer, c *contracts.Contract, id string) error {
 		}
 	}
 	if b.Len() == 0 {
-		return fmt.Errorf("the page has no rule, field or case %q; the nearest is %q", id, testsuite.Nearest(id, ids))
+		return fmt.Errorf("the page has no rule, field or case %q; the nearest is %q", id, fixtures.Nearest(id, ids))
 	}
 	_, err := io.WriteString(w, b.String())
-	return err
+	return written(err)
 }
 
 // explainDifferences adds where the framework departs from the page: for a field
 // those that concern it, for the id of a difference that one, for "body",
 // "request" and their like the group, for "differences" all.
-func explainDifferences(b *strings.Builder, c *contracts.Contract, id string) {
-	field := c.Body.Field(id)
+func explainDifferences(b *strings.Builder, o *contracts.Operation, id string) {
+	field := o.Model().Field(id)
 	first := true
 	for _, d := range webapi.Differences() {
-		wanted := strings.EqualFold(id, "differences") || strings.EqualFold(id, d.ID) || hasPrefixFold(d.ID, id+"/")
+		wanted := strings.EqualFold(id, "differences") || fixtures.Match(id, d.ID)
 		if field != nil {
 			wanted = d.Concerns(field)
 		}
@@ -96,11 +104,7 @@ func explainDifferences(b *strings.Builder, c *contracts.Contract, id string) {
 	}
 }
 
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
-}
-
-// explainCase prints what a case of verify asks and sends.
+// explainCase prints what a case of verify expects and sends.
 func explainCase(b *strings.Builder, x *testsuite.Case) {
 	fmt.Fprintf(b, "%s\n", x.ID)
 	writeWrapped(b, x.Why, "  ", "  ")
@@ -113,7 +117,7 @@ func explainCase(b *strings.Builder, x *testsuite.Case) {
 		writeWrapped(b, "control: "+x.Control, "  ", "    ")
 	}
 	const most = 2000
-	if line := x.Request.Curl("$TARGET", "-i"); len(line) <= most {
+	if line := fixtures.Curl(&x.Request, fixtures.TargetVariable, "-i"); len(line) <= most {
 		fmt.Fprintf(b, "  %s\n", line)
 	} else {
 		fmt.Fprintf(b, "  a body of %d bytes; to send it: understudy verify URL --replay '%s'\n", len(x.Request.Body), x.Sends)

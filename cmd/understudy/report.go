@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -19,12 +20,12 @@ import (
 func reportCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RESULTS.json",
-		Short: "Make reports from the JSON record of a run, or compare two",
+		Short: "Make reports from the JSON results of a run, or compare two",
 		Example: "  understudy report results.json --html report.html --junit junit.xml\n" +
 			"  understudy report results.json --known known.yaml\n" +
 			"  understudy report --diff monday.json tuesday.json",
 	}
-	diff := cmd.Flags().Bool("diff", false, "say what changed from the first record to the second; exit 1 if more fails")
+	diff := cmd.Flags().Bool("diff", false, "print what changed from the first record to the second; exit 1 if more fails")
 	files := map[string]*string{}
 	for _, format := range report.Formats() {
 		files[format] = cmd.Flags().String(format, "", "`file` to write the report "+format+" to; - is standard output")
@@ -54,7 +55,7 @@ func reportCommand(s streams) *cobra.Command {
 			if err == nil && worse {
 				return &exitError{testsuite.ExitBroken, nil}
 			}
-			return quietPipe(err)
+			return written(err)
 		}
 		var list []string
 		for _, format := range report.Formats() {
@@ -93,14 +94,14 @@ func openReports(list []string) ([]output, error) {
 		format, name, toFile := strings.Cut(item, "=")
 		o := output{format: format, name: name}
 		if !slices.Contains(report.Formats(), format) {
-			leaveAsTheyWere(all)
+			closeUnused(all)
 			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item, strings.Join(report.Formats(), ", "))
 		}
 		if toFile {
 			file, err := openOutput(name, 0, all)
 			if err != nil {
-				leaveAsTheyWere(all)
-				return nil, fmt.Errorf("--report %s: %w", format, err)
+				closeUnused(all)
+				return nil, machine(fmt.Errorf("--report %s: %w", format, err))
 			}
 			o.file = file
 		}
@@ -147,9 +148,9 @@ func openOutput(name string, flag int, others []output) (*os.File, error) {
 	return file, nil
 }
 
-// leaveAsTheyWere closes files that nothing was written to, and removes those that
+// closeUnused closes files that nothing was written to, and removes those that
 // are empty.
-func leaveAsTheyWere(all []output) {
+func closeUnused(all []output) {
 	for _, o := range all {
 		if o.file == nil {
 			continue
@@ -167,7 +168,9 @@ func writeReports(all []output, r *testsuite.Results, s streams) error {
 	for _, o := range all {
 		var err error
 		if o.file == nil {
-			err = quietPipe(report.Write(s.out, o.format, r))
+			if err = report.Write(s.out, o.format, r); errors.Is(err, syscall.EPIPE) {
+				err = nil // the reader has what it wanted
+			}
 		} else {
 			if info, problem := o.file.Stat(); problem == nil && info.Mode().IsRegular() {
 				err = o.file.Truncate(0)
@@ -181,7 +184,7 @@ func writeReports(all []output, r *testsuite.Results, s streams) error {
 			problems = append(problems, fmt.Errorf("the report %s cannot be written: %w", o.format, err))
 		}
 	}
-	return errors.Join(problems...)
+	return machine(errors.Join(problems...))
 }
 
 // stepSummary adds the report to the summary of a step of GitHub Actions.

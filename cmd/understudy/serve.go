@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // The server's limits. A client that sends a page's sample needs none of them;
@@ -36,20 +37,20 @@ const (
 func serveCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the mock, which answers as the framework would",
+		Short: "Serve the mock, which responds as the framework would",
 		Args:  cobra.NoArgs,
 		Example: "  understudy serve\n" +
 			"  understudy serve --addr 127.0.0.1:0 --time-zone America/Chicago",
 	}
 	contract := pageFlag(cmd)
-	profile := webapi.DefaultProfile()
+	var profile webapi.Profile
 	flags := cmd.Flags()
 	addr := flags.String("addr", "127.0.0.1:4747", "`HOST:PORT` to listen on; port 0 picks one")
 	flags.BoolVar(&profile.ErrorDetail, "error-detail", false, "show the texts of exceptions, as a server does to its own machine")
-	flags.StringVar(&profile.TimeZone, "time-zone", profile.TimeZone, "the server's local time, an IANA `NAME`")
-	flags.StringVar(&profile.ParameterName, "parameter-name", profile.ParameterName, "the action's parameter, first part of ModelState's keys")
-	successBody := flags.String("success-body", string(profile.SuccessBody), "what 200 answers with: `echo|none`")
-	nullBody := flags.String("null-body", string(profile.NullBody), "what the action does with no body or null: `refuse|accept`")
+	flags.StringVar(&profile.TimeZone, "time-zone", "UTC", "the server's local time, an IANA `NAME`")
+	flags.StringVar(&profile.ParameterName, "parameter-name", "model", "the action's parameter, first part of ModelState's keys")
+	successBody := flags.String("success-body", string(webapi.SuccessBodyEcho), "body of 200: `echo|none`")
+	nullBody := flags.String("null-body", string(webapi.NullBodyReject), "what the action does with no body or null: `reject|accept`")
 	maxBody := flags.Int64("max-body", mockserver.DefaultMaxBody, "largest request body in `BYTES`; a longer one gets 413")
 	logFormat := flags.String("log-format", "text", "form of the request log on stderr: `text|json`")
 	quiet := flags.Bool("quiet", false, "log no requests")
@@ -182,7 +183,7 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		return fmt.Errorf("the server stopped: %w", err)
 	}
 	if err := <-drained; err != nil {
-		return &exitError{exitMachine, fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)}
+		return &exitError{testsuite.ExitMachine, fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -19,28 +22,28 @@ import (
 type verifyFlags struct {
 	choiceFlags
 	connectionFlags
-	accept, reject, refusedWhen string
-	failOn, known, replay       string
-	maxWrites, maxUnexpected    int
-	maxRequests, parallel       int
-	rate                        float64
-	timeout, maxTime            time.Duration
-	ledger, idPath              string
-	redact, reports             []string
-	plan                        bool
+	accept, reject, rejectedWhen string
+	failOn, known, replay        string
+	maxWrites, maxUnexpected     int
+	maxRequests, parallel        int
+	rate                         float64
+	timeout, maxTime             time.Duration
+	ledger, idPath               string
+	redact, reports              []string
+	plan                         bool
 }
 
 func verifyCommand(s streams) *cobra.Command {
 	f := &verifyFlags{}
 	cmd := &cobra.Command{
 		Use:   "verify URL",
-		Short: "Judge whether a real server keeps to the page, without harming it",
-		Long: "Verify sends requests whose outcome is known to a server and says which rules of\n" +
-			"the page hold. A target that is not on loopback gets only requests that have to\n" +
-			"be refused, one at a time, until --max-writes says how many it may accept.\n\n" +
-			"Exit codes: 0 it keeps to the page; 1 it does not; 2 usage; 3 it could not be\n" +
-			"reached; 4 stopped for safety; 5 the known-failures file is stale; 6 could not\n" +
-			"tell.",
+		Short: "Verify that a server conforms to its Help Page, safely",
+		Long: "Verify sends requests whose outcome is known to a server and reports which rules\n" +
+			"of the page hold. A target that is not on loopback gets only requests that must\n" +
+			"be rejected, one at a time, until --max-writes allows a number of writes.\n\n" +
+			"Exit codes: 0 it conforms to the page; 1 it does not; 2 usage; 3 it could not be\n" +
+			"reached; 4 stopped for safety; 5 the known-failures file is stale; 6\n" +
+			"inconclusive; 7 an output that cannot be written.",
 		Example: "  understudy verify http://127.0.0.1:5000\n" +
 			"  understudy verify https://test.example.com/v1 --plan\n" +
 			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN \\\n" +
@@ -56,22 +59,22 @@ func verifyCommand(s streams) *cobra.Command {
 	f.choiceFlags.add(flags)
 	f.connectionFlags.add(flags)
 	flags.StringVar(&f.accept, "accept", "2xx", "statuses that mean accepted")
-	flags.StringVar(&f.reject, "reject", "400,422", "statuses that mean refused")
-	flags.StringVar(&f.refusedWhen, "refused-when", "", "an answer below 300 is a refusal if its JSON says so, as /success=false")
+	flags.StringVar(&f.reject, "reject", "400,422", "statuses that mean rejected")
+	flags.StringVar(&f.rejectedWhen, "rejected-when", "", "a response below 300 is a rejection if its JSON has a value, as /success=false")
 	flags.StringVar(&f.failOn, "fail-on", "must", "what fails the run: must, should or inconclusive")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
-	flags.IntVar(&f.maxWrites, "max-writes", 0, "how many requests the target may accept (default: on loopback any, else 0)")
-	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop after so many that must be rejected and were not; no response counts (default: 1; without --max-writes on loopback never)")
+	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
+	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop after this many requests that must be rejected and were not; no response counts (default: 1; without --max-writes on loopback never)")
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", testsuite.DefaultTimeout, "time that one request may take")
-	flags.Float64Var(&f.rate, "rate", 0, "requests a second (0: no limit)")
+	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(&f.parallel, "parallel", 0, fmt.Sprintf("requests at once (default: on loopback %d, else 1)", testsuite.DefaultParallel))
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")
-	flags.StringVar(&f.idPath, "id-path", "", "JSON pointer to the new id in an answer, for the ledger")
-	flags.StringSliceVar(&f.redact, "redact", nil, "members whose values are shown nowhere")
+	flags.StringVar(&f.idPath, "id-path", "", "JSON pointer to the new id in a response, for the ledger")
+	flags.StringSliceVar(&f.redact, "redact", nil, "fields whose values are shown nowhere")
 	flags.StringSliceVar(&f.reports, "report", []string{"text"}, "what to write, as NAME or NAME=FILE: "+strings.Join(report.Formats(), ", "))
 	contract := pageFlag(cmd)
 	configurable(cmd, s)
@@ -80,8 +83,9 @@ func verifyCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		config := testsuite.Config{Contract: c, URL: args[0], Version: version()}
-		if err := f.apply(&config, cmd.Flags(), s); err != nil {
+		config := testsuite.Config{Target: testsuite.Target{URL: args[0], Version: version()}}
+		suite, err := f.apply(c, &config, cmd.Flags(), s)
+		if err != nil {
 			return err
 		}
 		for _, name := range []string{"max-writes", "max-unexpected-writes"} {
@@ -91,66 +95,74 @@ func verifyCommand(s streams) *cobra.Command {
 			}
 		}
 		if f.plan {
-			return printPlan(s.out, config)
+			return printPlan(s.out, suite, config)
 		}
-		return f.verify(cmd.Context(), s, config)
+		return f.verify(cmd.Context(), s, suite, config)
 	}
 	return cmd
 }
 
-func (f *verifyFlags) apply(c *testsuite.Config, flags *pflag.FlagSet, s streams) error {
-	if err := f.choiceFlags.apply(c); err != nil {
-		return err
+// apply makes the suite that the flags choose, and puts the rest of them into a Config.
+func (f *verifyFlags) apply(contract *contracts.Contract, c *testsuite.Config, flags *pflag.FlagSet, s streams) (*testsuite.Suite, error) {
+	payloads, selection, err := f.choices()
+	if err != nil {
+		return nil, err
 	}
+	payloads.Path = f.path
+	c.Selection = selection
+	c.Selection.Only = f.replay
 	if err := f.connectionFlags.apply(c, s); err != nil {
-		return err
+		return nil, err
 	}
-	var err error
-	if c.Accepted, err = testsuite.ParseStatuses(f.accept); err != nil {
-		return fmt.Errorf("--accept: %w", err)
-	}
-	if c.Refused, err = testsuite.ParseStatuses(f.reject); err != nil {
-		return fmt.Errorf("--reject: %w", err)
-	}
-	if f.refusedWhen != "" {
-		if c.IsRefusal, err = testsuite.RefusedWhen(f.refusedWhen); err != nil {
-			return fmt.Errorf("--refused-when: %w", err)
-		}
-	}
+	c.Target.Timeout = f.timeout
+	c.Meaning = testsuite.Meaning{Accept: f.accept, Reject: f.reject, RejectedWhen: f.rejectedWhen}
 	if f.known != "" {
-		text, err := readFile(f.known, "--known")
-		if err != nil {
-			return err
-		}
-		if c.Known, err = testsuite.ParseKnown(text); err != nil {
-			return fmt.Errorf("%s: %w", f.known, err)
+		if c.Known, err = readFile(f.known, "--known"); err != nil {
+			return nil, err
 		}
 	}
-	if c.MaxWritesFrom = origin(flags, "max-writes"); c.MaxWritesFrom != "" {
-		c.MaxWrites = &f.maxWrites
+	c.Limits = testsuite.Limits{Requests: f.maxRequests, Time: f.maxTime, Rate: f.rate, Parallel: f.parallel}
+	if c.Limits.WritesFrom = origin(flags, "max-writes"); c.Limits.WritesFrom != "" {
+		c.Limits.Writes = &f.maxWrites
 	}
-	if c.MaxUnexpectedWritesFrom = origin(flags, "max-unexpected-writes"); c.MaxUnexpectedWritesFrom != "" {
-		c.MaxUnexpectedWrites = &f.maxUnexpected
+	if c.Limits.UnexpectedWritesFrom = origin(flags, "max-unexpected-writes"); c.Limits.UnexpectedWritesFrom != "" {
+		c.Limits.UnexpectedWrites = &f.maxUnexpected
 	}
-	c.FailOn, c.Only = testsuite.FailOn(strings.ToLower(f.failOn)), f.replay
-	c.MaxRequests, c.MaxTime, c.Timeout, c.Rate, c.Parallel = f.maxRequests, f.maxTime, f.timeout, f.rate, f.parallel
+	switch level := strings.ToLower(f.failOn); level {
+	case "must", "should":
+		c.FailOn = fixtures.Level(strings.ToUpper(level))
+	case "inconclusive":
+		c.FailOn, c.Strict = fixtures.LevelShould, true
+	default:
+		return nil, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, should or inconclusive", f.failOn)
+	}
 	c.IDPath, c.Redact = f.idPath, f.redact
 	if f.idPath != "" && f.idPath[0] != '/' {
-		return fmt.Errorf("--id-path %q: use a JSON pointer such as /data/id", f.idPath)
+		return nil, fmt.Errorf("--id-path %q: use a JSON pointer such as /data/id", f.idPath)
 	}
 	for _, name := range f.redact {
 		if strings.EqualFold(name, f.idPath[strings.LastIndexByte(f.idPath, '/')+1:]) {
-			return fmt.Errorf("--id-path %q leads to %s, which --redact hides: leave out one of them", f.idPath, name)
+			return nil, fmt.Errorf("--id-path %q leads to %s, which --redact hides: leave out one of them", f.idPath, name)
 		}
 	}
-	return nil
+	suite, err := testsuite.New(contract, payloads)
+	return suite, flagError(err)
+}
+
+// configError is an error of a run with what it is about in front.
+func (f *verifyFlags) configError(err error) error {
+	var setting *testsuite.ConfigError
+	if errors.As(err, &setting) && setting.Setting == "Known" {
+		return fmt.Errorf("%s: %w", f.known, err)
+	}
+	return flagError(err)
 }
 
 // verifyMemory is what a run needs that keeps the beginnings of long responses, and
 // less than what a small build machine has.
 const verifyMemory = 96 << 20
 
-func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config) error {
+func (f *verifyFlags) verify(ctx context.Context, s streams, suite *testsuite.Suite, c testsuite.Config) error {
 	limitMemory(s, verifyMemory)
 	reports, err := openReports(f.reports)
 	if err != nil {
@@ -159,8 +171,8 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 	if f.ledger != "" {
 		ledger, err := openOutput(f.ledger, os.O_APPEND, reports)
 		if err != nil {
-			leaveAsTheyWere(reports)
-			return fmt.Errorf("--ledger: %w", err)
+			closeUnused(reports)
+			return machine(fmt.Errorf("--ledger: %w", err))
 		}
 		defer func() { _ = ledger.Close() }() // every line was flushed when it was written
 		c.Ledger = ledger
@@ -170,33 +182,37 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c testsuite.Config)
 		bar.total = uint64(total)
 		bar.show(uint64(done))
 	}
-	r, err := testsuite.Run(ctx, c)
+	r, err := suite.Run(ctx, c)
 	bar.end()
 	if err != nil {
-		leaveAsTheyWere(reports)
-		return err
+		closeUnused(reports)
+		return f.configError(err)
 	}
 	err = writeReports(reports, r, s)
 	if f.replay != "" && err == nil {
-		err = quietPipe(report.Exchanges(s.out, r))
+		err = written(report.Exchanges(s.out, r))
 	}
-	if err != nil && r.Exit == testsuite.ExitFine {
+	if err != nil && r.Exit == testsuite.ExitOK {
 		return err
 	}
 	if err != nil || !slices.ContainsFunc(reports, func(o output) bool { return o.file == nil && o.format == "text" }) {
 		_, _ = fmt.Fprintf(s.err, "understudy: exit %d: %s\n", r.Exit, testsuite.Visible(r.Verdict))
 	}
-	if r.Exit == testsuite.ExitFine {
+	if r.Exit == testsuite.ExitOK {
 		return nil
+	}
+	var known *exitError
+	if errors.As(err, &known) {
+		err = known.err // the run's exit code counts for more
 	}
 	return &exitError{r.Exit, err}
 }
 
 // printPlan prints what would be sent, and how much of it may be a write.
-func printPlan(w io.Writer, c testsuite.Config) error {
-	plan, err := testsuite.Plan(c)
+func printPlan(w io.Writer, suite *testsuite.Suite, c testsuite.Config) error {
+	plan, err := suite.Plan(c)
 	if err != nil {
-		return err
+		return flagError(err)
 	}
 	var b strings.Builder
 	left := map[string]int{}
@@ -208,7 +224,7 @@ func printPlan(w io.Writer, c testsuite.Config) error {
 			}
 			continue
 		}
-		write := "has to be refused"
+		write := "must be rejected"
 		if q.MayWrite {
 			write = "may be accepted"
 		}
@@ -224,5 +240,5 @@ func printPlan(w io.Writer, c testsuite.Config) error {
 		fmt.Fprintf(&b, "of which at worst %d are accepted. Nothing was sent.\n", plan.Writes)
 	}
 	_, err = io.WriteString(w, b.String())
-	return quietPipe(err)
+	return written(err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -29,21 +30,21 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 			change = "new, " + string(x.Verdict)
 		case was.Verdict != x.Verdict:
 			change = string(was.Verdict) + " -> " + string(x.Verdict)
-		case x.Verdict == testsuite.Fail && was.Failure != x.Failure:
-			change = fmt.Sprintf("fails otherwise: %s -> %s", was.Failure, x.Failure)
-		case x.Level == testsuite.May && was.Got != x.Got && x.Got != "":
-			change = "answers otherwise, which the page leaves open"
+		case x.Verdict == testsuite.VerdictFail && was.Failure != x.Failure:
+			change = fmt.Sprintf("fails in another way: %s -> %s", was.Failure, x.Failure)
+		case x.Level == fixtures.LevelMay && was.Got != x.Got && x.Got != "":
+			change = "another response, which the page leaves open"
 		default:
 			continue
 		}
-		if x.Verdict == testsuite.Fail && (was == nil || was.Verdict != testsuite.Fail) && counts(all, x.Level) {
+		if x.Verdict == testsuite.VerdictFail && (was == nil || was.Verdict != testsuite.VerdictFail) && counts(all, x.Level) {
 			worse = true
 		}
 		if count[change]++; count[change] == 1 {
 			order = append(order, change)
 		}
 		t.wrap(0, 4, fmt.Sprintf("%s: %s %s", change, x.Level, x.ID))
-		if x.Verdict == testsuite.Fail {
+		if x.Verdict == testsuite.VerdictFail {
 			t.wrap(4, 4, x.Reason)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -25,15 +26,15 @@ func github(r *results) ([]byte, error) {
 		if !counts(r, l) {
 			kind = "warning"
 		}
-		if l == testsuite.Should && kind == "warning" {
+		if l == fixtures.LevelShould && kind == "warning" {
 			continue // the summary lists them
 		}
 		for _, g := range failures(r, l) {
 			x := g.Cases[0]
-			command(kind, string(l)+" "+g.Rule+whereSaid(g.Line, ""), fmt.Sprintf("%s; %s: %s. Wanted: %s. Got: %s.",
-				plural(len(g.Cases), "case"), x.ID, x.Reason, x.Wanted, x.Got))
+			command(kind, string(l)+" "+g.Rule.String()+whereSaid(g.Line, ""), fmt.Sprintf("%s; %s: %s. Expected: %s. Got: %s.",
+				plural(len(g.Cases), "case"), x.ID, x.Reason, x.Expected, x.Got))
 		}
-		for _, g := range byReason(r, l, testsuite.Inconclusive) {
+		for _, g := range byReason(r, l, testsuite.VerdictInconclusive) {
 			command("warning", string(l)+" inconclusive", plural(len(g.Cases), "case")+": "+g.Reason)
 		}
 	}
@@ -41,7 +42,7 @@ func github(r *results) ([]byte, error) {
 		command("error", "known-failures file", s.Text)
 	}
 	kind := "notice"
-	if r.Exit != testsuite.ExitFine {
+	if r.Exit != testsuite.ExitOK {
 		kind = "error"
 	}
 	more := ""

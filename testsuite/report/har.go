@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -21,7 +22,7 @@ func har(r *results) ([]byte, error) {
 	}
 	verdict := map[string]*testsuite.Result{}
 	for i := range r.Cases {
-		if x := &r.Cases[i]; x.Aspect == testsuite.Outcome {
+		if x := &r.Cases[i]; x.Aspect == testsuite.AspectOutcome {
 			verdict[x.ID] = x
 		}
 	}
@@ -58,11 +59,11 @@ func har(r *results) ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-func pairs(headers []testsuite.Header) []testsuite.Header {
-	return append([]testsuite.Header{}, headers...)
+func pairs(headers []contracts.Header) []contracts.Header {
+	return append([]contracts.Header{}, headers...)
 }
 
-func header(headers []testsuite.Header, name string) string {
+func header(headers []contracts.Header, name string) string {
 	for _, h := range headers {
 		if strings.EqualFold(h.Name, name) {
 			return h.Value
@@ -71,13 +72,13 @@ func header(headers []testsuite.Header, name string) string {
 	return ""
 }
 
-func query(path string) []testsuite.Header {
-	list := []testsuite.Header{}
+func query(path string) []contracts.Header {
+	list := []contracts.Header{}
 	_, text, _ := strings.Cut(path, "?")
 	for _, part := range strings.Split(text, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		if plain, err := url.QueryUnescape(name); err == nil && name != "" {
-			list = append(list, testsuite.Header{Name: plain, Value: value})
+			list = append(list, contracts.Header{Name: plain, Value: value})
 		}
 	}
 	return list

@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"strings"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -18,10 +20,11 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{"visible"
 // row is a rule in the table of an HTML page: a square for each media type and
 // side.
 type row struct {
-	Rule, Text string
-	Line       int
-	Stated     bool
-	Squares    []square
+	Rule    contracts.RuleID
+	Text    string
+	Line    int
+	Stated  bool
+	Squares []square
 }
 
 type square struct {
@@ -36,9 +39,10 @@ func html(r *results) ([]byte, error) {
 		Curl     string
 	}
 	type rule struct {
-		Rule, Quote string
-		Line        int
-		Cases       []shown
+		Rule  contracts.RuleID
+		Quote string
+		Line  int
+		Cases []shown
 	}
 	type section struct {
 		Title  string
@@ -57,7 +61,7 @@ func html(r *results) ([]byte, error) {
 		Rows            []row
 		Sections        []section
 		Open            []group
-	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitFine, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r), WritesText: writes(r)}
+	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitOK, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r), WritesText: writes(r)}
 	for _, l := range levels {
 		cells := []string{string(l)}
 		for _, v := range data.Columns {
@@ -70,7 +74,7 @@ func html(r *results) ([]byte, error) {
 	}
 	data.Media, _ = coverage(r)
 	data.Rows = ruleRows(r)
-	add := func(title string, open bool, l testsuite.Level, v testsuite.Verdict) {
+	add := func(title string, open bool, l fixtures.Level, v testsuite.Verdict) {
 		s := section{Title: title, Open: open}
 		for _, g := range byRule(r, l, v) {
 			group := rule{Rule: g.Rule, Quote: g.Quote, Line: g.Line}
@@ -88,15 +92,15 @@ func html(r *results) ([]byte, error) {
 			data.Sections = append(data.Sections, s)
 		}
 	}
-	add("Stated rules that are broken", true, testsuite.Must, testsuite.Fail)
-	add("Could not be told", true, testsuite.Must, testsuite.Inconclusive)
-	add("Flaky", true, testsuite.Must, testsuite.Flaky)
-	add("Known to fail", false, testsuite.Must, testsuite.KnownFailure)
-	add("Known to fail, and passes", true, testsuite.Must, testsuite.UnexpectedPass)
-	add("Not as the framework does it", false, testsuite.Should, testsuite.Fail)
-	add("Habits that could not be told", false, testsuite.Should, testsuite.Inconclusive)
-	add("Habits known to be missing", false, testsuite.Should, testsuite.KnownFailure)
-	data.Open = append(byReason(r, testsuite.Must, testsuite.Skipped), byReason(r, testsuite.Should, testsuite.Skipped)...)
+	add("Stated rules that are broken", true, fixtures.LevelMust, testsuite.VerdictFail)
+	add("Inconclusive", true, fixtures.LevelMust, testsuite.VerdictInconclusive)
+	add("Flaky", true, fixtures.LevelMust, testsuite.VerdictFlaky)
+	add("Known failures", false, fixtures.LevelMust, testsuite.VerdictKnownFailure)
+	add("Unexpected passes (listed as known failures)", true, fixtures.LevelMust, testsuite.VerdictUnexpectedPass)
+	add("Not as the framework does", false, fixtures.LevelShould, testsuite.VerdictFail)
+	add("Framework defaults: inconclusive", false, fixtures.LevelShould, testsuite.VerdictInconclusive)
+	add("Framework defaults: known failures", false, fixtures.LevelShould, testsuite.VerdictKnownFailure)
+	data.Open = append(byReason(r, fixtures.LevelMust, testsuite.VerdictSkipped), byReason(r, fixtures.LevelShould, testsuite.VerdictSkipped)...)
 	var b bytes.Buffer
 	err := page.Execute(&b, data)
 	return b.Bytes(), err
@@ -108,7 +112,7 @@ func ruleRows(r *results) []row {
 		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {
 			rows = append(rows, row{Rule: c.Rule, Text: c.Text, Line: c.Line, Stated: c.Stated})
 		}
-		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail, %d are answered otherwise than the framework does", c.Rule, c.Side, c.Media, c.Pass, c.Fail, c.Otherwise)}
+		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail, %d SHOULD failures", c.Rule, c.Side, c.Media, c.Pass, c.Fail, c.ShouldFail)}
 		switch {
 		case c.Fail > 0:
 			s.Class, s.Word = "fail", fmt.Sprintf("✗ %d", c.Fail)
@@ -117,8 +121,8 @@ func ruleRows(r *results) []row {
 			s.Title += ", unconfirmed"
 		case c.Pass > 0:
 			s.Class, s.Word = "pass", fmt.Sprintf("✓ %d", c.Pass)
-		case c.Otherwise > 0:
-			s.Class, s.Word = "open", fmt.Sprintf("≠ %d", c.Otherwise)
+		case c.ShouldFail > 0:
+			s.Class, s.Word = "open", fmt.Sprintf("≠ %d", c.ShouldFail)
 		case c.Possible:
 			s.Class, s.Word, s.Title = "open", "not tried", c.Reason
 		default:

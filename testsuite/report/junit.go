@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -60,20 +61,20 @@ func junit(r *results) ([]byte, error) {
 			if x.Level != l {
 				continue
 			}
-			c := junitCase{Name: x.ID, Class: strings.ReplaceAll(x.Rule, "/", "."), Time: "0"}
-			if e := r.Exchange(x); e != nil && x.Aspect == testsuite.Outcome {
+			c := junitCase{Name: x.ID, Class: strings.ReplaceAll(x.Rule.String(), "/", "."), Time: "0"}
+			if e := r.Exchange(x); e != nil && x.Aspect == testsuite.AspectOutcome {
 				millis += e.Millis
 				c.Time = fmt.Sprintf("%.4f", e.Millis/float64(time.Second/time.Millisecond))
 			}
 			message := fmt.Sprintf("%s: %s", x.Verdict, x.Reason)
 			switch {
-			case x.Verdict == testsuite.Pass:
+			case x.Verdict == testsuite.VerdictPass:
 				c.Out = xmlText(x.Reason)
-			case x.Verdict == testsuite.Fail && counts(r, l):
+			case x.Verdict == testsuite.VerdictFail && counts(r, l):
 				c.Failure = &junitText{Message: xmlText(x.Reason), Type: string(x.Failure), Text: xmlText(details(r, x))}
 				s.Failures++
-			case l == testsuite.Must && (x.Verdict == testsuite.Inconclusive || x.Verdict == testsuite.Flaky || x.Verdict == testsuite.Error),
-				x.Verdict == testsuite.UnexpectedPass:
+			case l == fixtures.LevelMust && (x.Verdict == testsuite.VerdictInconclusive || x.Verdict == testsuite.VerdictFlaky || x.Verdict == testsuite.VerdictError),
+				x.Verdict == testsuite.VerdictUnexpectedPass:
 				c.Error = &junitText{Message: xmlText(message), Type: string(x.Verdict), Text: xmlText(details(r, x))}
 				s.Errors++
 			default:
@@ -100,12 +101,12 @@ func junit(r *results) ([]byte, error) {
 
 // details is a case's result in a few lines.
 func details(r *results, x *testsuite.Result) string {
-	lines := []string{x.Why, "basis:  " + x.Basis, "change: " + x.Change, "wanted: " + x.Wanted, "got:    " + x.Got}
+	lines := []string{x.Why, "basis:  " + x.Basis, "change: " + x.Change, "expected: " + x.Expected, "got:    " + x.Got}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
 	}
 	if e := r.Exchange(x); e != nil {
-		lines = append(lines, "answer: "+cut(oneLine(e.Received.Body.String()), 500), r.Curl(e))
+		lines = append(lines, "response: "+cut(oneLine(e.Received.Body.String()), 500), r.Curl(e))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -29,17 +29,17 @@ func markdown(r *results) ([]byte, error) {
 		if len(groups) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s that fails\n\n| rule | page | cases | the first | wanted | got |\n|---|---|---:|---|---|---|\n", l)
+		fmt.Fprintf(&b, "\n### %s that fails\n\n| rule | page | cases | the first | expected | got |\n|---|---|---:|---|---|---|\n", l)
 		for _, g := range groups {
 			page := "-"
 			if g.Line > 0 {
 				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
 			}
 			x := g.Cases[0]
-			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Wanted), mdCode(x.Got))
+			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
 		}
 	}
-	for _, v := range []testsuite.Verdict{testsuite.Inconclusive, testsuite.Flaky, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Skipped} {
+	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictSkipped} {
 		var lines []string
 		for _, l := range levels[:2] {
 			for _, g := range byReason(r, l, v) {
@@ -63,7 +63,7 @@ func markdown(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "- and %d more not tried\n", len(missing)-i)
 			break
 		}
-		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule), c.Side, mdCode(c.Media), mdText(c.Reason))
+		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), c.Side, mdCode(c.Media), mdText(c.Reason))
 	}
 	if endedEarly(r) {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -131,10 +133,10 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 	}
 	var r testsuite.Results
 	if err := json.Unmarshal(b, &r); err != nil {
-		return nil, fmt.Errorf("it is no record of a run: %w", err)
+		return nil, fmt.Errorf("not a results record: %w", err)
 	}
 	if r.Schema != 1 {
-		return nil, fmt.Errorf("it is no record of a run that this version reads: its schema is %d, not 1", r.Schema)
+		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not 1", r.Schema)
 	}
 	if len(r.Cases) == 0 {
 		return nil, errors.New("the record holds no cases")
@@ -143,7 +145,7 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 }
 
 func known(r *results) ([]byte, error) {
-	b, err := testsuite.FormatKnown(r.Results, "not looked at yet")
+	b, err := r.KnownFailures("untriaged")
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +155,8 @@ func known(r *results) ([]byte, error) {
 }
 
 // counts reports that a failure of a level fails the run.
-func counts(r *results, l testsuite.Level) bool {
-	return l == testsuite.Must || l == testsuite.Should && r.FailOn != testsuite.FailOnMust
+func counts(r *results, l fixtures.Level) bool {
+	return l == fixtures.LevelMust || l == fixtures.LevelShould && r.FailOn == fixtures.LevelShould
 }
 
 // endedEarly reports a run that was stopped for a reason that its verdict does not
@@ -166,17 +168,18 @@ func endedEarly(r *results) bool {
 // group is cases that have something in common.
 type group struct {
 	// Rule is what those that fail have in common, Reason what others have.
-	Rule, Quote, Reason string
-	Line                int
-	Cases               []*testsuite.Result
+	Rule          contracts.RuleID
+	Quote, Reason string
+	Line          int
+	Cases         []*testsuite.Result
 }
 
 // failures groups what fails at a level by rule.
-func failures(r *results, l testsuite.Level) []group { return byRule(r, l, testsuite.Fail) }
+func failures(r *results, l fixtures.Level) []group { return byRule(r, l, testsuite.VerdictFail) }
 
 // byRule groups cases of a level with a verdict by rule.
-func byRule(r *results, l testsuite.Level, v testsuite.Verdict) []group {
-	all := groups(r, l, v, func(x *testsuite.Result) string { return x.Rule })
+func byRule(r *results, l fixtures.Level, v testsuite.Verdict) []group {
+	all := groups(r, l, v, func(x *testsuite.Result) string { return x.Rule.String() })
 	for i := range all {
 		first := all[i].Cases[0]
 		all[i].Rule, all[i].Quote, all[i].Line = first.Rule, first.Quote, first.Line
@@ -185,7 +188,7 @@ func byRule(r *results, l testsuite.Level, v testsuite.Verdict) []group {
 }
 
 // byReason groups them by the reason for the verdict.
-func byReason(r *results, l testsuite.Level, v testsuite.Verdict) []group {
+func byReason(r *results, l fixtures.Level, v testsuite.Verdict) []group {
 	reason := func(x *testsuite.Result) string {
 		if x.Known != "" {
 			return x.Known
@@ -201,7 +204,7 @@ func byReason(r *results, l testsuite.Level, v testsuite.Verdict) []group {
 
 // groups puts cases of a level with a verdict together by a key, in the order of
 // the cases.
-func groups(r *results, l testsuite.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
+func groups(r *results, l fixtures.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
 	var all []group
 	at := map[string]int{}
 	for i := range r.Cases {
@@ -268,7 +271,7 @@ func plural(n int, one string) string {
 }
 
 // verdicts are those that a table of a level has columns for.
-var verdicts = []testsuite.Verdict{testsuite.Pass, testsuite.Fail, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Flaky,
-	testsuite.Inconclusive, testsuite.Skipped, testsuite.Error}
+var verdicts = []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky,
+	testsuite.VerdictInconclusive, testsuite.VerdictSkipped, testsuite.VerdictError}
 
-var levels = []testsuite.Level{testsuite.Must, testsuite.Should, testsuite.May}
+var levels = []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay}

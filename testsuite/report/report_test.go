@@ -21,6 +21,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -60,10 +61,7 @@ func results(t *testing.T) *testsuite.Results {
 	known, err := testsuite.ParseKnown([]byte("- cases: [Note/length/1001]\n  fails: accepted\n  reason: the column has room for 1001\n" +
 		"- cases: [UserId/missing]\n  fails: accepted\n  reason: was mended\n"))
 	require.NoError(t, err)
-	r, err := testsuite.Run(t.Context(), testsuite.Config{
-		Contract: c, Handler: http.HandlerFunc(careless), Parallel: 1, Known: known, Version: "1.2.3",
-		Run: []string{"Note/missing", "Note/kind", "Note/length", "UserId/missing", "UserId/kind/word", "method/GET", "method/PUT", "transport/no-host", "syntax/cut-half"},
-	})
+	r, err := testsuite.Run(t.Context(), testsuite.Config{Payloads: testsuite.Payloads{Contract: c}, Target: testsuite.Target{Handler: http.HandlerFunc(careless), Version: "1.2.3"}, Limits: testsuite.Limits{Parallel: 1}, Known: known, Selection: testsuite.Selection{Run: []string{"Note/missing", "Note/kind", "Note/length", "UserId/missing", "UserId/kind/word", "method/GET", "method/PUT", "transport/no-host", "syntax/cut-half"}}})
 	require.NoError(t, err)
 	r.Started, r.Seconds = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), 1.5
 	for i := range r.Exchanges {
@@ -98,8 +96,8 @@ func TestEveryFormatIsAsItWas(t *testing.T) {
 
 func TestTheRunHasEveryKindOfVerdict(t *testing.T) {
 	r := results(t)
-	for _, v := range []testsuite.Verdict{testsuite.Pass, testsuite.Fail, testsuite.KnownFailure, testsuite.UnexpectedPass, testsuite.Inconclusive, testsuite.Skipped} {
-		require.NotZero(t, r.Count(testsuite.Must, v)+r.Count(testsuite.Should, v), v)
+	for _, v := range []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictInconclusive, testsuite.VerdictSkipped} {
+		require.NotZero(t, r.Count(fixtures.LevelMust, v)+r.Count(fixtures.LevelShould, v), v)
 	}
 }
 
@@ -133,7 +131,7 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 // unexpected passes make the file of known failures stale at either level.
 func unexpected(r *testsuite.Results) int {
-	return r.Count(testsuite.Must, testsuite.UnexpectedPass) + r.Count(testsuite.Should, testsuite.UnexpectedPass)
+	return r.Count(fixtures.LevelMust, testsuite.VerdictUnexpectedPass) + r.Count(fixtures.LevelShould, testsuite.VerdictUnexpectedPass)
 }
 
 func TestJUnitIsReadBack(t *testing.T) {
@@ -149,9 +147,9 @@ func TestJUnitIsReadBack(t *testing.T) {
 		}
 	}
 	require.Len(t, names, len(r.Cases))
-	require.Equal(t, r.Count(testsuite.Must, testsuite.Fail), count[junit.StatusFailed])
-	require.Equal(t, r.Count(testsuite.Must, testsuite.Inconclusive)+unexpected(r), count[junit.StatusError])
-	require.Equal(t, r.Count(testsuite.Must, testsuite.Pass)+r.Count(testsuite.Should, testsuite.Pass)+r.Count(testsuite.May, testsuite.Pass), count[junit.StatusPassed])
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail), count[junit.StatusFailed])
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictInconclusive)+unexpected(r), count[junit.StatusError])
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass)+r.Count(fixtures.LevelShould, testsuite.VerdictPass)+r.Count(fixtures.LevelMay, testsuite.VerdictPass), count[junit.StatusPassed])
 	require.Contains(t, names["Note/length/1002"].Error.Error(), "page line 36: String length: inclusive between 0 and 1000")
 }
 
@@ -169,9 +167,9 @@ func TestSARIFKeepsToItsSchema(t *testing.T) {
 			require.Equal(t, 36, *x.Locations[0].PhysicalLocation.Region.StartLine)
 		}
 	}
-	require.Equal(t, r.Count(testsuite.Must, testsuite.Fail), levels["error"])
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail), levels["error"])
 	require.NotZero(t, levels["warning"])
-	require.Equal(t, r.Count(testsuite.Must, testsuite.KnownFailure), levels["note"])
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictKnownFailure), levels["note"])
 }
 
 // TestHTMLHoldsNothingFromOutside reads the page as browsers do: nothing is
@@ -232,7 +230,7 @@ func TestTAPIsWellFormed(t *testing.T) {
 	}
 	require.False(t, inYAML)
 	require.Equal(t, len(r.Cases), n)
-	require.Equal(t, r.Count(testsuite.Must, testsuite.Fail, testsuite.Inconclusive)+unexpected(r), failed)
+	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail, testsuite.VerdictInconclusive)+unexpected(r), failed)
 }
 
 func TestGitHubCommandsAreOneLineEach(t *testing.T) {
@@ -258,7 +256,7 @@ func TestADiffSaysWhatChanged(t *testing.T) {
 	require.Contains(t, b.String(), "no case changed")
 	for i := range newer.Cases {
 		if x := &newer.Cases[i]; x.ID == "Note/length/1000" {
-			x.Verdict, x.Failure, x.Reason = testsuite.Fail, testsuite.FailRefused, "it was refused with 400"
+			x.Verdict, x.Failure, x.Reason = testsuite.VerdictFail, testsuite.FailureRejected, "it was refused with 400"
 		}
 	}
 	b.Reset()
@@ -282,7 +280,7 @@ func TestAKnownFailuresFileOfARunMakesItPass(t *testing.T) {
 	for _, k := range known {
 		n += len(k.Cases)
 	}
-	require.Len(t, r.Failed(testsuite.Should), n)
+	require.Len(t, r.Failed(fixtures.LevelShould), n)
 }
 
 func FuzzRead(f *testing.F) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -12,7 +14,7 @@ import (
 func sarif(r *results) ([]byte, error) {
 	type object = map[string]any
 	rules := []object{}
-	index := map[string]int{}
+	index := map[contracts.RuleID]int{}
 	results := []object{}
 	add := func(x *testsuite.Result) int {
 		i, there := index[x.Rule]
@@ -23,7 +25,7 @@ func sarif(r *results) ([]byte, error) {
 			if description == "" {
 				description = x.Basis
 			}
-			rules = append(rules, object{"id": x.Rule, "shortDescription": object{"text": x.Rule}, "fullDescription": object{"text": description}})
+			rules = append(rules, object{"id": x.Rule.String(), "shortDescription": object{"text": x.Rule.String()}, "fullDescription": object{"text": description}})
 		}
 		return i
 	}
@@ -31,25 +33,25 @@ func sarif(r *results) ([]byte, error) {
 		x := &r.Cases[i]
 		var level string
 		switch {
-		case x.Verdict == testsuite.Fail && counts(r, x.Level):
+		case x.Verdict == testsuite.VerdictFail && counts(r, x.Level):
 			level = "error"
-		case x.Verdict == testsuite.Fail, x.Level == testsuite.Must && (x.Verdict == testsuite.Flaky || x.Verdict == testsuite.Inconclusive):
+		case x.Verdict == testsuite.VerdictFail, x.Level == fixtures.LevelMust && (x.Verdict == testsuite.VerdictFlaky || x.Verdict == testsuite.VerdictInconclusive):
 			level = "warning"
-		case x.Verdict == testsuite.KnownFailure:
+		case x.Verdict == testsuite.VerdictKnownFailure:
 			level = "note"
 		default:
 			continue
 		}
 		finding := object{
-			"ruleId": x.Rule, "ruleIndex": add(x), "level": level,
-			"message": object{"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(x.Why) + " Wanted: " + x.Wanted + ". Got: " + sarifText(x.Got) + "."},
+			"ruleId": x.Rule.String(), "ruleIndex": add(x), "level": level,
+			"message": object{"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(x.Why) + " Expected: " + x.Expected + ". Got: " + sarifText(x.Got) + "."},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
 			}}},
 			"partialFingerprints": object{"understudyCase/v1": x.ID},
 			"properties":          object{"case": x.ID, "level": x.Level, "basis": x.Basis, "change": x.Change},
 		}
-		if x.Verdict == testsuite.KnownFailure {
+		if x.Verdict == testsuite.VerdictKnownFailure {
 			finding["suppressions"] = []object{{"kind": "external", "justification": x.Known}}
 		}
 		results = append(results, finding)

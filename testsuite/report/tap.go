@@ -6,6 +6,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -21,19 +22,19 @@ func tap(r *results) ([]byte, error) {
 		x := &r.Cases[i]
 		ok, directive := "ok", ""
 		switch x.Verdict {
-		case testsuite.Pass:
-		case testsuite.Skipped:
+		case testsuite.VerdictPass:
+		case testsuite.VerdictSkipped:
 			directive = " # SKIP " + tapText(x.Reason)
-		case testsuite.Fail:
+		case testsuite.VerdictFail:
 			ok = "not ok"
 			if !counts(r, x.Level) {
 				directive = " # " + expected + " " + string(x.Level)
 			}
-		case testsuite.KnownFailure:
+		case testsuite.VerdictKnownFailure:
 			ok, directive = "not ok", " # "+expected+" known failure: "+tapText(x.Known)
 		default:
 			ok = "not ok"
-			if x.Level != testsuite.Must && x.Verdict != testsuite.UnexpectedPass {
+			if x.Level != fixtures.LevelMust && x.Verdict != testsuite.VerdictUnexpectedPass {
 				directive = " # " + expected + " " + string(x.Verdict)
 			}
 		}
@@ -41,7 +42,7 @@ func tap(r *results) ([]byte, error) {
 		if ok == "ok" {
 			continue
 		}
-		fields := map[string]any{"verdict": string(x.Verdict), "reason": x.Reason, "basis": x.Basis, "why": x.Why, "change": x.Change, "wanted": x.Wanted, "got": x.Got}
+		fields := map[string]any{"verdict": string(x.Verdict), "reason": x.Reason, "basis": x.Basis, "why": x.Why, "change": x.Change, "expected": x.Expected, "got": x.Got}
 		if x.Line > 0 {
 			fields["page_line"] = x.Line
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -18,24 +19,24 @@ const shownCases = 1
 func text(r *results) ([]byte, error) {
 	t := &printer{}
 	t.line(0, "%s of %s", r.Endpoint, r.Target)
-	for _, g := range failures(r, testsuite.Must) {
+	for _, g := range failures(r, fixtures.LevelMust) {
 		t.rule(r, "FAIL", g)
 	}
 	for _, l := range levels[:2] {
-		if l == testsuite.Should && counts(r, l) {
+		if l == fixtures.LevelShould && counts(r, l) {
 			for _, g := range failures(r, l) {
 				t.rule(r, "FAIL", g)
 			}
 		}
-		t.reasons(r, l, testsuite.Flaky, "flaky")
-		t.reasons(r, l, testsuite.Inconclusive, "inconclusive")
-		t.reasons(r, l, testsuite.Error, "error of this tool")
-		t.reasons(r, l, testsuite.KnownFailure, "known to fail")
-		t.reasons(r, l, testsuite.UnexpectedPass, "passes and is known to fail")
-		t.reasons(r, l, testsuite.Skipped, "skipped")
+		t.reasons(r, l, testsuite.VerdictFlaky, "flaky")
+		t.reasons(r, l, testsuite.VerdictInconclusive, "inconclusive")
+		t.reasons(r, l, testsuite.VerdictError, "internal errors")
+		t.reasons(r, l, testsuite.VerdictKnownFailure, "known failures")
+		t.reasons(r, l, testsuite.VerdictUnexpectedPass, "unexpected passes (listed as known failures)")
+		t.reasons(r, l, testsuite.VerdictSkipped, "skipped")
 	}
-	if !counts(r, testsuite.Should) {
-		t.reasons(r, testsuite.Should, testsuite.Fail, "not as the framework does it")
+	if !counts(r, fixtures.LevelShould) {
+		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, "not as the framework does")
 	}
 	if len(r.Stale) > 0 {
 		t.blank()
@@ -83,7 +84,7 @@ func wrapped(first, rest int, s string) string {
 // rule shows what fails of a rule.
 func (t *printer) rule(r *results, word string, g group) {
 	t.blank()
-	t.wrap(0, 6, word+"  "+g.Rule+whereSaid(g.Line, g.Quote))
+	t.wrap(0, 6, word+"  "+g.Rule.String()+whereSaid(g.Line, g.Quote))
 	for i, x := range g.Cases {
 		if i == shownCases {
 			t.wrap(2, 4, plural(len(g.Cases)-i, "more case")+": "+ids(g.Cases[i:], 4))
@@ -92,9 +93,9 @@ func (t *printer) rule(r *results, word string, g group) {
 		t.wrap(2, 4, string(x.Level)+" "+x.ID)
 		t.field("change", x.Change)
 		t.field("why", x.Why)
-		t.field("wanted", x.Wanted)
+		t.field("expected", x.Expected)
 		t.field("got", x.Got)
-		if x.Aspect != testsuite.Outcome {
+		if x.Aspect != testsuite.AspectOutcome {
 			t.field("", x.Reason)
 		}
 		if e := r.Exchange(x); e != nil {
@@ -106,7 +107,7 @@ func (t *printer) rule(r *results, word string, g group) {
 	}
 }
 
-// field writes a line of a case behind its name.
+// field writes a line of a case after its name.
 func (t *printer) field(name, s string) {
 	const indent = 12
 	text := wrapped(indent, indent, s)
@@ -124,7 +125,7 @@ func whereSaid(line int, quote string) string {
 }
 
 // reasons lists cases with a verdict by the reason for it.
-func (t *printer) reasons(r *results, l testsuite.Level, v testsuite.Verdict, words string) {
+func (t *printer) reasons(r *results, l fixtures.Level, v testsuite.Verdict, words string) {
 	groups := byReason(r, l, v)
 	if len(groups) == 0 {
 		return
@@ -187,7 +188,7 @@ func (t *printer) summary(r *results) {
 		t.line(0, "%d of %d sides of stated rules tried in %s", c.Covered, c.Sides, c.Media)
 	}
 	if r.Unconfirmed > 0 && r.Only == "" {
-		t.wrap(0, 2, plural(r.Unconfirmed, "refusal")+" unconfirmed: the good request that differs in one thing was not accepted in this run")
+		t.wrap(0, 2, plural(r.Unconfirmed, "rejection")+" unconfirmed: the valid request that differs in one thing was not accepted in this run")
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())
@@ -218,7 +219,7 @@ func usedVerdicts(r *results) []testsuite.Verdict {
 		for _, l := range levels {
 			n += r.Count(l, v)
 		}
-		if n > 0 || v == testsuite.Pass || v == testsuite.Fail {
+		if n > 0 || v == testsuite.VerdictPass || v == testsuite.VerdictFail {
 			used = append(used, v)
 		}
 	}

@@ -5,29 +5,30 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// exchange is one request of a run and the cases that look at its answer.
+// exchange is one request of a run and the cases that look at its response.
 type exchange struct {
 	id      string
-	request fixtures.Request
+	request contracts.Request
 	cases   []*Case
+	source  *Case // whose request it is, selected or not
 	media   string
-	expect  fixtures.Outcome // of the request itself
+	expect  oracle.Outcome // of the request itself
 	control bool
-	group   string
-	rule    string
-	// mayWrite says that a target that keeps to the page may accept it, as it may
+	// mayWrite says that a target that conforms to the page may accept it, as it may
 	// whatever is less than a MUST: the budget is charged.
 	mayWrite bool
 	barred   string
 
 	// What came back, as much of it as is kept: judged on arrival, since bodies are not.
-	answer *Answer
-	judged judgements
-	got    string // the response in a few words
-	body   Text   // its beginning
+	response *response
+	judged   judgements
+	got      string // the response in a few words
+	body     Text   // its beginning
 
 	begun       bool // it was its turn
 	provisional bool // a better response than what is kept is waited for
@@ -44,19 +45,19 @@ type judgements map[Aspect][2]judgement
 
 // judgeAll judges a response for every case of an exchange, and for the outcome of
 // its request.
-func (r *run) judgeAll(e *exchange, a *Answer) judgements {
+func (r *run) judgeAll(e *exchange, a *response) judgements {
 	all := judgements{}
 	judge := func(x *Case) {
 		var pair [2]judgement
 		for i, confirmed := range []bool{false, true} {
-			pair[i] = r.judge(x, a, confirmed)
+			pair[i] = r.judge.judge(x, a, confirmed)
 			pair[i].reason = r.hide.short(pair[i].reason, longestReason)
 		}
 		all[x.Aspect] = pair
 	}
-	judge(r.sourceOf(e))
+	judge(e.source)
 	for _, x := range e.cases {
-		if x.Aspect != Outcome {
+		if x.Aspect != AspectOutcome {
 			judge(x)
 		}
 	}
@@ -64,24 +65,24 @@ func (r *run) judgeAll(e *exchange, a *Answer) judgements {
 }
 
 // keep keeps what reports need of a response, without secrets.
-func (e *exchange) keep(r *run, a *Answer, judged judgements) {
+func (e *exchange) keep(r *run, a *response, judged judgements) {
 	kept := *a
-	kept.Header = http.Header{}
+	kept.header = http.Header{}
 	room := longestHeaders
 	for _, name := range keptHeaders {
-		if values := a.Header.Values(name); len(values) > 0 && room > 0 {
+		if values := a.header.Values(name); len(values) > 0 && room > 0 {
 			value := r.hide.short(values[0], longestHeader)
-			kept.Header.Set(name, value)
+			kept.header.Set(name, value)
 			room -= len(value)
 		}
 	}
-	kept.Problem, kept.Body = a.why, nil
-	if a.Problem == "" {
-		kept.Problem = ""
+	kept.problem, kept.body = a.why, nil
+	if a.problem == "" {
+		kept.problem = ""
 	}
-	e.answer, e.judged = &kept, judged
+	e.response, e.judged = &kept, judged
 	e.got = r.hide.short(a.summary(), longestReason)
-	e.body = r.hide.excerpt(a.Body, a.length, r.room(a.Body))
+	e.body = r.hide.excerpt(a.body, a.length, r.room(a.body))
 }
 
 const (
@@ -106,7 +107,7 @@ func (r *run) room(body []byte) int {
 
 // accepted reports that a valid request was accepted.
 func (e *exchange) accepted() bool {
-	return e.answer != nil && e.expect == fixtures.Accept && e.answer.said == tookIt
+	return e.response != nil && e.expect == oracle.OutcomeAccept && e.response.reading == readingAccepted
 }
 
 // excerpt is the response in a few words and the beginning of its text.
@@ -119,26 +120,20 @@ func (e *exchange) excerpt() string {
 	return text
 }
 
-// arrange makes the exchanges of the chosen cases in the order of sending: the
-// controls, then what has to be refused, then what may be accepted, those first
+// arrange makes the exchanges of the selected cases in the order of sending: the
+// controls, then what must be rejected, then what may be accepted, those first
 // that reach a rule not yet reached, and last what the page leaves open.
 func (p *prepared) arrange(c *Config) {
 	byID := map[string]*exchange{}
-	bySource := map[string]*Case{}
-	for i := range p.all {
-		if x := &p.all[i]; x.Aspect == Outcome {
-			bySource[x.ID] = x
-		}
-	}
 	unit := func(id string) *exchange {
 		if e := byID[id]; e != nil {
 			return e
 		}
-		x := bySource[id]
-		e := &exchange{id: id, request: x.Request, media: x.Media, expect: x.Expect, control: x.Control == "", group: x.Group, rule: x.Rule}
+		x := p.suite.source(id)
+		e := &exchange{id: id, request: x.Request, source: x, media: x.Media, expect: x.Expect, control: x.Control == ""}
 		known := p.known.find(x)
-		e.mayWrite = x.Expect != fixtures.Reject || x.Level != Must || known != nil && known.Fails == FailAccepted
-		e.barred = x.omitted
+		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || known != nil && known.Fails == FailureAccepted
+		e.barred = x.made.NotSent
 		if !p.loopback && e.barred == "" {
 			e.barred = x.barred
 		}
@@ -151,10 +146,10 @@ func (p *prepared) arrange(c *Config) {
 		x := &p.cases[i]
 		e := unit(x.Sends)
 		e.cases = append(e.cases, x)
-		if c.Only != "" {
+		if c.Selection.Only != "" {
 			continue
 		}
-		if x.Control != "" && x.Level != May && x.Expect == fixtures.Reject || e.control {
+		if x.Control != "" && x.Level != fixtures.LevelMay && x.Expect == oracle.OutcomeReject || e.control {
 			control := x.Control
 			if e.control {
 				control = e.id
@@ -162,7 +157,7 @@ func (p *prepared) arrange(c *Config) {
 			p.controls[x.Media] = unit(control)
 		}
 	}
-	first := firstJSON(p.contract)
+	first := p.suite.first
 	if p.controls[first] == nil && len(p.controls) > 0 {
 		p.controls[first] = unit(controlID(first)) // whether anything works at all
 	}
@@ -179,24 +174,29 @@ func (p *prepared) order(first string) {
 			return 1
 		case !e.mayWrite:
 			return 2
-		case e.expect == fixtures.Unspecified:
+		case e.expect == oracle.OutcomeUnspecified:
 			return 4
 		}
 		return 3
 	}
-	reached := map[string]bool{}
+	type question struct {
+		rule   contracts.RuleID
+		broken bool
+		media  string
+	}
+	reached := map[question]bool{}
 	gain := map[*exchange]int{}
 	slices.SortStableFunc(p.units, func(a, b *exchange) int { return phase(a) - phase(b) })
 	for _, e := range p.units {
-		rules := []string{"broken " + e.rule}
+		rules, broken := []contracts.RuleID{e.source.Rule}, true
 		switch {
-		case e.barred != "" || e.request.Raw != nil || e.expect == fixtures.Unspecified:
+		case e.barred != "" || e.request.Raw != nil || e.expect == oracle.OutcomeUnspecified:
 			continue
-		case e.expect == fixtures.Accept:
-			rules = obeys(p.contract, &e.request, e.media)
+		case e.expect == oracle.OutcomeAccept:
+			rules, broken = e.source.obeys(), false
 		}
 		for _, rule := range rules {
-			if key := rule + " " + e.media; !reached[key] {
+			if key := (question{rule, broken, e.media}); !reached[key] {
 				reached[key] = true
 				gain[e]++
 			}

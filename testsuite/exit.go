@@ -1,0 +1,85 @@
+package testsuite
+
+import (
+	"fmt"
+
+	"github.com/seed47566266/understudy/fixtures"
+)
+
+// The exit codes of the understudy command; Results.Exit is one of them, but for
+// ExitUsage and ExitMachine.
+const (
+	// ExitOK is of a target that conforms, and of any other command that went well.
+	ExitOK = 0
+	// ExitBroken is of a target that breaks the contract.
+	ExitBroken = 1
+	// ExitUsage is of wrong usage or configuration.
+	ExitUsage = 2
+	// ExitUnreachable is of a target that could not be reached.
+	ExitUnreachable = 3
+	// ExitSafety is of a run that was stopped for safety.
+	ExitSafety = 4
+	// ExitStale is of a known-failures file that is no longer true.
+	ExitStale = 5
+	// ExitInconclusive is of a run that proves nothing.
+	ExitInconclusive = 6
+	// ExitMachine is of an output that cannot be written, and other failures of the
+	// machine.
+	ExitMachine = 7
+)
+
+// conclude decides the exit code and says why, in one place, so that the two
+// cannot disagree.
+func (r *Results) conclude() {
+	must, should := fixtures.LevelMust, fixtures.LevelShould
+	unclear := func(l fixtures.Level) int {
+		return r.Count(l, VerdictInconclusive, VerdictFlaky, VerdictError)
+	}
+	broken, level := r.Count(must, VerdictFail), "MUST"
+	if r.FailOn == should {
+		broken, level = broken+r.Count(should, VerdictFail), "MUST and SHOULD"
+	}
+	undetermined := unclear(must)
+	if r.Strict {
+		undetermined += unclear(should) + r.Unconfirmed
+	}
+	judged := 0
+	for _, l := range []fixtures.Level{must, should} {
+		judged += r.Count(l, VerdictPass, VerdictKnownFailure, VerdictUnexpectedPass)
+	}
+	set := func(code int, format string, args ...any) { r.Exit, r.Verdict = code, fmt.Sprintf(format, args...) }
+	switch {
+	case r.stop == stopSafety:
+		set(ExitSafety, "stopped for safety: %s", r.Stopped)
+	case r.stop == stopUnreachable:
+		set(ExitUnreachable, "the target could not be reached: %s", r.Stopped)
+	case broken > 0 && r.stop == stopData:
+		set(ExitBroken, "your data was rejected: %s", r.Stopped)
+	case broken > 0:
+		set(ExitBroken, "the target breaks the contract: %s", plural(broken, level+" case fails", level+" cases fail"))
+	case len(r.Stale) > 0:
+		set(ExitStale, "the known-failures file is stale: %s", r.Stale[0].Text)
+	case r.stop != "":
+		set(ExitInconclusive, "inconclusive: %s", r.Stopped)
+	case undetermined > 0:
+		set(ExitInconclusive, "inconclusive: %s", plural(undetermined, "case is inconclusive", "cases are inconclusive"))
+	case judged == 0:
+		set(ExitInconclusive, "inconclusive: no case was judged")
+	case !r.Controlled && r.Only == "":
+		set(ExitInconclusive, "inconclusive: no valid request was accepted, so no rejection is confirmed; allow a write with --max-writes 1")
+	case r.Only != "":
+		set(ExitOK, "the response to %s is as expected", r.Only)
+	default:
+		set(ExitOK, "the target conforms to the Help Page: %s", plural(judged, "case passes", "cases pass"))
+	}
+	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
+		r.Verdict = fmt.Sprintf("nothing new: %s, %s", plural(judged-left, "case passes", "cases pass"), plural(left, "fails as known", "fail as known"))
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,283 @@
+package testsuite
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/oracle"
+)
+
+// Verdict is what became of a case.
+type Verdict string
+
+const (
+	// VerdictPass was responded to as expected.
+	VerdictPass Verdict = "pass"
+	// VerdictFail was not.
+	VerdictFail Verdict = "fail"
+	// VerdictKnownFailure fails as the known-failures file says.
+	VerdictKnownFailure Verdict = "known failure"
+	// VerdictUnexpectedPass is listed in the known-failures file, and passes.
+	VerdictUnexpectedPass Verdict = "unexpected pass"
+	// VerdictFlaky failed once and passed once.
+	VerdictFlaky Verdict = "flaky"
+	// VerdictSkipped was not sent, for the reason given.
+	VerdictSkipped Verdict = "skipped"
+	// VerdictInconclusive got a response, or none, that proves nothing about the rule.
+	VerdictInconclusive Verdict = "inconclusive"
+	// VerdictError is an internal error of the suite.
+	VerdictError Verdict = "error"
+)
+
+// Failure is the way in which a case failed; the known-failures file names it.
+type Failure string
+
+const (
+	// FailureAccepted is of a request that should have been rejected.
+	FailureAccepted Failure = "accepted"
+	// FailureRejected is of one that should have been accepted.
+	FailureRejected Failure = "rejected"
+	// FailureServerError is a server error in place of a rejection.
+	FailureServerError Failure = "server error"
+	// FailureStatus is a status that means neither accepted nor rejected.
+	FailureStatus Failure = "wrong status"
+	// FailureContent is of a response's body or header.
+	FailureContent Failure = "wrong content"
+)
+
+// judgement is a case's verdict on one response.
+type judgement struct {
+	verdict   Verdict
+	failure   Failure
+	reason    string
+	confirmed bool
+}
+
+func failed(f Failure, format string, args ...any) judgement {
+	return judgement{verdict: VerdictFail, failure: f, reason: fmt.Sprintf(format, args...)}
+}
+
+func unclear(reason string) judgement { return judgement{verdict: VerdictInconclusive, reason: reason} }
+
+// judge gives cases their verdicts.
+type judge struct {
+	operation *contracts.Operation
+	meaning   *meaning
+}
+
+// judge is the verdict of a case on a response. confirmed marks that the control of the
+// case was accepted in the same run.
+func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
+	if x.Aspect != AspectOutcome {
+		return j.aspect(x, a, confirmed)
+	}
+	said, reason := a.reading, a.why
+	if a.controlAnswered && x.Expect != oracle.OutcomeUnspecified {
+		return failed(FailureServerError, "%s, and the control right after it was accepted", reason)
+	}
+	switch x.Expect {
+	case oracle.OutcomeAccept:
+		return j.accept(a, said, reason)
+	case oracle.OutcomeReject:
+		return j.reject(x, a, said, reason, confirmed)
+	}
+	if reason != "" {
+		return judgement{verdict: VerdictPass, reason: "the page leaves it open; the target: " + reason}
+	}
+	return judgement{verdict: VerdictPass, reason: fmt.Sprintf("the page leaves it open; the target: %s (%d)", said, a.status)}
+}
+
+func (j *judge) accept(a *response, said reading, reason string) judgement {
+	switch said {
+	case readingAccepted:
+		return judgement{verdict: VerdictPass, confirmed: true}
+	case readingRejected:
+		return failed(FailureRejected, "it was rejected with %d", a.status)
+	case readingUnclear:
+		return unclear(reason)
+	case readingError:
+		return unclear(fmt.Sprintf("%d: server error on a valid request", a.status))
+	}
+	switch a.status {
+	case http.StatusNotFound, http.StatusGone:
+		return unclear(fmt.Sprintf("%d: there is no such path at the target, or no such id", a.status))
+	case http.StatusPaymentRequired, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusFailedDependency,
+		http.StatusPreconditionRequired, http.StatusUnavailableForLegalReasons:
+		return unclear(fmt.Sprintf("%d: it depends on what the server holds, not on the page", a.status))
+	}
+	return failed(FailureStatus, "the response was %d, not %s", a.status, j.meaning.accepted)
+}
+
+func (j *judge) reject(x *Case, a *response, said reading, reason string, confirmed bool) judgement {
+	pass := judgement{verdict: VerdictPass, confirmed: confirmed}
+	if !confirmed {
+		pass.reason = "unconfirmed: its control was not accepted in this run, so anything may have been rejected"
+	}
+	switch said {
+	case readingRejected:
+		return pass
+	case readingAccepted:
+		return failed(FailureAccepted, "it was accepted with %d", a.status)
+	case readingUnclear:
+		if confirmed && rejectsByStatus(x, a.status) {
+			return pass
+		}
+		if x.Request.Raw != nil && a.closed {
+			pass.reason = strings.TrimPrefix(pass.reason+"; the connection was closed, as it may be", "; ")
+			return pass
+		}
+		return unclear(reason)
+	}
+	if rejectsByStatus(x, a.status) && (confirmed || a.status != http.StatusNotFound) {
+		return pass
+	}
+	if said == readingError {
+		return failed(FailureServerError, "server error: %d", a.status)
+	}
+	if !confirmed && (a.status == http.StatusNotFound || a.status == http.StatusGone) {
+		return unclear(fmt.Sprintf("%d: there may be no such path at the target", a.status))
+	}
+	return failed(FailureStatus, "it was rejected with %d, not %s", a.status, j.meaning.rejected)
+}
+
+// rejectsByStatus reports that another status rejects a case for what is wrong with
+// it, as HTTP has it.
+func rejectsByStatus(x *Case, status int) bool {
+	kind, raw := x.Request.Header("Content-Type"), x.Request.Raw != nil
+	breaks := func(kind contracts.RuleKind) bool {
+		return slices.ContainsFunc(x.made.Breaks, func(id contracts.RuleID) bool { return id.Kind == kind })
+	}
+	switch status {
+	case http.StatusForbidden:
+		return breaks(contracts.RuleMethod) // hosts and firewalls know few methods
+	case http.StatusMethodNotAllowed, http.StatusNotFound, http.StatusNotImplemented:
+		return breaks(contracts.RuleMethod) || breaks(contracts.RuleRoute) || status == http.StatusNotImplemented && raw
+	case http.StatusUnsupportedMediaType:
+		return kind != x.Media
+	case http.StatusRequestEntityTooLarge:
+		return len(x.Request.Body) > largeBody
+	case http.StatusLengthRequired, http.StatusExpectationFailed, http.StatusRequestHeaderFieldsTooLarge:
+		return raw
+	}
+	return false
+}
+
+// aspect looks at how a response is made.
+func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
+	said, reason := a.reading, a.why
+	switch {
+	case a.controlAnswered:
+		return judgement{verdict: VerdictSkipped, reason: "the request got no response"}
+	case said == readingUnclear:
+		return unclear(reason)
+	}
+	rejected := said == readingRejected || x.Expect == oracle.OutcomeReject && rejectsByStatus(x, a.status)
+	if x.Expect == oracle.OutcomeReject && !rejected {
+		return judgement{verdict: VerdictSkipped, reason: "the request was not rejected, so there is no rejection to look at"}
+	}
+	if x.Expect == oracle.OutcomeAccept && said != readingAccepted {
+		return judgement{verdict: VerdictSkipped, reason: "the request was not accepted, so there is no response to look at"}
+	}
+	pass := judgement{verdict: VerdictPass, confirmed: confirmed}
+	switch x.Aspect {
+	case AspectStatus:
+		if a.status != x.status {
+			return failed(FailureStatus, "the status is %d, not %d", a.status, x.status)
+		}
+	case AspectAllow:
+		allow := strings.Join(a.header.Values("Allow"), ", ")
+		for _, m := range strings.Split(allow, ",") {
+			if strings.TrimSpace(m) == j.operation.Method {
+				return pass
+			}
+		}
+		return failed(FailureContent, "Allow is %q and does not list %s", allow, j.operation.Method)
+	case AspectModelState:
+		if problem := modelStateProblem(a.body); problem != "" {
+			return failed(FailureContent, "%s", problem)
+		}
+	case AspectNamed:
+		if !strings.Contains(strings.ToLower(string(a.body[:min(len(a.body), maxParsed)])), strings.ToLower(x.mentions)) {
+			return failed(FailureContent, "the response does not name the field")
+		}
+	case AspectFormat:
+		if problem := j.formatProblem(a); problem != "" {
+			return failed(FailureContent, "%s", problem)
+		}
+	}
+	return pass
+}
+
+// modelStateProblem says what keeps a body from being a Message and a ModelState.
+func modelStateProblem(body []byte) string {
+	var shape struct {
+		Message    *string
+		ModelState map[string][]string
+	}
+	if len(body) > maxParsed {
+		return "the body is too long for a Message and a ModelState"
+	}
+	switch err := json.Unmarshal(body, &shape); {
+	case err != nil:
+		return "the body is not a JSON object with a Message and a ModelState of lists of text"
+	case shape.Message == nil:
+		return "the body has no Message"
+	case len(shape.ModelState) == 0:
+		return "the body has no ModelState"
+	}
+	return ""
+}
+
+// formatProblem says what is wrong with the format of a response's body.
+func (j *judge) formatProblem(a *response) string {
+	if len(a.body) == 0 {
+		return ""
+	}
+	kind := mediaOf(a.header.Get("Content-Type"))
+	var listed []string
+	for _, f := range j.operation.Response.Formats {
+		listed = append(listed, f.MediaType)
+		if f.MediaType == kind {
+			if strings.HasSuffix(kind, "/json") && !a.cut && !json.Valid(bytes.TrimPrefix(a.body, []byte("\uFEFF"))) {
+				return "the body is declared as " + kind + " and is not JSON"
+			}
+			return ""
+		}
+	}
+	if kind == "" {
+		return "the body has no Content-Type; the page lists " + strings.Join(listed, ", ")
+	}
+	return fmt.Sprintf("the body is %s; the page lists %s", kind, strings.Join(listed, ", "))
+}
+
+// expected is what a case expects of a response.
+func (j *judge) expected(x *Case) string {
+	switch x.Aspect {
+	case AspectStatus:
+		return fmt.Sprintf("status %d", x.status)
+	case AspectAllow:
+		return "an Allow header with " + j.operation.Method
+	case AspectModelState:
+		return "a body with a Message and a ModelState"
+	case AspectNamed:
+		return "an error that names " + x.mentions
+	case AspectFormat:
+		var listed []string
+		for _, f := range j.operation.Response.Formats {
+			listed = append(listed, f.MediaType)
+		}
+		return "no body, or one in " + strings.Join(listed, " or ")
+	}
+	switch x.Expect {
+	case oracle.OutcomeAccept:
+		return "accepted, with " + j.meaning.accepted.String()
+	case oracle.OutcomeReject:
+		return "rejected, with " + j.meaning.rejected.String()
+	}
+	return "any response"
+}

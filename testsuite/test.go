@@ -1,0 +1,56 @@
+package testsuite
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Test runs the cases of a suite that a Config selects as subtests, one per case, by
+// id. A case fails that fails at the level Config.FailOn or a higher one; the others
+// are skipped or logged with their reason:
+//
+//	func TestBooking(t *testing.T) {
+//		suite, err := testsuite.New(contract, testsuite.Payloads{})
+//		...
+//		testsuite.Test(t, suite, testsuite.Config{Target: testsuite.Target{Handler: handler}})
+//	}
+func Test(t *testing.T, s *Suite, c Config) {
+	t.Helper()
+	results, err := s.Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range results.Cases {
+		x := &results.Cases[i]
+		t.Run(x.ID, func(t *testing.T) {
+			t.Helper()
+			switch {
+			case x.Verdict == VerdictSkipped:
+				t.Skip(x.Reason)
+			case x.Verdict == VerdictFail && x.Level.Weight() >= results.FailOn.Weight():
+				t.Error(results.explain(x))
+			case x.Verdict == VerdictPass && x.Reason == "":
+			case x.Verdict == VerdictPass:
+				t.Log(x.Reason)
+			default:
+				t.Logf("%s: %s", x.Verdict, results.explain(x))
+			}
+		})
+	}
+	if results.Exit != ExitOK {
+		t.Error(results.Verdict)
+	}
+}
+
+// explain is a case's result in a few lines.
+func (r *Results) explain(x *Result) string {
+	lines := []string{string(x.Level) + ": " + x.Reason, "  change    " + x.Change, "  expected  " + x.Expected, "  got       " + x.Got}
+	if x.Line > 0 {
+		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
+	}
+	if e := r.Exchange(x); e != nil {
+		lines = append(lines, "  "+r.Curl(e))
+	}
+	return strings.Join(lines, "\n")
+}
