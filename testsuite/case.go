@@ -36,7 +36,7 @@ type Case struct {
 	// Family is the kind of question.
 	Family fixtures.Family `json:"family"`
 	// Path is the field that the case is about; empty for the whole request.
-	Path contracts.Path `json:"path,omitempty"`
+	Path contracts.Path `json:"field,omitempty"`
 	// Media is the media type of the body.
 	Media string `json:"media"`
 	// Rule is the rule behind the outcome.

@@ -43,7 +43,7 @@ type Cell struct {
 	Possible bool `json:"possible"`
 }
 
-// Covered reports that a case told.
+// Covered reports whether a case was conclusive.
 func (c *Cell) Covered() bool { return c.Pass+c.Fail+c.ShouldFail > 0 }
 
 type cellKey struct {

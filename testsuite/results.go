@@ -58,11 +58,11 @@ type Results struct {
 	// Stale are the entries of the known-failures file that are no longer true.
 	Stale []Stale `json:"stale,omitempty"`
 	// Coverage is which rules were tried, and how.
-	Coverage []Cell `json:"coverage"`
+	Coverage []Cell `json:"coverage,omitempty"`
 	// Cases are those selected, in the order of the catalogue.
-	Cases []Result `json:"cases"`
+	Cases []Result `json:"cases,omitempty"`
 	// Exchanges are in the order in which they were sent.
-	Exchanges []Exchange `json:"exchanges"`
+	Exchanges []Exchange `json:"exchanges,omitempty"`
 
 	stop stopKind
 }

@@ -356,7 +356,7 @@ func TestAConfigurationIsReadWholeOrNotAtAll(t *testing.T) {
 			cancel() // a server that starts all the same ends at once
 			var out, errs strings.Builder
 			code := run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--config", file}, streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }})
-			require.Equal(t, exitUsage, code, errs.String())
+			require.Equal(t, testsuite.ExitUsage, code, errs.String())
 			require.Contains(t, errs.String(), c.want)
 		})
 	}
@@ -431,7 +431,7 @@ func TestReportsFollowNoLinksAndShareNoFile(t *testing.T) {
 		"b is named twice":                 {"--report", "html=" + file("b"), "--ledger", file("b")},
 	} {
 		code, out := command(t, append([]string{"verify", "http://" + address, "--run", "UserId"}, args...)...)
-		require.Equal(t, exitUsage, code, out)
+		require.Equal(t, testsuite.ExitUsage, code, out)
 		require.Contains(t, out, want)
 	}
 	text, err := os.ReadFile(file("precious"))
@@ -682,6 +682,6 @@ func TestARedactedValueIsHiddenInRequestsOfOurOwn(t *testing.T) {
 		require.Contains(t, out, "[hidden]")
 	}
 	code, out := command(t, "verify", server.URL, "--set", "UserId=s3cret-and-wrong", "--redact", "UserId")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, testsuite.ExitUsage, code)
 	require.NotContains(t, out, "s3cret")
 }

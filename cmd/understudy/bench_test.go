@@ -23,6 +23,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // bare is the least a server can do: read the body and write a fixed one. It is
@@ -30,7 +31,7 @@ import (
 func bare() int {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return exitUsage
+		return testsuite.ExitUsage
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
 	answer := bytes.Repeat([]byte("x"), 900)
@@ -109,14 +110,14 @@ func BenchmarkHTTP(b *testing.B) {
 	bareURL, _ := spawn(b, "bare")
 	mockURL, _ := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
 	const connections, turn = 16, 500 * time.Millisecond
-	path := "/" + c.Route
-	load(b, bareURL+path, c.Sample, connections, turn)
-	load(b, mockURL+path, c.Sample, connections, turn)
+	path := "/" + c.Operations[0].Route
+	load(b, bareURL+path, c.Operations[0].Sample, connections, turn)
+	load(b, mockURL+path, c.Operations[0].Sample, connections, turn)
 	var bareRate, mockRate float64
 	rounds := 0
 	for b.Loop() {
-		bareRate += load(b, bareURL+path, c.Sample, connections, turn)
-		mockRate += load(b, mockURL+path, c.Sample, connections, turn)
+		bareRate += load(b, bareURL+path, c.Operations[0].Sample, connections, turn)
+		mockRate += load(b, mockURL+path, c.Operations[0].Sample, connections, turn)
 		rounds++
 	}
 	b.ReportMetric(bareRate/float64(rounds), "bare-req/s")
@@ -133,7 +134,7 @@ func BenchmarkMemory(b *testing.B) {
 	url, pid := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
 	peak := 0
 	for b.Loop() {
-		load(b, url+"/"+c.Route, c.Sample, 1000, 3*time.Second)
+		load(b, url+"/"+c.Operations[0].Route, c.Operations[0].Sample, 1000, 3*time.Second)
 		peak = max(peak, peakOf(b, pid))
 	}
 	b.ReportMetric(float64(peak)/1024, "peak-MiB")
@@ -165,7 +166,7 @@ func BenchmarkLarge(b *testing.B) {
 	c, err := helppage.Parse(contracts.Page())
 	require.NoError(b, err)
 	url, pid := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
-	url += "/" + c.Route
+	url += "/" + c.Operations[0].Route
 	large := []byte(`{"Reasons":[` + strings.Repeat("1,", 1<<19-8) + `1]}`)
 	var took []time.Duration
 	for b.Loop() {
@@ -185,7 +186,7 @@ func BenchmarkLarge(b *testing.B) {
 		go func() { clients.Wait(); close(done) }()
 		for under := true; under; {
 			began := time.Now()
-			resp, err := http.Post(url, "application/json", bytes.NewReader(c.Sample))
+			resp, err := http.Post(url, "application/json", bytes.NewReader(c.Operations[0].Sample))
 			require.NoError(b, err)
 			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()

@@ -57,7 +57,7 @@ func TestNoRequestIsLostAtAStop(t *testing.T) {
 				client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 				defer client.CloseIdleConnections()
 				for {
-					resp, err := client.Post(url, "application/json", bytes.NewReader(c.Sample))
+					resp, err := client.Post(url, "application/json", bytes.NewReader(c.Operations[0].Sample))
 					if err == nil {
 						_, err = io.Copy(io.Discard, resp.Body)
 						_ = resp.Body.Close()

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
@@ -130,7 +131,7 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"}, {"contract", "sample"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
 		var errs strings.Builder
 		code := run(context.Background(), args, streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }})
-		require.Equal(t, exitUsage, code, args)
+		require.Equal(t, testsuite.ExitUsage, code, args)
 		require.Contains(t, errs.String(), "understudy: ", args)
 		require.Equal(t, 1, strings.Count(errs.String(), "\n"), args)
 	}

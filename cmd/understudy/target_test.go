@@ -111,5 +111,5 @@ func sampleBody(t *testing.T) []byte {
 	t.Helper()
 	c, err := helppage.Parse(contracts.Page())
 	require.NoError(t, err)
-	return c.Sample
+	return c.Operations[0].Sample
 }

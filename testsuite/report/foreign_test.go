@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
@@ -49,19 +50,20 @@ var nasty = map[string]string{
 
 // foreign are results all of whose texts a stranger has written.
 func foreign(text string) *testsuite.Results {
+	rule := contracts.RuleID{Path: contracts.Path(text), Kind: contracts.RuleKind(text)}
 	r := &testsuite.Results{
 		Schema: 1, Version: text, Target: text + "://" + text, Endpoint: text, FailOn: fixtures.LevelMust, Started: time.Unix(0, 0).UTC(),
 		Exit: testsuite.ExitBroken, Verdict: text, Stopped: "stopped: " + text, Stale: []testsuite.Stale{{Line: 1, Text: text}},
 		Limits:   testsuite.Limits{WritesFrom: text, UnexpectedWritesFrom: text},
-		Coverage: []testsuite.Cell{{Rule: text, Stated: true, Line: 1, Text: text, Media: text, Side: testsuite.Broken, Reason: text, Possible: true}},
+		Coverage: []testsuite.Cell{{Rule: rule, Stated: true, Line: 1, Text: text, Media: text, Side: text, Reason: text, Possible: true}},
 	}
 	for _, verdict := range []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky, testsuite.VerdictInconclusive, testsuite.VerdictSkipped, testsuite.VerdictError} {
 		for _, level := range []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay} {
 			id := fmt.Sprintf("%s %s %s", level, verdict, text)
 			headers := []contracts.Header{{Name: "Content-Type", Value: text}, {Name: text, Value: text}, {Name: "Location", Value: text}}
 			r.Cases = append(r.Cases, testsuite.Result{
-				Case:    testsuite.Case{ID: id, Group: text, Field: text, Media: text, Level: level, Basis: text, Why: text, Rule: text, Line: 3, Quote: text, Change: text, Sends: id, Aspect: testsuite.AspectOutcome, Expect: oracle.OutcomeReject},
-				Verdict: verdict, Failure: testsuite.FailureAccepted, Reason: text, Wanted: text, Got: text, Known: text,
+				Case:    testsuite.Case{ID: id, Family: fixtures.Family(text), Path: contracts.Path(text), Media: text, Level: level, Basis: text, Why: text, Rule: rule, Line: 3, Quote: text, Change: text, Sends: id, Aspect: testsuite.AspectOutcome, Expect: oracle.OutcomeReject},
+				Verdict: verdict, Failure: testsuite.FailureAccepted, Reason: text, Expected: text, Got: text, Known: text,
 			})
 			body := testsuite.Text{Text: strings.ToValidUTF8(text, "\uFFFD"), Bytes: len(text)}
 			r.Exchanges = append(r.Exchanges, testsuite.Exchange{

@@ -101,7 +101,7 @@ func junit(r *results) ([]byte, error) {
 
 // details is a case's result in a few lines.
 func details(r *results, x *testsuite.Result) string {
-	lines := []string{x.Why, "basis:  " + x.Basis, "change: " + x.Change, "expected: " + x.Expected, "got:    " + x.Got}
+	lines := []string{x.Why, "basis:    " + x.Basis, "change:   " + x.Change, "expected: " + x.Expected, "got:      " + x.Got}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
 	}

@@ -29,17 +29,19 @@ func markdown(r *results) ([]byte, error) {
 		if len(groups) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s that fails\n\n| rule | page | cases | the first | expected | got |\n|---|---|---:|---|---|---|\n", l)
+		fmt.Fprintf(&b, "\n### %s failures\n\n| rule | page | cases | first case | expected | got |\n|---|---|---:|---|---|---|\n", l)
 		for _, g := range groups {
 			page := "-"
 			if g.Line > 0 {
 				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
 			}
 			x := g.Cases[0]
-			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page), len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
+			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page), len(g.Cases), mdCode(x.ID),
+				mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
 		}
 	}
-	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictSkipped} {
+	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictError, testsuite.VerdictKnownFailure,
+		testsuite.VerdictUnexpectedPass, testsuite.VerdictSkipped} {
 		var lines []string
 		for _, l := range levels[:2] {
 			for _, g := range byReason(r, l, v) {
@@ -50,8 +52,11 @@ func markdown(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "\n### %s\n\n%s\n", strings.ToUpper(string(v[:1]))+string(v[1:]), strings.Join(lines, "\n"))
 		}
 	}
+	if len(r.Stale) > 0 {
+		b.WriteString("\n### The known-failures file is stale\n\n")
+	}
 	for _, s := range r.Stale {
-		fmt.Fprintf(&b, "\n- known-failures file, %s", mdText(s.Text))
+		fmt.Fprintf(&b, "- %s\n", mdText(s.Text))
 	}
 	b.WriteString("\n### Coverage\n\n")
 	all, missing := coverage(r)
@@ -63,7 +68,7 @@ func markdown(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "- and %d more not tried\n", len(missing)-i)
 			break
 		}
-		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), c.Side, mdCode(c.Media), mdText(c.Reason))
+		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), mdText(c.Side), mdCode(c.Media), mdText(c.Reason))
 	}
 	if endedEarly(r) {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))

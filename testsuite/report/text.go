@@ -36,7 +36,7 @@ func text(r *results) ([]byte, error) {
 		t.reasons(r, l, testsuite.VerdictSkipped, "skipped")
 	}
 	if !counts(r, fixtures.LevelShould) {
-		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, "not as the framework does")
+		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, "failures, which do not fail the run")
 	}
 	if len(r.Stale) > 0 {
 		t.blank()
@@ -109,7 +109,7 @@ func (t *printer) rule(r *results, word string, g group) {
 
 // field writes a line of a case after its name.
 func (t *printer) field(name, s string) {
-	const indent = 12
+	const indent = len("    expected  ")
 	text := wrapped(indent, indent, s)
 	t.add("    " + name + text[min(4+len(name), len(text)):])
 }
