@@ -228,7 +228,15 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 	s.weights[1] += 1 + r.IntN(120)
 
 	var ledger bytes.Buffer
-	c := Config{Target: Target{Remote: r.IntN(3) > 0, Timeout: 20 * time.Millisecond, Headers: []contracts.Header{{Name: "Idempotency-Key", Value: "1"}}}, Limits: Limits{Writes: oneOf(r, 0, 1, 2, 5, 20), UnexpectedWrites: oneOf(r, 1, 2, 5, 30), Parallel: 1 + r.IntN(8)}, Ledger: &ledger, IDPath: "/id"}
+	c := Config{
+		Target: Target{
+			URL: "http://127.0.0.1:1", Remote: r.IntN(3) > 0, Timeout: 20 * time.Millisecond,
+			Headers: []contracts.Header{{Name: "Idempotency-Key", Value: "1"}},
+		},
+		Limits: Limits{Writes: oneOf(r, 0, 1, 2, 5, 20), UnexpectedWrites: oneOf(r, 1, 2, 5, 30), Parallel: 1 + r.IntN(8)},
+		Ledger: &ledger, IDPath: "/id",
+		Selection: Selection{Run: []string{"media/listed"}}, // quickly replaced
+	}
 	if r.IntN(3) == 0 {
 		c.Limits.Requests = 1 + r.IntN(12)
 	}
@@ -241,7 +249,6 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 	if r.IntN(4) == 0 {
 		c.Meaning.Accept = "200"
 	}
-	c.Target.URL = "http://127.0.0.1:1"
 	p, err := m.suite.prepare(&c)
 	if err != nil {
 		return err
@@ -362,7 +369,7 @@ func TestNoServerGetsMoreThanTheBudget(t *testing.T) {
 	close(seeds)
 	workers.Wait()
 	t.Logf("%d runs: %d requests arrived, %d of them may have been accepted", *modelRuns, m.arrived, m.taken)
-	require.Greater(t, m.arrived, 2**modelRuns, "a model at which nothing arrives shows nothing")
+	require.Greater(t, m.arrived, *modelRuns, "a model at which nothing arrives shows nothing")
 	require.Greater(t, m.taken, *modelRuns/2)
 }
 

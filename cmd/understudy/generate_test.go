@@ -139,6 +139,6 @@ func TestAStoppedRunSaysHowFarItCame(t *testing.T) {
 	var errs strings.Builder
 	name := filepath.Join(t.TempDir(), "out")
 	code := run(ctx, []string{"generate", "-n", "100000000", "-o", name}, streams{strings.NewReader(""), io.Discard, &errs, func(string) string { return "" }})
-	require.Equal(t, testsuite.ExitUsage, code)
+	require.Equal(t, testsuite.ExitMachine, code)
 	require.Contains(t, errs.String(), "of 100000000 rows")
 }

@@ -122,16 +122,16 @@ func post(args []string) int {
 	return 0
 }
 
-// failingWriter fails as a closed pipe or a full disk does.
+// failingWriter fails as a full disk does.
 type failingWriter struct{}
 
-func (failingWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"}, {"contract", "sample"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
 		var errs strings.Builder
 		code := run(context.Background(), args, streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }})
-		require.Equal(t, testsuite.ExitUsage, code, args)
+		require.Equal(t, testsuite.ExitMachine, code, args)
 		require.Contains(t, errs.String(), "understudy: ", args)
 		require.Equal(t, 1, strings.Count(errs.String(), "\n"), args)
 	}

@@ -20,7 +20,6 @@ import (
 
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver"
-	"github.com/seed47566266/understudy/testsuite"
 )
 
 // The server's limits. A client that sends a page's sample needs none of them;
@@ -167,9 +166,9 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		// net/http would respond to OPTIONS * itself.
 		DisableGeneralOptionsHandler: true,
 	}
-	if _, err := fmt.Fprintf(s.out, "understudy is listening on http://%s\n", listener.Addr()); err != nil {
+	if _, err := fmt.Fprintf(s.out, "understudy is listening on http://%s\n", listener.Addr()); written(err) != nil {
 		_ = listener.Close()
-		return fmt.Errorf("cannot say where it listens: %w", err)
+		return machine(fmt.Errorf("cannot print where it listens: %w", err))
 	}
 	d := &drain{server: server, next: handler, acted: make(chan struct{}, 1)}
 	server.Handler, server.ConnState = d, d.state
@@ -180,10 +179,10 @@ func listenAndServe(ctx context.Context, s streams, addr string, handler http.Ha
 		drained <- d.run(context.WithoutCancel(ctx), closing)
 	})
 	if err := server.Serve(closing); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("the server stopped: %w", err)
+		return machine(fmt.Errorf("the server stopped: %w", err))
 	}
 	if err := <-drained; err != nil {
-		return &exitError{testsuite.ExitMachine, fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err)}
+		return machine(fmt.Errorf("requests were still under way after %s: %w", drainTimeout, err))
 	}
 	return nil
 }

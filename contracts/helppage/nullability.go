@@ -89,7 +89,7 @@ func (r *reader) nullability(model *contracts.Model, members []member, element b
 			f.Type.Nullable = false
 			fact.Because = "the sample indices fit only if it takes one"
 			if index := m.index; index > 0 {
-				fact.Because = fmt.Sprintf("the sample shows the sample index %d; a nullable field would show 1", index)
+				fact.Because = fmt.Sprintf("the sample shows index %d; a nullable field would show 1", index)
 			}
 		case mayBeNull && !mayCount:
 			f.Type.Nullable = true
