@@ -122,9 +122,23 @@ func (o *Operation) Places() []Place {
 
 // Field is the field at a path; nil if there is none.
 func (o *Operation) Field(at Path) *Field {
-	for _, p := range o.Places() {
-		if p.Path == at {
-			return p.Field
+	if model := o.Model(); model != nil {
+		return model.field("", at)
+	}
+	return nil
+}
+
+func (m *Model) field(under, at Path) *Field {
+	for i := range m.Fields {
+		f := &m.Fields[i]
+		path := under.Field(f.Name)
+		if path == at {
+			return f
+		}
+		if elements := f.Elements(); elements != nil && strings.HasPrefix(string(at), string(path)) {
+			if found := elements.field(path.Element(), at); found != nil {
+				return found
+			}
 		}
 	}
 	return nil

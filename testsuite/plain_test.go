@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -215,7 +214,8 @@ func (p *plain) checkForm(body []byte) int {
 	return errors
 }
 
-var plainGUID = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
+// isGUID keeps to the form that the page shows; the package takes others too.
+func isGUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
 
 func (p *plain) fits(f *plainField, v any) bool {
 	if p.accepts != nil {
@@ -225,7 +225,7 @@ func (p *plain) fits(f *plainField, v any) bool {
 	number, isNumber := v.(json.Number)
 	switch f.kind {
 	case "guid":
-		return isText && plainGUID.MatchString(text)
+		return isText && isGUID(text)
 	case "date":
 		_, err := time.Parse(time.RFC3339, text)
 		return isText && err == nil
@@ -246,7 +246,7 @@ func (p *plain) fits(f *plainField, v any) bool {
 			return false
 		}
 		if id, there := element["ReasonId"]; there && id != nil {
-			if text, isText := id.(string); !isText || !plainGUID.MatchString(text) {
+			if text, isText := id.(string); !isText || !isGUID(text) {
 				return false
 			}
 		}

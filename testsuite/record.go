@@ -48,6 +48,7 @@ func (r *run) results(ctx context.Context) *Results {
 		// The control was not asked for and decides all the same.
 		cases = append([]Case{*e.source}, cases...)
 	}
+	out.Exchanges, out.Cases = make([]Exchange, 0, len(r.units)), make([]Result, 0, len(cases))
 	for _, e := range r.units {
 		if e.response != nil {
 			out.Exchanges = append(out.Exchanges, r.exchanged(e))

@@ -409,8 +409,11 @@ func (r *run) confirm(e *exchange, a *response) (again time.Duration) {
 // to: the page allows it and the target cannot know it.
 func (r *run) otherID(e *exchange) bool {
 	x := e.source
+	if !r.suite.payloads.fixes() || e.expect == oracle.OutcomeReject || x.made.Value == "" {
+		return false
+	}
 	f := r.suite.operation.Field(x.Path)
-	if f == nil || f.Type.Kind != contracts.KindGUID || e.expect == oracle.OutcomeReject || x.made.Value == "" {
+	if f == nil || f.Type.Kind != contracts.KindGUID {
 		return false
 	}
 	known := r.suite.payloads.fixedTo(f.Name)

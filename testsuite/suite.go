@@ -154,3 +154,6 @@ func (p *Payloads) fixedTo(field string) []string {
 	}
 	return values
 }
+
+// fixes reports whether any field is fixed to a value.
+func (p *Payloads) fixes() bool { return len(p.Set)+len(p.Rows) > 0 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,13 @@ import (
 	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/testsuite"
 )
+
+// TestMain has the runs of the tests, each of which fills a hundred megabytes with
+// responses and drops them, collect their garbage less often.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 func contract(t testing.TB) *contracts.Contract {
 	t.Helper()

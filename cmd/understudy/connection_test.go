@@ -76,6 +76,7 @@ func credentialsOf(t *testing.T) (certFile, keyFile string, pair tls.Certificate
 }
 
 func TestATargetBehindTLS(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile, pair := credentialsOf(t)
 	server := httptest.NewUnstartedServer(guarded(t, anyone))
 	pool := x509.NewCertPool()
@@ -106,6 +107,7 @@ func TestATargetBehindTLS(t *testing.T) {
 }
 
 func TestWhoIsCalling(t *testing.T) {
+	t.Parallel()
 	bearer := func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer t0ken" }
 	basic := func(r *http.Request) bool {
 		user, password, ok := r.BasicAuth()
@@ -140,6 +142,7 @@ func TestWhoIsCalling(t *testing.T) {
 }
 
 func TestConnectingElsewhere(t *testing.T) {
+	t.Parallel()
 	var host string
 	server := httptest.NewServer(guarded(t, func(r *http.Request) bool {
 		host = r.Host
@@ -165,6 +168,7 @@ func TestConnectingElsewhere(t *testing.T) {
 }
 
 func TestAProxyOfTheEnvironmentIsUsed(t *testing.T) {
+	t.Parallel()
 	target := guarded(t, anyone)
 	var asked []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,6 +25,14 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
+// measures skips a test of what a process takes where only quick ones are wanted.
+func measures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it measures the memory of large requests for seconds; make race runs it")
+	}
+}
+
 // verifyPeak runs verify in a process of its own and returns its peak memory in MiB.
 func verifyPeak(t *testing.T, code int, args ...string) int {
 	t.Helper()
@@ -41,6 +49,7 @@ func verifyPeak(t *testing.T, code int, args ...string) int {
 }
 
 func TestARunKeepsNoLongResponse(t *testing.T) {
+	measures(t)
 	long := bytes.Repeat([]byte("x"), 4<<20)
 	target, address := attacked(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", 30<<10))
@@ -55,6 +64,7 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 }
 
 func TestABoundBeyondAnyBodyTakesNoMemory(t *testing.T) {
+	measures(t)
 	file := filepath.Join(t.TempDir(), "page.txt")
 	page := strings.Replace(string(contracts.Page()), "inclusive between 0 and 250", "inclusive between 0 and 2147483647", 1)
 	require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
@@ -119,6 +129,7 @@ func postAll(t testing.TB, url string, body []byte, clients int) int {
 }
 
 func TestSixteenLargeRequestsFitInMemory(t *testing.T) {
+	measures(t)
 	for name, c := range map[string]struct {
 		args    []string
 		clients int
@@ -138,6 +149,7 @@ func TestSixteenLargeRequestsFitInMemory(t *testing.T) {
 // TestARunKeepsNoLongHeads has responses that are long in every part that a record
 // keeps, and in characters that reports write as escapes.
 func TestARunKeepsNoLongHeads(t *testing.T) {
+	measures(t)
 	mock := guarded(t, anyone)
 	long := strings.Repeat("😀", 390)
 	body := bytes.Repeat([]byte{0xFF}, 4100)
