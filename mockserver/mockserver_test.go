@@ -150,7 +150,7 @@ func TestWhatThePageForbidsIsRejected(t *testing.T) {
 // client sees must be what the framework sent.
 func TestRecordedAnswersOverHTTP(t *testing.T) {
 	server := start(t)
-	f, err := os.Open("../contracts/webapi/testdata/answers.ndjson.gz")
+	f, err := os.Open("../contracts/webapi/testdata/responses.ndjson.gz")
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)

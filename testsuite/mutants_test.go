@@ -195,7 +195,9 @@ func TestEveryMutantIsCaught(t *testing.T) {
 				t.Parallel()
 				server := newPlain()
 				m.breaks(server)
-				r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
+				// The other levels do not decide.
+				level := testsuite.Selection{Level: fixtures.LevelMust}
+				r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: level})
 				first := r.Stopped
 				failed := r.Failed(fixtures.LevelMust)
 				if len(failed) > 0 {

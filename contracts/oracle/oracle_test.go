@@ -105,7 +105,7 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 	framework, err := webapi.New(operation(t), webapi.Profile{})
 	require.NoError(t, err)
 	count := map[oracle.Outcome]int{}
-	for _, name := range []string{"answers", "answers-chicago", "answers-more", "edge-cases"} {
+	for _, name := range []string{"responses", "responses-chicago", "responses-more", "edge-cases"} {
 		for _, row := range readRecorded(t, name) {
 			e := o.Expect(&row.request)
 			count[e.Outcome]++
@@ -164,7 +164,7 @@ func names(ids []contracts.RuleID) string {
 // it takes for JSON without doubt encoding/json takes too.
 func FuzzExpect(f *testing.F) {
 	seeds := 0
-	for _, name := range []string{"answers", "edge-cases"} {
+	for _, name := range []string{"responses", "edge-cases"} {
 		for _, row := range readRecorded(f, name) {
 			if len(row.request.Body) < 2000 {
 				f.Add(row.request.Header("Content-Type"), row.request.Body)

@@ -15,7 +15,7 @@ import (
 // begin from everything the framework was asked.
 func seeds(t testing.TB, media string, each int) (bodies [][]byte) {
 	groups := map[string]int{}
-	for _, name := range []string{"answers.ndjson.gz", "edge-cases.ndjson.gz"} {
+	for _, name := range []string{"responses.ndjson.gz", "edge-cases.ndjson.gz"} {
 		for _, r := range recordings(t, name, 1038) {
 			req := r.request()
 			if strings.HasPrefix(req.Header.Get("Content-Type"), media) && len(req.Body) < 4096 && groups[r.Group] < each {
@@ -88,7 +88,7 @@ func FuzzForm(f *testing.F) {
 
 func FuzzHeaders(f *testing.F) {
 	added := 0
-	for _, r := range recordings(f, "answers.ndjson.gz", 2982) {
+	for _, r := range recordings(f, "responses.ndjson.gz", 2982) {
 		req := r.request()
 		if r.Group == "accept" || r.Group == "content-type" || r.Group == "route" {
 			f.Add(req.Method, req.Target, req.Header.Get("Content-Type"), req.Header.Get("Accept"), req.Header.Get("Accept-Charset"), req.Header.Get("X-Requested-With"))

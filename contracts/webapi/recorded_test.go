@@ -19,7 +19,7 @@ import (
 	"github.com/seed47566266/understudy/contracts/webapi"
 )
 
-// recording is one request and what the real framework answered to it.
+// recording is one request and the real framework's response to it.
 type recording struct {
 	ID         json.RawMessage `json:"id"`
 	Group      string          `json:"group"`
@@ -29,11 +29,11 @@ type recording struct {
 	Headers    [][2]string     `json:"headers"`
 	Body       *string         `json:"body"`
 	BodyBase64 string          `json:"body_base64"`
-	Public     recordedAnswer  `json:"public"`
-	Detail     recordedAnswer  `json:"detail"`
+	Public     recordedResponse  `json:"public"`
+	Detail     recordedResponse  `json:"detail"`
 }
 
-type recordedAnswer struct {
+type recordedResponse struct {
 	Status     int               `json:"status"`
 	Headers    map[string]string `json:"headers"`
 	Body       *string           `json:"body"`
@@ -61,7 +61,7 @@ func (r *recording) request() *webapi.Request {
 	return req
 }
 
-func (a *recordedAnswer) body() []byte {
+func (a *recordedResponse) body() []byte {
 	return bytes.ReplaceAll(bytesOf(a.Body, a.BodyBase64), []byte("{host}"), []byte(recordedHost))
 }
 
@@ -94,54 +94,57 @@ func pageOperation(t testing.TB) *contracts.Operation {
 	return &c.Operations[0]
 }
 
-// TestAnswersAsRecorded replays every recording and compares status,
-// Content-Type, Allow and body.
-func TestAnswersAsRecorded(t *testing.T) {
+// TestRespondsAsRecorded replays every recording and compares status, Content-Type,
+// Allow and body. A row can be run alone by its file, side and id.
+func TestRespondsAsRecorded(t *testing.T) {
 	files := []struct {
 		name, zone string
 		rows       int
 	}{
-		{"answers.ndjson.gz", "UTC", 2982},
-		{"answers-chicago.ndjson.gz", "America/Chicago", 792},
-		{"answers-more.ndjson.gz", "UTC", 1301},
-		{"edge-cases.ndjson.gz", "UTC", 1038},
+		{"responses", "UTC", 2982},
+		{"responses-chicago", "America/Chicago", 792},
+		{"responses-more", "UTC", 1301},
+		{"edge-cases", "UTC", 1038},
 	}
 	o := pageOperation(t)
 	for _, file := range files {
-		rows := recordings(t, file.name, file.rows)
-		for _, detail := range []bool{false, true} {
-			side := "public"
-			if detail {
-				side = "detail"
-			}
-			t.Run(strings.TrimSuffix(file.name, ".ndjson.gz")+"/"+side, func(t *testing.T) {
-				p := webapi.Profile{}
-				p.ErrorDetail, p.TimeZone = detail, file.zone
-				e, err := webapi.New(o, p)
+		rows := recordings(t, file.name+".ndjson.gz", file.rows)
+		for _, side := range []string{"public", "detail"} {
+			t.Run(file.name+"/"+side, func(t *testing.T) {
+				e, err := webapi.New(o, webapi.Profile{ErrorDetail: side == "detail", TimeZone: file.zone})
 				require.NoError(t, err)
-				same := 0
+				met := 0
 				for i := range rows {
 					r := &rows[i]
-					want := &r.Public
-					if detail {
-						want = &r.Detail
+					recorded := &r.Public
+					if side == "detail" {
+						recorded = &r.Detail
 					}
-					got := e.Respond(r.request(), nil)
-					body := want.body()
-					if r.Method == http.MethodHead {
-						got.Body = nil
-					}
-					if got.Status == want.Status && got.ContentType == want.Headers["Content-Type"] &&
-						got.Allow == want.Headers["Allow"] && bytes.Equal(got.Body, body) {
-						same++
-						continue
-					}
-					t.Errorf("%s %s: %s %s %v\n  body %.600q\n  want %d %v %.900s\n  got  %d %s %s %.900s", r.ID, r.Group, r.Method, r.Path, r.Headers,
-						bytesOf(r.Body, r.BodyBase64), want.Status, want.Headers, body, got.Status, got.ContentType, got.Allow, got.Body)
+					t.Run(strings.Trim(string(r.ID), `"`), func(t *testing.T) {
+						if r.meets(t, e, recorded) {
+							met++
+						}
+					})
 				}
-				t.Logf("%d of %d recorded answers are met", same, len(rows))
-				require.Equal(t, len(rows), same)
+				t.Logf("%d of %d recorded responses are met", met, len(rows))
 			})
 		}
 	}
+}
+
+// meets compares the response to a recorded request with the recorded one.
+func (r *recording) meets(t *testing.T, e *webapi.Endpoint, recorded *recordedResponse) bool {
+	t.Helper()
+	got := e.Respond(r.request(), nil)
+	if r.Method == http.MethodHead {
+		got.Body = nil
+	}
+	body := recorded.body()
+	if got.Status == recorded.Status && got.ContentType == recorded.Headers["Content-Type"] &&
+		got.Allow == recorded.Headers["Allow"] && bytes.Equal(got.Body, body) {
+		return true
+	}
+	t.Errorf("%s: %s %s %v\n  body     %.600q\n  recorded %d %v %.900s\n  got      %d %s %s %.900s", r.Group, r.Method, r.Path,
+		r.Headers, bytesOf(r.Body, r.BodyBase64), recorded.Status, recorded.Headers, body, got.Status, got.ContentType, got.Allow, got.Body)
+	return false
 }
