@@ -54,18 +54,43 @@ func TestEveryRuleCitesALineOfThePage(t *testing.T) {
 // begin or end with.
 func TestRulesAndFieldsShareNoNamespace(t *testing.T) {
 	names := []string{
-		"body", "Request", "response", "method", "route", "name", "form", "json", "http", "media", "required", "unknown", "path",
-		"type", "length", "nullable", "Plain",
+		"body",
+		"Request",
+		"response",
+		"method",
+		"route",
+		"name",
+		"form",
+		"json",
+		"http",
+		"media",
+		"required",
+		"unknown",
+		"path",
+		"type",
+		"length",
+		"nullable",
+		"Plain",
 	}
-	o := contracts.Operation{Method: "POST", Route: "a/b/c", Body: &contracts.Type{Kind: contracts.KindModel, Model: &contracts.Model{Name: "M"}}}
+	o := contracts.Operation{
+		Method: "POST",
+		Route:  "a/b/c",
+		Body:   &contracts.Type{Kind: contracts.KindModel, Model: &contracts.Model{Name: "M"}},
+	}
 	for _, media := range []string{contracts.MediaJSON, contracts.MediaTextJSON} {
 		o.RequestFormats = append(o.RequestFormats, contracts.Format{MediaType: media})
 		o.Response.Formats = append(o.Response.Formats, contracts.Format{MediaType: media})
 	}
 	inner := &contracts.Model{Name: "E"}
 	for _, name := range names {
-		field := contracts.Field{Name: name, Type: contracts.Type{Kind: contracts.KindString},
-			Constraints: []contracts.Constraint{{Kind: contracts.ConstraintRequired}, {Kind: contracts.ConstraintLength, Max: 5}}}
+		field := contracts.Field{
+			Name: name,
+			Type: contracts.Type{Kind: contracts.KindString},
+			Constraints: []contracts.Constraint{
+				{Kind: contracts.ConstraintRequired},
+				{Kind: contracts.ConstraintLength, Max: 5},
+			},
+		}
 		o.Body.Model.Fields = append(o.Body.Model.Fields, field)
 		inner.Fields = append(inner.Fields, field)
 	}
@@ -80,7 +105,8 @@ func TestRulesAndFieldsShareNoNamespace(t *testing.T) {
 		require.NoError(t, read.UnmarshalText([]byte(r.ID.String())))
 		assert.Equal(t, r.ID, read)
 	}
-	for _, id := range []string{".body/type", "body", ".request/length", "request/text/json", "plain/required", "path2[].body/type"} {
+	for _, id := range []string{".body/type", "body", ".request/length", "request/text/json", "plain/required",
+		"path2[].body/type"} {
 		assert.True(t, seen[id], "the rule %s is missing", id)
 	}
 	for _, p := range o.Places() {

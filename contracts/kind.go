@@ -63,7 +63,11 @@ var kinds = [...]kindInfo{
 		sample: regexp.MustCompile(`^"sample string (\d{1,6})"$`),
 	},
 	KindDecimal: {
-		word: "decimal number", name: "decimal", shape: JSONNumber, dotnet: "System.Decimal", shown: "a number with a fraction",
+		word:   "decimal number",
+		name:   "decimal",
+		shape:  JSONNumber,
+		dotnet: "System.Decimal",
+		shown:  "a number with a fraction",
 		admits: "a JSON number of at most 28 to 29 digits",
 		sample: regexp.MustCompile(`^(\d{1,6})\.0$`),
 	},
@@ -73,8 +77,13 @@ var kinds = [...]kindInfo{
 		sample: regexp.MustCompile(`^(\d{1,6})$`),
 	},
 	KindList: {
-		word: "Collection of ", name: "list", shape: JSONArray, dotnet: "System.Collections.Generic.List`1", shown: "an array",
-		admits: "a JSON array of objects", reference: true,
+		word:      "Collection of ",
+		name:      "list",
+		shape:     JSONArray,
+		dotnet:    "System.Collections.Generic.List`1",
+		shown:     "an array",
+		admits:    "a JSON array of objects",
+		reference: true,
 	},
 	KindModel: {name: "model", shape: JSONObject, shown: "an object", admits: "a JSON object", reference: true},
 }

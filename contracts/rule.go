@@ -91,7 +91,10 @@ func (o *Operation) Rules() []Rule {
 		{RuleID{Kind: RuleRoute}, "The path is /" + o.Route + ".", o.RouteFact},
 	}
 	for _, f := range o.RequestFormats {
-		rules = append(rules, Rule{RuleID{Kind: RuleRequest, Media: f.MediaType}, "A body may be sent as " + f.MediaType + ".", f.Fact})
+		rules = append(
+			rules,
+			Rule{RuleID{Kind: RuleRequest, Media: f.MediaType}, "A body may be sent as " + f.MediaType + ".", f.Fact},
+		)
 	}
 	if model := o.Model(); model != nil {
 		rules = append(rules, Rule{RuleID{Kind: RuleBody}, "The body is one " + model.Name + ".", model.Fact})
@@ -109,7 +112,9 @@ func (o *Operation) Rules() []Rule {
 
 func (p *Place) rules() []Rule {
 	f := p.Field
-	rules := []Rule{{RuleID{Path: p.Path, Kind: RuleType}, fmt.Sprintf("%s is %s.", f.Name, f.Type.Kind.Admits()), f.Type.Fact}}
+	rules := []Rule{
+		{RuleID{Path: p.Path, Kind: RuleType}, fmt.Sprintf("%s is %s.", f.Name, f.Type.Kind.Admits()), f.Type.Fact},
+	}
 	for i := range f.Constraints {
 		c := &f.Constraints[i]
 		rules = append(rules, Rule{RuleID{Path: p.Path, Kind: RuleKind(c.Kind)}, c.sentence(f.Name), c.Fact})

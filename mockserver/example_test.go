@@ -25,8 +25,10 @@ func Example() {
 	server := httptest.NewServer(mock)
 	defer server.Close()
 
-	body := strings.NewReader(`{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-02-03T21:04:03Z",` +
-		`"AccountId":"3faed728-f67f-4bc0-888f-a8410d31c7df"}`)
+	body := strings.NewReader(
+		`{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-02-03T21:04:03Z",` +
+			`"AccountId":"3faed728-f67f-4bc0-888f-a8410d31c7df"}`,
+	)
 	resp, err := http.Post(server.URL+"/api/Calendar/PatientAppointmentPost_v2", "application/json", body)
 	if err != nil {
 		panic(err)

@@ -28,7 +28,8 @@ func TestTheViolationsHeaderIsAStructuredField(t *testing.T) {
 		"two rules": {strings.Replace(change(t, "Reason", nil), `"MethodId":1`, `"MethodId":"x"`, 1), 2, 0,
 			"MethodId/type", 53, "/MethodId", "a string in the wrong format"},
 		"a name that the page does not list": {`{"é\"\\":[[}`, 1, 0, "body", 6, `/?/0`, "malformed JSON"},
-		"more than are shown":                {change(t, "Reasons", []any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), 9, 3, "body", 6, "/Reasons/0", "a number of the wrong type or out of range"},
+		"more than are shown": {change(t, "Reasons", []any{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), 9, 3,
+			"body", 6, "/Reasons/0", "a number of the wrong type or out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := send(t, http.MethodPost, server.URL+endpoint, "application/json", c.body)

@@ -18,7 +18,8 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-const logIn = `<!DOCTYPE html><html><head><title>Log in</title></head><body><form action="/login" method="post"><input type="password"></form></body></html>`
+const logIn = `<!DOCTYPE html><html><head><title>Log in</title></head>` +
+	`<body><form action="/login" method="post"><input type="password"></form></body></html>`
 
 // always are servers that answer every request alike.
 var always = []struct {
@@ -50,7 +51,12 @@ var always = []struct {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<!-- v1 -->\n<form action=/login><input type=password></form>")
 	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
-	{"nothing", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, testsuite.ExitUnreachable, testsuite.ExitUnreachable},
+	{
+		"nothing",
+		func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		testsuite.ExitUnreachable,
+		testsuite.ExitUnreachable,
+	},
 	{"half a body", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "100")

@@ -171,9 +171,22 @@ func (b *builder) add(f *fixtures.Case) {
 		return // what another path does is not the page's to decide
 	}
 	x := Case{
-		ID: f.ID, Family: f.Family, Path: f.Path, Media: f.Media, Rule: f.Rule, Line: f.Line, Quote: b.facts[f.Rule].Quote,
-		Level: f.Level, Basis: f.LevelBasis, Change: f.What, Control: controlID(f.Media), Sends: f.ID, Aspect: AspectOutcome,
-		Expect: f.Outcome, Request: f.Request, made: f,
+		ID:      f.ID,
+		Family:  f.Family,
+		Path:    f.Path,
+		Media:   f.Media,
+		Rule:    f.Rule,
+		Line:    f.Line,
+		Quote:   b.facts[f.Rule].Quote,
+		Level:   f.Level,
+		Basis:   f.LevelBasis,
+		Change:  f.What,
+		Control: controlID(f.Media),
+		Sends:   f.ID,
+		Aspect:  AspectOutcome,
+		Expect:  f.Outcome,
+		Request: f.Request,
+		made:    f,
 	}
 	if f.Path != "" {
 		x.Change = string(f.Path) + ": " + f.What
@@ -236,7 +249,8 @@ func (b *builder) mirror() {
 		count := map[question]int{}
 		for i := range b.cases {
 			x := b.cases[i]
-			if x.Level != fixtures.LevelMust || x.Path == "" || x.Media != first || x.Request.Method != b.suite.operation.Method {
+			if x.Level != fixtures.LevelMust || x.Path == "" || x.Media != first ||
+				x.Request.Method != b.suite.operation.Method {
 				continue
 			}
 			q := question{x.Path, x.Family, x.Expect}
@@ -271,7 +285,8 @@ func (b *builder) aspects() {
 			continue
 		}
 		key := ruleIn{x.Rule, x.Media}
-		if x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || seen[key] || x.barred != "" || x.made.NotSent != "" {
+		if x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || seen[key] || x.barred != "" ||
+			x.made.NotSent != "" {
 			continue
 		}
 		seen[key] = true

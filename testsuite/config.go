@@ -183,8 +183,11 @@ func (s *Suite) prepare(c *Config) (*prepared, error) {
 	}
 	p.loopback = !c.Target.Remote && (c.Target.Handler != nil || c.Target.staysHere(base))
 	if host, port := hostPort(base); c.Target.connect.isSet() && !c.Target.connect.matches(host, port) {
-		return nil, &ConfigError{"Target.ConnectTo", fmt.Sprintf("connections for %s:%s are to go elsewhere, and the target is %s:%s",
-			c.Target.connect.host, c.Target.connect.port, host, port)}
+		return nil, &ConfigError{
+			"Target.ConnectTo",
+			fmt.Sprintf("connections for %s:%s are to go elsewhere, and the target is %s:%s",
+				c.Target.connect.host, c.Target.connect.port, host, port),
+		}
 	}
 	if whole := "/" + s.operation.Route; strings.HasSuffix(strings.ToLower(base.Path), strings.ToLower(whole)) {
 		base.Path = base.Path[:len(base.Path)-len(whole)]
@@ -267,7 +270,10 @@ func (c *Config) complete(s *Suite, loopback bool) error {
 	}
 	for _, h := range c.Target.Headers {
 		if !headerName.MatchString(h.Name) || !isHeaderValue(h.Value) {
-			return &ConfigError{"Target.Headers", fmt.Sprintf("the header %q has a name or a value that HTTP does not allow", h.Name)}
+			return &ConfigError{
+				"Target.Headers",
+				fmt.Sprintf("the header %q has a name or a value that HTTP does not allow", h.Name),
+			}
 		}
 	}
 	for _, name := range c.Redact {
@@ -311,7 +317,10 @@ func (l *Limits) complete(loopback bool) error {
 	case *orZero(l.Writes) < 0:
 		return &ConfigError{"Limits.Writes", "the number of writes allowed is below zero: use 0 or more"}
 	case l.UnexpectedWrites != nil && *l.UnexpectedWrites < 1:
-		return &ConfigError{"Limits.UnexpectedWrites", "a run stops at the first unexpected write or a later one: use 1 or more"}
+		return &ConfigError{
+			"Limits.UnexpectedWrites",
+			"a run stops at the first unexpected write or a later one: use 1 or more",
+		}
 	case l.Time < 0:
 		return &ConfigError{"Limits.Time", belowZero}
 	case l.Requests < 0:
@@ -321,7 +330,10 @@ func (l *Limits) complete(loopback bool) error {
 	case l.Parallel < 0:
 		return &ConfigError{"Limits.Parallel", belowZero}
 	case l.Parallel > maxParallel:
-		return &ConfigError{"Limits.Parallel", fmt.Sprintf("parallel %d exceeds the limit of %d", l.Parallel, maxParallel)}
+		return &ConfigError{
+			"Limits.Parallel",
+			fmt.Sprintf("parallel %d exceeds the limit of %d", l.Parallel, maxParallel),
+		}
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 		for _, f := range r.suite.operation.RequestFormats {
 			for _, side := range []string{sideObeyed, sideBroken} {
 				cell := *at(cellKey{rule.ID, f.MediaType, side})
-				cell.Rule, cell.Stated, cell.Line, cell.Text = rule.ID, rule.Fact.Source == contracts.SourceStated, rule.Fact.Line, rule.Text
+				cell.Rule, cell.Line, cell.Text = rule.ID, rule.Fact.Line, rule.Text
+				cell.Stated = rule.Fact.Source == contracts.SourceStated
 				cell.Media, cell.Side, cell.Possible = f.MediaType, side, true
 				if cell.Covered() {
 					cell.Reason = ""

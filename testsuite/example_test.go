@@ -26,8 +26,11 @@ func Example() {
 	}
 	everything := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	results, err := suite.Run(context.Background(), testsuite.Config{
-		Target:    testsuite.Target{Handler: everything},
-		Selection: testsuite.Selection{Run: []string{"Reason/length/250", "Reason/length/251"}, Level: fixtures.LevelMust},
+		Target: testsuite.Target{Handler: everything},
+		Selection: testsuite.Selection{
+			Run:   []string{"Reason/length/250", "Reason/length/251"},
+			Level: fixtures.LevelMust,
+		},
 	})
 	if err != nil {
 		fmt.Println(err)

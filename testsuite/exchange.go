@@ -130,9 +130,17 @@ func (p *prepared) arrange(c *Config) {
 			return e
 		}
 		x := p.suite.source(id)
-		e := &exchange{id: id, request: x.Request, source: x, media: x.Media, expect: x.Expect, control: x.Control == ""}
+		e := &exchange{
+			id:      id,
+			request: x.Request,
+			source:  x,
+			media:   x.Media,
+			expect:  x.Expect,
+			control: x.Control == "",
+		}
 		known := p.known.find(x)
-		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || known != nil && known.Fails == FailureAccepted
+		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
+			known != nil && known.Fails == FailureAccepted
 		e.barred = x.made.NotSent
 		if !p.loopback && e.barred == "" {
 			e.barred = x.barred

@@ -62,18 +62,30 @@ func (r *Results) conclude() {
 	case r.stop != "":
 		set(ExitInconclusive, "inconclusive: %s", r.Stopped)
 	case undetermined > 0:
-		set(ExitInconclusive, "inconclusive: %s", plural(undetermined, "case is inconclusive", "cases are inconclusive"))
+		set(
+			ExitInconclusive,
+			"inconclusive: %s",
+			plural(undetermined, "case is inconclusive", "cases are inconclusive"),
+		)
 	case judged == 0:
 		set(ExitInconclusive, "inconclusive: no case was judged")
 	case !r.Controlled && r.Only == "":
-		set(ExitInconclusive, "inconclusive: no valid request was accepted, so no rejection is confirmed; allow a write with --max-writes 1")
+		set(
+			ExitInconclusive,
+			"inconclusive: no valid request was accepted, so no rejection is confirmed; allow a write with "+
+				"--max-writes 1",
+		)
 	case r.Only != "":
 		set(ExitOK, "the response to %s is as expected", r.Only)
 	default:
 		set(ExitOK, "the target conforms to the Help Page: %s", plural(judged, "case passes", "cases pass"))
 	}
 	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
-		r.Verdict = fmt.Sprintf("nothing new: %s, %s", plural(judged-left, "case passes", "cases pass"), plural(left, "fails as known", "fail as known"))
+		r.Verdict = fmt.Sprintf(
+			"nothing new: %s, %s",
+			plural(judged-left, "case passes", "cases pass"),
+			plural(left, "fails as known", "fail as known"),
+		)
 	}
 }
 

@@ -19,7 +19,9 @@ import (
 // FuzzResponse judges whatever a server may respond, in every aspect, and keeps it.
 func FuzzResponse(f *testing.F) {
 	s := newSuite(f)
-	p, err := s.prepare(&Config{Target: Target{URL: "http://127.0.0.1"}, Redact: []string{"UserId"}, Secrets: []string{"s3cret"}})
+	p, err := s.prepare(
+		&Config{Target: Target{URL: "http://127.0.0.1"}, Redact: []string{"UserId"}, Secrets: []string{"s3cret"}},
+	)
 	require.NoError(f, err)
 	hide := p.hide
 	seeds := []struct {
@@ -40,10 +42,19 @@ func FuzzResponse(f *testing.F) {
 		a := &response{status: status, header: http.Header{"Content-Type": {kind}, "Allow": {kind}}, body: body}
 		p.meaning.observe(a, hide)
 		require.NotEmpty(t, p.meaning.effect(a))
-		for _, aspect := range []Aspect{AspectOutcome, AspectStatus, AspectAllow, AspectModelState, AspectNamed, AspectFormat} {
-			for _, expect := range []oracle.Outcome{oracle.OutcomeAccept, oracle.OutcomeReject, oracle.OutcomeUnspecified} {
+		for _, aspect := range []Aspect{AspectOutcome, AspectStatus, AspectAllow, AspectModelState, AspectNamed,
+			AspectFormat} {
+			for _, expect := range []oracle.Outcome{oracle.OutcomeAccept, oracle.OutcomeReject,
+				oracle.OutcomeUnspecified} {
 				for _, confirmed := range []bool{true, false} {
-					x := &Case{Aspect: aspect, Expect: expect, Media: "application/json", status: 400, mentions: "UserId", made: &fixtures.Case{}}
+					x := &Case{
+						Aspect:   aspect,
+						Expect:   expect,
+						Media:    "application/json",
+						status:   400,
+						mentions: "UserId",
+						made:     &fixtures.Case{},
+					}
 					j := p.judge.judge(x, a, confirmed)
 					require.NotEmpty(t, j.verdict)
 					if j.verdict == VerdictFail {
@@ -115,34 +126,36 @@ func newSuite(t testing.TB) *Suite {
 func TestAFieldIsHiddenHoweverItIsSpelled(t *testing.T) {
 	hide := newRedactor(&Config{Redact: []string{"UserId"}, Secrets: []string{"k3y/of mine"}}, &Payloads{}, &url.URL{})
 	for text, want := range map[string]string{
-		`{"UserId":"alpha","Note":"b"}`:                                 `{"UserId":"[hidden]","Note":"b"}`,
-		`{"userid" : 17, "Note":"b"}`:                                   `{"userid" : "[hidden]", "Note":"b"}`,
-		`{"UserId":["alpha","b"],"Note":1}`:                             `{"UserId":"[hidden]","Note":1}`,
-		`{"UserId":"al\"pha"}`:                                          `{"UserId":"[hidden]"}`,
-		`{"UserId":"alpha cut off`:                                      `{"UserId":"[hidden]"`,
-		`"{\"UserId\":\"alpha\",\"Note\":\"b\"}"`:                       `"{\"UserId\":\"[hidden]\",\"Note\":\"b\"}"`,
-		`UserId=alpha&Note=b`:                                           `UserId=[hidden]&Note=b`,
-		`Note=b&UserId=alpha`:                                           `Note=b&UserId=[hidden]`,
-		`{"OtherUserId":"alpha"}`:                                       `{"OtherUserId":"alpha"}`,
-		`{"UserId":{"a":[1,{"b":"}"}],"c":"alpha"},"Note":"b"}`:         `{"UserId":"[hidden]","Note":"b"}`,
-		`{"UserId":[["alpha","]"],2],"Note":"b"}`:                       `{"UserId":"[hidden]","Note":"b"}`,
-		`{"UserId":"[hidden] alpha"}`:                                   `{"UserId":"[hidden]"}`,
-		`{"UserId":{"a":"[hidden]","v":"alpha"}}`:                       `{"UserId":"[hidden]"}`,
-		`<a><UserId>alpha</UserId><x:userid q="1">alpha</x:userid></a>`: `<a><UserId>[hidden]</UserId><x:userid q="1">[hidden]</x:userid></a>`,
-		"&quot;UserId&quot;:&quot;alpha&quot;,":                         "&quot;UserId&quot;:&quot;[hidden]&quot;,",
-		`{"model.UserId":["The value 'alpha' is not valid."]}`:          `{"model.UserId":"[hidden]"}`,
-		`UserId: alpha`:                                                 `UserId: [hidden]`,
-		`'UserId': 'alpha',`:                                            `'UserId': [hidden],`,
-		`"UserId" = "alpha";`:                                           `"UserId" = "[hidden]";`,
-		"`UserId`:`alpha`,":                                             "`UserId`:[hidden],",
-		`key=k3y%2Fof+mine, k3y%2Fof%20mine K3Y/OF MINE`:                `key=[hidden], [hidden] [hidden]`,
+		`{"UserId":"alpha","Note":"b"}`:                         `{"UserId":"[hidden]","Note":"b"}`,
+		`{"userid" : 17, "Note":"b"}`:                           `{"userid" : "[hidden]", "Note":"b"}`,
+		`{"UserId":["alpha","b"],"Note":1}`:                     `{"UserId":"[hidden]","Note":1}`,
+		`{"UserId":"al\"pha"}`:                                  `{"UserId":"[hidden]"}`,
+		`{"UserId":"alpha cut off`:                              `{"UserId":"[hidden]"`,
+		`"{\"UserId\":\"alpha\",\"Note\":\"b\"}"`:               `"{\"UserId\":\"[hidden]\",\"Note\":\"b\"}"`,
+		`UserId=alpha&Note=b`:                                   `UserId=[hidden]&Note=b`,
+		`Note=b&UserId=alpha`:                                   `Note=b&UserId=[hidden]`,
+		`{"OtherUserId":"alpha"}`:                               `{"OtherUserId":"alpha"}`,
+		`{"UserId":{"a":[1,{"b":"}"}],"c":"alpha"},"Note":"b"}`: `{"UserId":"[hidden]","Note":"b"}`,
+		`{"UserId":[["alpha","]"],2],"Note":"b"}`:               `{"UserId":"[hidden]","Note":"b"}`,
+		`{"UserId":"[hidden] alpha"}`:                           `{"UserId":"[hidden]"}`,
+		`{"UserId":{"a":"[hidden]","v":"alpha"}}`:               `{"UserId":"[hidden]"}`,
+		`<a><UserId>alpha</UserId><x:userid q="1">alpha</x:userid></a>`: `<a><UserId>[hidden]</UserId><x:userid ` +
+			`q="1">[hidden]</x:userid></a>`,
+		"&quot;UserId&quot;:&quot;alpha&quot;,":                "&quot;UserId&quot;:&quot;[hidden]&quot;,",
+		`{"model.UserId":["The value 'alpha' is not valid."]}`: `{"model.UserId":"[hidden]"}`,
+		`UserId: alpha`:       `UserId: [hidden]`,
+		`'UserId': 'alpha',`:  `'UserId': [hidden],`,
+		`"UserId" = "alpha";`: `"UserId" = "[hidden]";`,
+		"`UserId`:`alpha`,":   "`UserId`:[hidden],",
+		`key=k3y%2Fof+mine, k3y%2Fof%20mine K3Y/OF MINE`: `key=[hidden], [hidden] [hidden]`,
 	} {
 		require.Equal(t, want, hide.text(text))
 	}
 }
 
 func TestStatusesAreReadAndWritten(t *testing.T) {
-	for text, said := range map[string]string{"2xx": "2xx", "200, 201": "200 or 201", "400-422": "400-422", "400,422,5XX": "400, 422 or 5xx"} {
+	for text, said := range map[string]string{"2xx": "2xx", "200, 201": "200 or 201", "400-422": "400-422",
+		"400,422,5XX": "400, 422 or 5xx"} {
 		s, err := parseStatuses(text)
 		require.NoError(t, err)
 		require.Equal(t, said, s.String())

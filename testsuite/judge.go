@@ -89,7 +89,10 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	if reason != "" {
 		return judgement{verdict: VerdictPass, reason: "the page leaves it open; the target: " + reason}
 	}
-	return judgement{verdict: VerdictPass, reason: fmt.Sprintf("the page leaves it open; the target: %s (%d)", said, a.status)}
+	return judgement{
+		verdict: VerdictPass,
+		reason:  fmt.Sprintf("the page leaves it open; the target: %s (%d)", said, a.status),
+	}
 }
 
 func (j *judge) accept(a *response, said reading, reason string) judgement {
@@ -106,8 +109,13 @@ func (j *judge) accept(a *response, said reading, reason string) judgement {
 	switch a.status {
 	case http.StatusNotFound, http.StatusGone:
 		return unclear(fmt.Sprintf("%d: there is no such path at the target, or no such id", a.status))
-	case http.StatusPaymentRequired, http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusFailedDependency,
-		http.StatusPreconditionRequired, http.StatusUnavailableForLegalReasons:
+	case http.StatusPaymentRequired,
+		http.StatusConflict,
+		http.StatusPreconditionFailed,
+		http.StatusLocked,
+		http.StatusFailedDependency,
+		http.StatusPreconditionRequired,
+		http.StatusUnavailableForLegalReasons:
 		return unclear(fmt.Sprintf("%d: it depends on what the server holds, not on the page", a.status))
 	}
 	return failed(FailureStatus, "the response was %d, not %s", a.status, j.meaning.accepted)
@@ -178,10 +186,16 @@ func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
 	}
 	rejected := said == readingRejected || x.Expect == oracle.OutcomeReject && rejectsByStatus(x, a.status)
 	if x.Expect == oracle.OutcomeReject && !rejected {
-		return judgement{verdict: VerdictSkipped, reason: "the request was not rejected, so there is no rejection to look at"}
+		return judgement{
+			verdict: VerdictSkipped,
+			reason:  "the request was not rejected, so there is no rejection to look at",
+		}
 	}
 	if x.Expect == oracle.OutcomeAccept && said != readingAccepted {
-		return judgement{verdict: VerdictSkipped, reason: "the request was not accepted, so there is no response to look at"}
+		return judgement{
+			verdict: VerdictSkipped,
+			reason:  "the request was not accepted, so there is no response to look at",
+		}
 	}
 	pass := judgement{verdict: VerdictPass, confirmed: confirmed}
 	switch x.Aspect {
@@ -202,7 +216,10 @@ func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
 			return failed(FailureContent, "%s", problem)
 		}
 	case AspectNamed:
-		if !strings.Contains(strings.ToLower(string(a.body[:min(len(a.body), maxParsed)])), strings.ToLower(x.mentions)) {
+		if !strings.Contains(
+			strings.ToLower(string(a.body[:min(len(a.body), maxParsed)])),
+			strings.ToLower(x.mentions),
+		) {
 			return failed(FailureContent, "the response does not name the field")
 		}
 	case AspectFormat:

@@ -42,9 +42,18 @@ func newMeaning(m *Meaning) (*meaning, error) {
 	}
 	if m.RejectedWhen != "" {
 		var found bool
-		if out.pointer, out.value, found = strings.Cut(m.RejectedWhen, "="); !found || !strings.HasPrefix(out.pointer, "/") {
-			return nil, &ConfigError{"Meaning.RejectedWhen",
-				fmt.Sprintf("invalid condition %q: use a JSON pointer and a value, such as /success=false", m.RejectedWhen)}
+		if out.pointer, out.value, found = strings.Cut(
+			m.RejectedWhen,
+			"=",
+		); !found ||
+			!strings.HasPrefix(out.pointer, "/") {
+			return nil, &ConfigError{
+				"Meaning.RejectedWhen",
+				fmt.Sprintf(
+					"invalid condition %q: use a JSON pointer and a value, such as /success=false",
+					m.RejectedWhen,
+				),
+			}
 		}
 	}
 	return out, nil
@@ -186,7 +195,10 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 	}
 	switch a.status {
 	case http.StatusUnauthorized:
-		return unclear(unclearCaller, "401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env")
+		return unclear(
+			unclearCaller,
+			"401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env",
+		)
 	case http.StatusForbidden:
 		return unclear(unclearForbidden, "403: the caller may not, or a firewall does not want it")
 	case http.StatusProxyAuthRequired:

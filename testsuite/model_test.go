@@ -98,9 +98,20 @@ var behaviours = []behaviour{
 	{"breaks off", false, say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", false)},
 	{"breaks off a rejection", true, say("HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\nhalf", false)},
 	{"breaks off a head", false, say("HTTP/1.1 200 O", false)},
-	{"repeats itself", false, say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true)},
+	{
+		"repeats itself",
+		false,
+		say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true),
+	},
 	{"upgrades", false, say("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", true)},
-	{"goes on first", false, say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true)},
+	{
+		"goes on first",
+		false,
+		say(
+			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+			true,
+		),
+	},
 	{"speaks no HTTP", false, say("SSH-2.0-x\r\n", false)},
 	{"is of another version", false, say("HTTP/1.0 200 OK\r\n\r\nto the end", false)},
 	{"stalls", false, func(_ *modelServer, conn net.Conn, _ int) bool {
@@ -194,7 +205,8 @@ func newModel(t testing.TB) *model {
 	for _, x := range append(whole, cases...) {
 		if len(x.Request.Body) < 2000 && x.Request.Raw == nil {
 			m.all = append(m.all, x)
-			m.mayWrite[x.Sends] = m.mayWrite[x.Sends] || x.Aspect == AspectOutcome && (x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust)
+			m.mayWrite[x.Sends] = m.mayWrite[x.Sends] ||
+				x.Aspect == AspectOutcome && (x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust)
 		}
 	}
 	require.Greater(t, len(m.all), 100)
@@ -233,8 +245,13 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 			URL: "http://127.0.0.1:1", Remote: r.IntN(3) > 0, Timeout: 20 * time.Millisecond,
 			Headers: []contracts.Header{{Name: "Idempotency-Key", Value: "1"}},
 		},
-		Limits: Limits{Writes: oneOf(r, 0, 1, 2, 5, 20), UnexpectedWrites: oneOf(r, 1, 2, 5, 30), Parallel: 1 + r.IntN(8)},
-		Ledger: &ledger, IDPath: "/id",
+		Limits: Limits{
+			Writes:           oneOf(r, 0, 1, 2, 5, 20),
+			UnexpectedWrites: oneOf(r, 1, 2, 5, 30),
+			Parallel:         1 + r.IntN(8),
+		},
+		Ledger:    &ledger,
+		IDPath:    "/id",
 		Selection: Selection{Run: []string{"media/listed"}}, // quickly replaced
 	}
 	if r.IntN(3) == 0 {
@@ -279,7 +296,10 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 				go s.serve(conn)
 			}
 		}()
-		target.wire.dial = func(ctx context.Context, _ string) (net.Conn, error) { return dialLoopback(ctx, l.Addr().String()) }
+		target.wire.dial = func(ctx context.Context, _ string) (net.Conn,
+			error) {
+			return dialLoopback(ctx, l.Addr().String())
+		}
 	} else {
 		target.wire.dial = func(context.Context, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
@@ -340,11 +360,19 @@ func (m *model) check(s *modelServer, c *Config, plan *Plan, results *Results, l
 	case c.Limits.Writes != nil && writes > *c.Limits.Writes:
 		return fmt.Errorf("%d requests arrived that may be accepted, and %d were allowed", writes, *c.Limits.Writes)
 	case c.Limits.UnexpectedWrites != nil && unexpected > *c.Limits.UnexpectedWrites:
-		return fmt.Errorf("%d requests may have been accepted that must be rejected, and %d were allowed", unexpected, *c.Limits.UnexpectedWrites)
+		return fmt.Errorf(
+			"%d requests may have been accepted that must be rejected, and %d were allowed",
+			unexpected,
+			*c.Limits.UnexpectedWrites,
+		)
 	case taken > plan.Writes:
 		return fmt.Errorf("%d requests may have been accepted, and the plan said %d at worst", taken, plan.Writes)
 	case unexpected > results.UnexpectedWrites+results.UnknownWrites:
-		return fmt.Errorf("%d requests may have been accepted that must be rejected, and the results say %d", unexpected, results.UnexpectedWrites+results.UnknownWrites)
+		return fmt.Errorf(
+			"%d requests may have been accepted that must be rejected, and the results say %d",
+			unexpected,
+			results.UnexpectedWrites+results.UnknownWrites,
+		)
 	}
 	return nil
 }

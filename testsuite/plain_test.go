@@ -58,23 +58,59 @@ type plainField struct {
 func newPlain() *plain {
 	return &plain{
 		methods: []string{"POST"},
-		media:   map[string]string{"application/json": "json", "text/json": "json", "application/x-www-form-urlencoded": "form"},
+		media: map[string]string{
+			"application/json":                  "json",
+			"text/json":                         "json",
+			"application/x-www-form-urlencoded": "form",
+		},
 		fields: []plainField{
-			{name: "EncounterTypeId", kind: "guid"}, {name: "EncounterTypeModeDurationId", kind: "guid"}, {name: "ProviderId", kind: "guid"},
-			{name: "UserId", kind: "guid", required: true}, {name: "PatientId", kind: "guid"}, {name: "SpecialityId", kind: "guid"},
-			{name: "AppointmentOn", kind: "date", required: true}, {name: "SecondaryAppointmentOn", kind: "date"},
-			{name: "Reason", kind: "string", required: true, max: 250}, {name: "Note", kind: "string", max: 1000},
-			{name: "ParentId", kind: "guid"}, {name: "ReferredParentId", kind: "guid"}, {name: "PaidAmount", kind: "decimal"},
-			{name: "AccountId", kind: "guid", required: true}, {name: "ServiceId", kind: "guid"}, {name: "MethodId", kind: "integer"},
-			{name: "IsCustomFormFlow", kind: "string"}, {name: "DocIds", kind: "string"}, {name: "Reasons", kind: "list"},
+			{
+				name: "EncounterTypeId",
+				kind: "guid",
+			},
+			{name: "EncounterTypeModeDurationId", kind: "guid"},
+			{name: "ProviderId", kind: "guid"},
+			{
+				name:     "UserId",
+				kind:     "guid",
+				required: true,
+			},
+			{name: "PatientId", kind: "guid"},
+			{name: "SpecialityId", kind: "guid"},
+			{name: "AppointmentOn", kind: "date", required: true},
+			{name: "SecondaryAppointmentOn", kind: "date"},
+			{name: "Reason", kind: "string", required: true, max: 250},
+			{name: "Note", kind: "string", max: 1000},
+			{
+				name: "ParentId",
+				kind: "guid",
+			},
+			{name: "ReferredParentId", kind: "guid"},
+			{name: "PaidAmount", kind: "decimal"},
+			{
+				name:     "AccountId",
+				kind:     "guid",
+				required: true,
+			},
+			{name: "ServiceId", kind: "guid"},
+			{name: "MethodId", kind: "integer"},
+			{
+				name: "IsCustomFormFlow",
+				kind: "string",
+			},
+			{name: "DocIds", kind: "string"},
+			{name: "Reasons", kind: "list"},
 		},
 		units:        func(s string) int { return len(utf16.Encode([]rune(s))) },
 		accepted:     http.StatusOK,
 		refused:      http.StatusBadRequest,
 		wrong:        map[string]int{"method": http.StatusMethodNotAllowed, "media": http.StatusUnsupportedMediaType},
-		acceptedBody: `{"booked":true}`, acceptedType: "application/json",
-		refusedBody: `{"error":"no"}`, refusedType: "application/json",
-		allow: true, unvalidated: map[string]bool{},
+		acceptedBody: `{"booked":true}`,
+		acceptedType: "application/json",
+		refusedBody:  `{"error":"no"}`,
+		refusedType:  "application/json",
+		allow:        true,
+		unvalidated:  map[string]bool{},
 	}
 }
 
@@ -333,7 +369,8 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	long := func(s *string, limit int) bool { return s != nil && len(utf16.Encode([]rune(*s))) > limit }
-	if b.UserId == nil || b.AccountId == nil || b.AppointmentOn == nil || b.Reason == nil || long(b.Reason, 250) || long(b.Note, 1000) {
+	if b.UserId == nil || b.AccountId == nil || b.AppointmentOn == nil || b.Reason == nil || long(b.Reason, 250) ||
+		long(b.Note, 1000) {
 		problem("this appointment cannot be booked")
 		return
 	}

@@ -41,7 +41,12 @@ func (p *prepared) plan(c *Config) *Plan {
 	lines := &Results{Target: out.Target}
 	rejected, mayWrite := 0, 0
 	for _, e := range p.units {
-		q := PlannedRequest{ID: e.id, Expect: e.expect, MayWrite: e.mayWrite, Curl: lines.Curl(&Exchange{ID: e.id, Sent: p.sent(&c.Target, e)})}
+		q := PlannedRequest{
+			ID:       e.id,
+			Expect:   e.expect,
+			MayWrite: e.mayWrite,
+			Curl:     lines.Curl(&Exchange{ID: e.id, Sent: p.sent(&c.Target, e)}),
+		}
 		q.Skipped = r.skip(context.Background(), e)
 		if q.Skipped == "" {
 			out.Sends++

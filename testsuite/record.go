@@ -22,9 +22,23 @@ func (r *run) results(ctx context.Context) *Results {
 	kind, why := r.breaker.tripped()
 	requests, writes, unexpected, unknown := r.budget.counts()
 	out := &Results{
-		Schema: 1, Version: r.target.c.Version, Target: r.address(), Endpoint: r.suite.operation.Method + " /" + r.suite.operation.Route,
-		Seed: r.suite.payloads.Seed, FailOn: r.config.FailOn, Strict: r.config.Strict, Started: r.started.UTC(), Requests: requests, Writes: writes, UnexpectedWrites: unexpected, UnknownWrites: unknown,
-		Limits: *r.limits, Controlled: r.accepts.Load(), Only: r.only, stop: kind, Stopped: oneLine(r.hide.text(why)),
+		Schema:           1,
+		Version:          r.target.c.Version,
+		Target:           r.address(),
+		Endpoint:         r.suite.operation.Method + " /" + r.suite.operation.Route,
+		Seed:             r.suite.payloads.Seed,
+		FailOn:           r.config.FailOn,
+		Strict:           r.config.Strict,
+		Started:          r.started.UTC(),
+		Requests:         requests,
+		Writes:           writes,
+		UnexpectedWrites: unexpected,
+		UnknownWrites:    unknown,
+		Limits:           *r.limits,
+		Controlled:       r.accepts.Load(),
+		Only:             r.only,
+		stop:             kind,
+		Stopped:          oneLine(r.hide.text(why)),
 	}
 	if r.target.c.Handler != nil {
 		out.Target = "a handler in this process"
@@ -40,7 +54,8 @@ func (r *run) results(ctx context.Context) *Results {
 	if kind == "" && (ctx.Err() != nil || r.cutShort.Load()) {
 		out.stop, out.Stopped = stopUnclear, r.ended(ctx)
 	}
-	if kind == "" && r.limits.Requests > 0 && requests >= r.limits.Requests && slices.ContainsFunc(r.units, func(e *exchange) bool { return e.response == nil && e.barred == "" }) {
+	if kind == "" && r.limits.Requests > 0 && requests >= r.limits.Requests &&
+		slices.ContainsFunc(r.units, func(e *exchange) bool { return e.response == nil && e.barred == "" }) {
 		out.stop, out.Stopped = stopUnclear, r.enough()
 	}
 	cases := r.cases
@@ -97,7 +112,13 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 
 // exchanged is an exchange as a record keeps it.
 func (r *run) exchanged(e *exchange) Exchange {
-	out := Exchange{ID: e.id, Attempts: e.attempts, At: e.at.Seconds(), Millis: float64(e.took.Microseconds()) / 1000, Sent: r.sent(r.target.c, e)}
+	out := Exchange{
+		ID:       e.id,
+		Attempts: e.attempts,
+		At:       e.at.Seconds(),
+		Millis:   float64(e.took.Microseconds()) / 1000,
+		Sent:     r.sent(r.target.c, e),
+	}
 	a := e.response
 	out.Received = Received{Status: a.status, Problem: a.problem, Headers: []contracts.Header{}, Body: e.body}
 	for _, name := range keptHeaders {
@@ -131,4 +152,15 @@ func (p *prepared) sent(to *Target, e *exchange) Sent {
 }
 
 // keptHeaders are those of a response that matter for its verdict.
-var keptHeaders = []string{"Content-Type", "Allow", "Location", "Retry-After", "Server", "X-Powered-By", "X-AspNet-Version", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations"}
+var keptHeaders = []string{
+	"Content-Type",
+	"Allow",
+	"Location",
+	"Retry-After",
+	"Server",
+	"X-Powered-By",
+	"X-AspNet-Version",
+	"X-Request-Id",
+	"X-Correlation-Id",
+	"X-Understudy-Violations",
+}

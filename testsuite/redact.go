@@ -382,7 +382,8 @@ func (s *spelled) joined(folded []byte) *spelled {
 // dashes reports a dash between pairs of hexadecimal digits, as in 5A-78, which is no
 // sign of base64.
 func (s *spelled) dashes(i int) bool {
-	return i >= 2 && i+2 < len(s.text) && isHex(s.text[i-1]) && isHex(s.text[i-2]) && isHex(s.text[i+1]) && isHex(s.text[i+2])
+	return i >= 2 && i+2 < len(s.text) && isHex(s.text[i-1]) && isHex(s.text[i-2]) && isHex(s.text[i+1]) &&
+		isHex(s.text[i+2])
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }

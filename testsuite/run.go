@@ -53,8 +53,15 @@ type run struct {
 // newRun puts the parts of a run together; a plan needs no target.
 func newRun(c *Config, p *prepared, t *target) *run {
 	r := &run{
-		prepared: p, config: c, limits: &c.Limits, only: c.Selection.Only, target: t, budget: newBudget(&c.Limits), breaker: &breaker{},
-		ledger: &ledger{to: c.Ledger, idPath: c.IDPath, hide: p.hide}, backoff: backoff,
+		prepared: p,
+		config:   c,
+		limits:   &c.Limits,
+		only:     c.Selection.Only,
+		target:   t,
+		budget:   newBudget(&c.Limits),
+		breaker:  &breaker{},
+		ledger:   &ledger{to: c.Ledger, idPath: c.IDPath, hide: p.hide},
+		backoff:  backoff,
 	}
 	if c.Limits.Rate > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(c.Limits.Rate), 1)
@@ -112,8 +119,16 @@ func (r *run) checkControl(ctx context.Context, e *exchange) {
 	case j.verdict == VerdictFail && more != "":
 		r.halt(stopData, fmt.Sprintf("the response to %s was %s. %s", e.id, e.excerpt(), more))
 	case j.verdict == VerdictFail:
-		r.halt(stopData, fmt.Sprintf("the response to %s was %s. A payload that the page allows must be accepted before anything else can be "+
-			"verified; if the target wants data of its own, give them with --set Field=value or --data FILE", e.id, e.excerpt()))
+		r.halt(
+			stopData,
+			fmt.Sprintf(
+				"the response to %s was %s. A payload that the page allows must be accepted before anything else "+
+					"can be "+
+					"verified; if the target wants data of its own, give them with --set Field=value or --data FILE",
+				e.id,
+				e.excerpt(),
+			),
+		)
 	default:
 		r.halt(stopUnclear, fmt.Sprintf("the response to a valid request (%s): %s", e.id, j.reason))
 	}
@@ -144,7 +159,10 @@ func (r *run) diagnose(ctx context.Context) string {
 	if len(wants) == 0 {
 		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target requires " + strings.Join(wants, ", ") + ", which the page does not list as Required; --set gives every payload a value of it"
+	return "The target requires " + strings.Join(
+		wants,
+		", ",
+	) + ", which the page does not list as Required; --set gives every payload a value of it"
 }
 
 // halt ends the run. The first reason counts.
@@ -242,14 +260,20 @@ func (r *run) denied(ctx context.Context, d denial) string {
 	case denialRequests:
 		return r.enough()
 	case denialWrites:
-		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)", plural(*r.limits.Writes, "write is", "writes are"))
+		return fmt.Sprintf(
+			"it may be accepted, and %s allowed (--max-writes)",
+			plural(*r.limits.Writes, "write is", "writes are"),
+		)
 	}
 	return ""
 }
 
 // enough is why what is left is skipped when as many requests were sent as may be.
 func (r *run) enough() string {
-	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)", plural(r.limits.Requests, "request", "requests"))
+	return fmt.Sprintf(
+		"%s were sent, and no more are allowed (--max-requests)",
+		plural(r.limits.Requests, "request", "requests"),
+	)
 }
 
 // ended says why there is no more time, and notes that there is none.
@@ -319,7 +343,14 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *response,
 		case a.why != "":
 			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: %s", e.id, a.why))
 		default:
-			r.halt(stopSafety, fmt.Sprintf("%s should have been rejected and may have been accepted: the response was %d", e.id, a.status))
+			r.halt(
+				stopSafety,
+				fmt.Sprintf(
+					"%s should have been rejected and may have been accepted: the response was %d",
+					e.id,
+					a.status,
+				),
+			)
 		}
 	}
 	if a.reading == readingAccepted && e.expect == oracle.OutcomeAccept {
@@ -418,5 +449,6 @@ func (r *run) otherID(e *exchange) bool {
 	}
 	known := r.suite.payloads.fixedTo(f.Name)
 	value := strings.ToLower(x.made.Value)
-	return len(known) > 0 && !slices.ContainsFunc(known, func(id string) bool { return strings.Contains(value, strings.ToLower(id)) })
+	return len(known) > 0 &&
+		!slices.ContainsFunc(known, func(id string) bool { return strings.Contains(value, strings.ToLower(id)) })
 }

@@ -122,7 +122,20 @@ func TestASecretIsHiddenHoweverAServerWritesIt(t *testing.T) {
 				_, _ = io.WriteString(w, `{"a":"`+strings.Repeat("x", 3990)+spelled+`","b":"`+spelled+`"}`)
 			})
 			var ledger bytes.Buffer
-			results := run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Headers: []contracts.Header{{Name: "X-Key", Value: secret}}}, Selection: testsuite.Selection{Run: []string{"UserId/missing", "UserId/null", "UserId/kind/word", "optional"}}, Ledger: &ledger, IDPath: "/b"})
+			results := run(
+				t,
+				testsuite.Config{
+					Target: testsuite.Target{
+						Handler: server,
+						Headers: []contracts.Header{{Name: "X-Key", Value: secret}},
+					},
+					Selection: testsuite.Selection{
+						Run: []string{"UserId/missing", "UserId/null", "UserId/kind/word", "optional"},
+					},
+					Ledger: &ledger,
+					IDPath: "/b",
+				},
+			)
 			require.NotEmpty(t, results.Exchanges)
 			text, err := json.Marshal(results)
 			require.NoError(t, err)
@@ -142,18 +155,31 @@ func TestEachPartOfACredentialIsHidden(t *testing.T) {
 		header contracts.Header
 		said   string
 	}{
-		"one cookie of several":                   {contracts.Header{Name: "Cookie", Value: "theme=dark; session=" + password + "; lang=en"}, password},
-		"the password of a Basic header":          {contracts.Header{Name: "Authorization", Value: "Basic " + basic}, password},
-		"a Basic header without padding":          {contracts.Header{Name: "Authorization", Value: "Basic " + strings.TrimRight(basic, "=")}, password},
-		"the coded pair, the padding left out":    {contracts.Header{Name: "Authorization", Value: "Basic " + basic}, strings.TrimRight(basic, "=")},
-		"a parameter of a scheme of its own kind": {contracts.Header{Name: "Authorization", Value: `Custom id=1, key="` + password + `"`}, password},
+		"one cookie of several": {contracts.Header{Name: "Cookie", Value: "theme=dark; session=" +
+			password + "; lang=en"}, password},
+		"the password of a Basic header": {contracts.Header{Name: "Authorization", Value: "Basic " + basic},
+			password},
+		"a Basic header without padding": {contracts.Header{Name: "Authorization", Value: "Basic " +
+			strings.TrimRight(basic, "=")}, password},
+		"the coded pair, the padding left out": {contracts.Header{Name: "Authorization", Value: "Basic " + basic},
+			strings.TrimRight(basic, "=")},
+		"a parameter of a scheme of its own kind": {contracts.Header{Name: "Authorization",
+			Value: `Custom id=1, key="` + password + `"`}, password},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, "you said "+c.said)
 			})
-			text, err := json.Marshal(run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Headers: []contracts.Header{c.header}}, Selection: testsuite.Selection{Run: []string{"UserId"}}}))
+			text, err := json.Marshal(
+				run(
+					t,
+					testsuite.Config{
+						Target:    testsuite.Target{Handler: server, Headers: []contracts.Header{c.header}},
+						Selection: testsuite.Selection{Run: []string{"UserId"}},
+					},
+				),
+			)
 			require.NoError(t, err)
 			require.NotContains(t, string(text), c.said)
 			require.Contains(t, string(text), "you said [hidden]")
@@ -165,7 +191,15 @@ func TestEachPartOfACredentialIsHidden(t *testing.T) {
 			_, _ = io.WriteString(w, "you said "+password)
 		})
 		token := func(context.Context) (string, error) { return "Basic " + basic, nil }
-		text, err := json.Marshal(run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Token: token}, Selection: testsuite.Selection{Run: []string{"UserId"}}}))
+		text, err := json.Marshal(
+			run(
+				t,
+				testsuite.Config{
+					Target:    testsuite.Target{Handler: server, Token: token},
+					Selection: testsuite.Selection{Run: []string{"UserId"}},
+				},
+			),
+		)
 		require.NoError(t, err)
 		require.NotContains(t, string(text), password)
 	})
@@ -199,7 +233,14 @@ func TestABodyThatIsPackedOrWideHidesNoSecret(t *testing.T) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = w.Write(body)
 			})
-			results := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Secrets: []string{secret}, Selection: testsuite.Selection{Run: []string{"UserId"}}})
+			results := run(
+				t,
+				testsuite.Config{
+					Target:    testsuite.Target{Handler: server},
+					Secrets:   []string{secret},
+					Selection: testsuite.Selection{Run: []string{"UserId"}},
+				},
+			)
 			text, err := json.Marshal(results)
 			require.NoError(t, err)
 			require.Empty(t, holdsSecret(text, secret))

@@ -37,7 +37,10 @@ func (s *Selection) complete() error {
 		return &ConfigError{"Selection.Level", fmt.Sprintf("unknown level %q: use must, should or may", s.Level)}
 	}
 	if s.Shard.Of > 0 && (s.Shard.Part < 1 || s.Shard.Part > s.Shard.Of) {
-		return &ConfigError{"Selection.Shard", fmt.Sprintf("invalid shard %d/%d: use i/n with i from 1 to n", s.Shard.Part, s.Shard.Of)}
+		return &ConfigError{
+			"Selection.Shard",
+			fmt.Sprintf("invalid shard %d/%d: use i/n with i from 1 to n", s.Shard.Part, s.Shard.Of),
+		}
 	}
 	return nil
 }
@@ -69,7 +72,10 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 	}
 	// A shard of a small selection may be empty, which is no one's mistake.
 	if len(chosen) == 0 && by.Shard.Whole() {
-		return nil, &ConfigError{"Selection", "no case fits all of the selection: leave out one of run, skip, level, field and media"}
+		return nil, &ConfigError{
+			"Selection",
+			"no case fits all of the selection: leave out one of run, skip, level, field and media",
+		}
 	}
 	return chosen, nil
 }
@@ -81,7 +87,10 @@ func (s *Suite) only(id string) (chosen []Case, err error) {
 		at = slices.IndexFunc(s.cases, func(x Case) bool { return strings.EqualFold(x.ID, id) })
 	}
 	if at < 0 {
-		return nil, &ConfigError{"Selection.Only", fmt.Sprintf("no case has the id %q; the nearest is %q", id, s.Nearest(id))}
+		return nil, &ConfigError{
+			"Selection.Only",
+			fmt.Sprintf("no case has the id %q; the nearest is %q", id, s.Nearest(id)),
+		}
 	}
 	for i := range s.cases {
 		if s.cases[i].Sends == s.cases[at].Sends {
@@ -99,7 +108,10 @@ func (s *Suite) check(by *Selection) error {
 	patterns := func(setting string, list []string) error {
 		for _, pattern := range list {
 			if !some(func(x *Case) bool { return fixtures.Match(pattern, x.ID) }) {
-				return &ConfigError{setting, fmt.Sprintf("no case has an id like %q; the nearest is %q", pattern, s.Nearest(pattern))}
+				return &ConfigError{
+					setting,
+					fmt.Sprintf("no case has an id like %q; the nearest is %q", pattern, s.Nearest(pattern)),
+				}
 			}
 		}
 		return nil

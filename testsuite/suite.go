@@ -73,14 +73,26 @@ func New(c *contracts.Contract, p Payloads) (*Suite, error) {
 	if p.Path != "" {
 		path := strings.TrimPrefix(p.Path, "/")
 		if !isPath(path) {
-			return nil, &ConfigError{"Payloads.Path", fmt.Sprintf("invalid path %q: give it without host and query", p.Path)}
+			return nil, &ConfigError{
+				"Payloads.Path",
+				fmt.Sprintf("invalid path %q: give it without host and query", p.Path),
+			}
 		}
 		operation.Route = path
 	}
 	if p.Combinations < 0 || p.Combinations > 3 {
-		return nil, &ConfigError{"Payloads.Combinations", fmt.Sprintf("combinations of %d fields are not made: use 1, 2 or 3", p.Combinations)}
+		return nil, &ConfigError{
+			"Payloads.Combinations",
+			fmt.Sprintf("combinations of %d fields are not made: use 1, 2 or 3", p.Combinations),
+		}
 	}
-	s := &Suite{operation: &operation, payloads: p, rules: operation.Rules(), index: map[string]int{}, requests: map[string]int{}}
+	s := &Suite{
+		operation: &operation,
+		payloads:  p,
+		rules:     operation.Rules(),
+		index:     map[string]int{},
+		requests:  map[string]int{},
+	}
 	if err := s.build(); err != nil {
 		return nil, err
 	}

@@ -232,7 +232,10 @@ func parseConnectTo(text string) (connectTo, error) {
 		rest = rest[1:]
 	}
 	if len(parts) != 4 {
-		return connectTo{}, &ConfigError{"Target.ConnectTo", fmt.Sprintf("invalid connection %q: use HOST:PORT:HOST:PORT", text)}
+		return connectTo{}, &ConfigError{
+			"Target.ConnectTo",
+			fmt.Sprintf("invalid connection %q: use HOST:PORT:HOST:PORT", text),
+		}
 	}
 	return connectTo{parts[0], parts[1], parts[2], parts[3]}, nil
 }

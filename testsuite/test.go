@@ -45,7 +45,12 @@ func Test(t *testing.T, s *Suite, c Config) {
 
 // explain is a case's result in a few lines.
 func (r *Results) explain(x *Result) string {
-	lines := []string{string(x.Level) + ": " + x.Reason, "  change    " + x.Change, "  expected  " + x.Expected, "  got       " + x.Got}
+	lines := []string{
+		string(x.Level) + ": " + x.Reason,
+		"  change    " + x.Change,
+		"  expected  " + x.Expected,
+		"  got       " + x.Got,
+	}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
 	}

@@ -90,14 +90,23 @@ func only(r *testsuite.Results, l fixtures.Level, verdicts ...testsuite.Verdict)
 	return ids
 }
 
-var notPass = []testsuite.Verdict{testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky, testsuite.VerdictSkipped, testsuite.VerdictInconclusive, testsuite.VerdictError}
+var notPass = []testsuite.Verdict{
+	testsuite.VerdictFail,
+	testsuite.VerdictKnownFailure,
+	testsuite.VerdictUnexpectedPass,
+	testsuite.VerdictFlaky,
+	testsuite.VerdictSkipped,
+	testsuite.VerdictInconclusive,
+	testsuite.VerdictError,
+}
 
 func TestTheMockKeepsToThePageAtEveryLevel(t *testing.T) {
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
 	server := httptest.NewServer(mock)
 	defer server.Close()
-	for name, c := range map[string]testsuite.Config{"over HTTP": {Target: testsuite.Target{URL: server.URL}}, "in process": {Target: testsuite.Target{Handler: mock}}} {
+	for name, c := range map[string]testsuite.Config{"over HTTP": {Target: testsuite.Target{URL: server.URL}},
+		"in process": {Target: testsuite.Target{Handler: mock}}} {
 		t.Run(name, func(t *testing.T) {
 			c.FailOn, c.Strict = fixtures.LevelShould, true
 			r := run(t, c)
@@ -121,19 +130,41 @@ func TestTheMockKeepsToThePageAtEveryLevel(t *testing.T) {
 
 func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 	for name, change := range map[string]*strings.Replacer{
-		"other names, a shortest length": strings.NewReplacer("UserId", "BuyerKey", "AppointmentModel", "OrderModel", "inclusive between 0 and 250", "inclusive between 3 and 8"),
-		"nothing Required":               strings.NewReplacer("Required String", "String", "\nRequired\n", "\nNone.\n"),
+		"other names, a shortest length": strings.NewReplacer("UserId", "BuyerKey", "AppointmentModel", "OrderModel",
+			"inclusive between 0 and 250", "inclusive between 3 and 8"),
+		"nothing Required": strings.NewReplacer("Required String", "String", "\nRequired\n", "\nNone.\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := helppage.Parse([]byte(change.Replace(string(contracts.Page()))))
 			require.NoError(t, err)
 			mock, err := mockserver.New(c)
 			require.NoError(t, err)
-			r := runOf(t, suiteOf(t, c, testsuite.Payloads{}), testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true})
+			r := runOf(
+				t,
+				suiteOf(t, c, testsuite.Payloads{}),
+				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true},
+			)
 			require.Zero(t, r.Exit, r.Verdict)
-			require.Equal(t, testsuite.ExitBroken, runOf(t, suiteOf(t, c, testsuite.Payloads{}), testsuite.Config{Target: testsuite.Target{Handler: newPlain()}}).Exit, "a server of the first page does not keep to this one")
+			require.Equal(
+				t,
+				testsuite.ExitBroken,
+				runOf(
+					t,
+					suiteOf(t, c, testsuite.Payloads{}),
+					testsuite.Config{Target: testsuite.Target{Handler: newPlain()}},
+				).Exit,
+				"a server of the first page does not keep to this one",
+			)
 			for _, cell := range r.Coverage {
-				require.True(t, cell.Covered() || !cell.Stated || !cell.Possible, "%s %s %s: %s", cell.Rule, cell.Media, cell.Side, cell.Reason)
+				require.True(
+					t,
+					cell.Covered() || !cell.Stated || !cell.Possible,
+					"%s %s %s: %s",
+					cell.Rule,
+					cell.Media,
+					cell.Side,
+					cell.Reason,
+				)
 			}
 		})
 	}
@@ -163,16 +194,24 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"request/text/json obeyed", "request/text/json broken", // a body has one media type
-		"request/application/x-www-form-urlencoded obeyed", "request/application/x-www-form-urlencoded broken",
-		"response/application/json broken", "response/text/json obeyed", "response/text/json broken", // the answer's rules; plain knows one format
+		"request/text/json obeyed",
+		"request/text/json broken", // a body has one media type
+		"request/application/x-www-form-urlencoded obeyed",
+		"request/application/x-www-form-urlencoded broken",
+		"response/application/json broken",
+		"response/text/json obeyed",
+		"response/text/json broken", // the answer's rules; plain knows one format
 	}, empty)
 }
 
 func TestServersWithoutTheFrameworksHabitsKeepToThePage(t *testing.T) {
 	for name, h := range map[string]http.Handler{"plain": newPlain(), "idiomatic": http.HandlerFunc(serveIdiomatic)} {
 		t.Run(name, func(t *testing.T) {
-			r := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}), testsuite.Config{Target: testsuite.Target{Handler: h}})
+			r := runOf(
+				t,
+				suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}),
+				testsuite.Config{Target: testsuite.Target{Handler: h}},
+			)
 			require.Zero(t, r.Exit, r.Verdict)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
 			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
@@ -240,7 +279,13 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 					target := &counter{Handler: newPlain()}
 					server := httptest.NewServer(target)
 					defer server.Close()
-					r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: remote}, Limits: testsuite.Limits{Writes: new(allowed), Parallel: parallel}})
+					r := run(
+						t,
+						testsuite.Config{
+							Target: testsuite.Target{URL: server.URL, Remote: remote},
+							Limits: testsuite.Limits{Writes: new(allowed), Parallel: parallel},
+						},
+					)
 					require.LessOrEqual(t, int(target.accepted.Load()), allowed)
 					require.LessOrEqual(t, r.Writes, allowed)
 					require.LessOrEqual(t, int(target.requests.Load()), r.Requests)
@@ -256,7 +301,10 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 }
 
 func TestWithOneWriteEveryRefusalInJSONIsConfirmed(t *testing.T) {
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}})
+	r := run(
+		t,
+		testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}},
+	)
 	for i := range r.Cases {
 		x := &r.Cases[i]
 		if x.Media == "application/json" && x.Level == fixtures.LevelMust && x.Expect == oracle.OutcomeReject {
@@ -268,9 +316,17 @@ func TestWithOneWriteEveryRefusalInJSONIsConfirmed(t *testing.T) {
 }
 
 func TestFewWritesReachEveryRuleFirst(t *testing.T) {
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(14)}, Selection: testsuite.Selection{Level: fixtures.LevelShould}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: newPlain()},
+			Limits:    testsuite.Limits{Writes: new(14)},
+			Selection: testsuite.Selection{Level: fixtures.LevelShould},
+		},
+	)
 	for _, cell := range r.Coverage {
-		if cell.Stated && cell.Possible && cell.Media == "application/json" && cell.Rule.String() != "response/text/json" {
+		if cell.Stated && cell.Possible && cell.Media == "application/json" &&
+			cell.Rule.String() != "response/text/json" {
 			require.True(t, cell.Covered(), "%s %s: %s", cell.Rule, cell.Side, cell.Reason)
 		}
 	}
@@ -285,7 +341,10 @@ func TestTheFirstUnexpectedWriteStopsTheRun(t *testing.T) {
 				target := &counter{Handler: lenient}
 				server := httptest.NewServer(target)
 				defer server.Close()
-				c := testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: true}, Limits: testsuite.Limits{Parallel: parallel}}
+				c := testsuite.Config{
+					Target: testsuite.Target{URL: server.URL, Remote: true},
+					Limits: testsuite.Limits{Parallel: parallel},
+				}
 				if most > 1 {
 					c.Limits.UnexpectedWrites = new(most)
 				}
@@ -303,7 +362,10 @@ func TestAPlanSendsNothingAndSaysTheWorst(t *testing.T) {
 	target := &counter{Handler: newPlain()}
 	server := httptest.NewServer(target)
 	defer server.Close()
-	c := testsuite.Config{Target: testsuite.Target{URL: server.URL, Remote: true}, Limits: testsuite.Limits{Writes: new(5)}}
+	c := testsuite.Config{
+		Target: testsuite.Target{URL: server.URL, Remote: true},
+		Limits: testsuite.Limits{Writes: new(5)},
+	}
 	plan, err := suite(t).Plan(c)
 	require.NoError(t, err)
 	require.Zero(t, target.requests.Load())
@@ -326,7 +388,16 @@ func TestTheLedgerHoldsWhatWasAccepted(t *testing.T) {
 	server.acceptedBody = `{"data":{"ids":[17]}}`
 	server.field("Note").max = 1001
 	var ledger bytes.Buffer
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Limits: testsuite.Limits{Writes: new(4), UnexpectedWrites: new(2)}, Selection: testsuite.Selection{Run: []string{"optional", "Note/length"}}, Ledger: &ledger, IDPath: "/data/ids/0"})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server},
+			Limits:    testsuite.Limits{Writes: new(4), UnexpectedWrites: new(2)},
+			Selection: testsuite.Selection{Run: []string{"optional", "Note/length"}},
+			Ledger:    &ledger,
+			IDPath:    "/data/ids/0",
+		},
+	)
 	kinds := map[string]int{}
 	for d := json.NewDecoder(&ledger); ; {
 		var line struct{ Time, Case, Write, ID string }
@@ -350,7 +421,14 @@ type brokenWriter struct{}
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestALedgerThatCannotBeWrittenStopsTheRun(t *testing.T) {
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Ledger: brokenWriter{}, Limits: testsuite.Limits{Parallel: 1}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target: testsuite.Target{Handler: newPlain()},
+			Ledger: brokenWriter{},
+			Limits: testsuite.Limits{Parallel: 1},
+		},
+	)
 	require.Equal(t, testsuite.ExitSafety, r.Exit)
 	require.Equal(t, 1, r.Requests)
 	require.Contains(t, r.Verdict, "disk full")
@@ -376,7 +454,11 @@ func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	require.Contains(t, r.Verdict, "The target requires Note, which the page does not list as Required")
 	// With a value for it the run goes on.
-	r = runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"Note": "a note"}}), testsuite.Config{Target: testsuite.Target{Handler: server}})
+	r = runOf(
+		t,
+		suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"Note": "a note"}}),
+		testsuite.Config{Target: testsuite.Target{Handler: server}},
+	)
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	require.NotContains(t, r.Verdict, "your data")
 	var failed []string
@@ -398,7 +480,8 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 			return
 		}
 		var b struct{ UserId string }
-		if json.Unmarshal(body, &b) == nil && len(b.UserId) == len(known) && !equalFold(b.UserId, known) && strict.fits(strict.field("UserId"), b.UserId) {
+		if json.Unmarshal(body, &b) == nil && len(b.UserId) == len(known) && !equalFold(b.UserId, known) &&
+			strict.fits(strict.field("UserId"), b.UserId) {
 			mu.Lock()
 			strange++
 			mu.Unlock()
@@ -408,10 +491,24 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		strict.ServeHTTP(w, r)
 	})
-	r := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": known}}), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
+	r := runOf(
+		t,
+		suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": known}}),
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server},
+			Selection: testsuite.Selection{Level: fixtures.LevelMust},
+		},
+	)
 	require.Zero(t, r.Exit, r.Verdict)
 	rows := []map[string]string{{"UserId": known}}
-	r = runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Rows: rows}), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
+	r = runOf(
+		t,
+		suiteOf(t, contract(t), testsuite.Payloads{Rows: rows}),
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server},
+			Selection: testsuite.Selection{Level: fixtures.LevelMust},
+		},
+	)
 	require.Zero(t, r.Exit, r.Verdict)
 }
 
@@ -430,7 +527,13 @@ func TestDataAreUsedInTurns(t *testing.T) {
 			if bytes.Contains(cases[i].Request.Body, []byte(row["UserId"])) {
 				used[row["UserId"]]++
 				if cases[i].Expect == oracle.OutcomeReject && cases[i].Aspect == testsuite.AspectOutcome {
-					require.Equal(t, rows[0]["UserId"], row["UserId"], "what is refused differs in one thing from the control: %s", cases[i].ID)
+					require.Equal(
+						t,
+						rows[0]["UserId"],
+						row["UserId"],
+						"what is refused differs in one thing from the control: %s",
+						cases[i].ID,
+					)
 				}
 			}
 		}
@@ -448,7 +551,14 @@ func TestNoRequestIsSentTwiceThatMayHaveBeenAccepted(t *testing.T) {
 	}))
 	defer server.Close()
 	var ledger bytes.Buffer
-	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL}, Limits: testsuite.Limits{Writes: new(3), Parallel: 1}, Ledger: &ledger})
+	r := run(
+		t,
+		testsuite.Config{
+			Target: testsuite.Target{URL: server.URL},
+			Limits: testsuite.Limits{Writes: new(3), Parallel: 1},
+			Ledger: &ledger,
+		},
+	)
 	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
 	require.EqualValues(t, 1, cut.accepted.Load())
 	require.Contains(t, ledger.String(), `"write":"unknown"`)
@@ -468,7 +578,13 @@ func TestAFlakyCaseIsNoFailure(t *testing.T) {
 		}
 		plain.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Level: fixtures.LevelMust}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server},
+			Selection: testsuite.Selection{Level: fixtures.LevelMust},
+		},
+	)
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Verdict)
 	require.Equal(t, 1, r.Count(fixtures.LevelMust, testsuite.VerdictFlaky))
 }
@@ -485,7 +601,14 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 		}
 		target.ServeHTTP(w, r)
 	})
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Limits: testsuite.Limits{Writes: new(8), Parallel: 1}, Selection: testsuite.Selection{Level: fixtures.LevelMust, Run: []string{"UserId", "optional"}}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server},
+			Limits:    testsuite.Limits{Writes: new(8), Parallel: 1},
+			Selection: testsuite.Selection{Level: fixtures.LevelMust, Run: []string{"UserId", "optional"}},
+		},
+	)
 	require.Zero(t, r.Exit, r.Verdict)
 	require.EqualValues(t, 4, target.accepted.Load(), "each time that it is sent is charged")
 	require.Equal(t, 8, r.Writes)
@@ -504,13 +627,21 @@ func TestATokenIsAskedForAgainAfter401(t *testing.T) {
 		plain.ServeHTTP(w, r)
 	})
 	token := func(context.Context) (string, error) { return fmt.Sprintf("Bearer token-%d", issued.Load()), nil }
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server, Token: token}, Limits: testsuite.Limits{Parallel: 1}, Selection: testsuite.Selection{Level: fixtures.LevelMust, Media: []string{"application/json"}}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: server, Token: token},
+			Limits:    testsuite.Limits{Parallel: 1},
+			Selection: testsuite.Selection{Level: fixtures.LevelMust, Media: []string{"application/json"}},
+		},
+	)
 	require.Zero(t, r.Exit, r.Verdict)
 	require.Greater(t, issued.Load(), int64(5))
 }
 
 func TestNoSecretIsInTheResults(t *testing.T) {
-	const header, token, user, reason = "k3y-of-the-house", "Bearer tok3n-of-the-day", "0f8fad5b-d9cb-469f-a165-70867728950e", "a private matter"
+	const header, token, user, reason = "k3y-of-the-house", "Bearer " +
+		"tok3n-of-the-day", "0f8fad5b-d9cb-469f-a165-70867728950e", "a private matter"
 	// The server echoes whatever it is told, and breaks down now and then.
 	var turn atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -533,7 +664,16 @@ func TestNoSecretIsInTheResults(t *testing.T) {
 	address := "http://someone:p4ssword@" + server.Listener.Addr().String()
 	var ledger bytes.Buffer
 	s := suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"UserId": user, "Reason": reason}})
-	c := testsuite.Config{Target: testsuite.Target{URL: address, Headers: []contracts.Header{{Name: "X-Key", Value: header}}, Token: func(context.Context) (string, error) { return token, nil }}, Redact: []string{"UserId", "Reason"}, Ledger: &ledger, IDPath: "/body"}
+	c := testsuite.Config{
+		Target: testsuite.Target{
+			URL:     address,
+			Headers: []contracts.Header{{Name: "X-Key", Value: header}},
+			Token:   func(context.Context) (string, error) { return token, nil },
+		},
+		Redact: []string{"UserId", "Reason"},
+		Ledger: &ledger,
+		IDPath: "/body",
+	}
 	r := runOf(t, s, c)
 	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Verdict)
 	record, err := json.Marshal(r)
@@ -607,8 +747,10 @@ func TestWhatIsSentIsWhatTheCaseSays(t *testing.T) {
 			return
 		}
 		seen++
-		if string(body) != string(x.Request.Body) || r.Method != x.Request.Method || r.RequestURI != "/prefix"+x.Request.Path ||
-			r.Header.Get("Content-Type") != x.Request.Header("Content-Type") || r.Header.Get("User-Agent") != "understudy/1.2.3" {
+		if string(body) != string(x.Request.Body) || r.Method != x.Request.Method ||
+			r.RequestURI != "/prefix"+x.Request.Path ||
+			r.Header.Get("Content-Type") != x.Request.Header("Content-Type") ||
+			r.Header.Get("User-Agent") != "understudy/1.2.3" {
 			t.Errorf("%s: %s %s %q", x.ID, r.Method, r.RequestURI, r.Header)
 		}
 	}))
@@ -650,7 +792,13 @@ func TestAnEnvelopeCanSayThatItWasRefused(t *testing.T) {
 	server := newPlain()
 	server.refused, server.refusedBody = 200, `{"success":false,"error":"no"}`
 	server.wrong = map[string]int{"method": 200, "media": 200}
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Meaning: testsuite.Meaning{RejectedWhen: "/success=false"}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:  testsuite.Target{Handler: server},
+			Meaning: testsuite.Meaning{RejectedWhen: "/success=false"},
+		},
+	)
 	require.Zero(t, r.Exit, r.Verdict)
 	require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Target: testsuite.Target{Handler: server}}).Exit)
 }
@@ -678,35 +826,60 @@ func TestLimitsOfRequestsAndTimeAreKept(t *testing.T) {
 	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Requests: 40}})
 	require.EqualValues(t, 40, target.requests.Load())
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit)
-	r = run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Time: time.Nanosecond}})
+	r = run(
+		t,
+		testsuite.Config{
+			Target: testsuite.Target{Handler: newPlain()},
+			Limits: testsuite.Limits{Time: time.Nanosecond},
+		},
+	)
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit)
 	require.Contains(t, r.Verdict, "time was up")
 	// 1,000 requests at 100,000 a second take ten milliseconds or more.
-	r = run(t, testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Rate: 100_000, Requests: 1000}})
+	r = run(
+		t,
+		testsuite.Config{
+			Target: testsuite.Target{Handler: newPlain()},
+			Limits: testsuite.Limits{Rate: 100_000, Requests: 1000},
+		},
+	)
 	require.GreaterOrEqual(t, r.Seconds, 0.00999)
 }
 
 func TestConfigsThatCannotRunAreErrors(t *testing.T) {
 	for want, config := range map[string]testsuite.Config{
-		"either the URL":                    {},
-		"invalid URL":                       {Target: testsuite.Target{URL: "ftp://x"}},
-		"has a query":                       {Target: testsuite.Target{URL: "http://x?y=1"}},
-		"the nearest is \"UserId/missing\"": {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Run: []string{"UserId/mising"}}},
-		"no case has an id like \"zz*\"":    {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Skip: []string{"zz*"}}},
-		"no request format":                 {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Media: []string{"image/png"}}},
-		"no case is about a field ":         {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Fields: []string{"Nope"}}},
-		"leave out one of":                  {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Run: []string{"UserId"}, Fields: []string{"Note"}}},
-		"unknown level":                     {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Level: "OUGHT"}},
-		"cannot fail on":                    {Target: testsuite.Target{URL: "http://x"}, FailOn: "often"},
-		"invalid shard 3/2":                 {Target: testsuite.Target{URL: "http://x"}, Selection: testsuite.Selection{Shard: fixtures.Shard{Part: 3, Of: 2}}},
-		"below zero: use 0 or more":         {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{Writes: new(-1)}},
-		"use 1 or more":                     {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{UnexpectedWrites: new(0)}},
-		"exceeds the limit":                 {Target: testsuite.Target{URL: "http://x"}, Limits: testsuite.Limits{Parallel: 1000}},
-		"cannot redact \"Nope\"":            {Target: testsuite.Target{URL: "http://x"}, Redact: []string{"Nope"}},
-		"invalid status \"x\"":              {Target: testsuite.Target{URL: "http://x"}, Meaning: testsuite.Meaning{Accept: "x"}},
-		"invalid condition":                 {Target: testsuite.Target{URL: "http://x"}, Meaning: testsuite.Meaning{RejectedWhen: "x"}},
-		"invalid connection \"x\"":          {Target: testsuite.Target{URL: "http://x", ConnectTo: "x"}},
-		"line 1: fails is":                  {Target: testsuite.Target{URL: "http://x"}, Known: []byte("- {cases: [a], fails: never, reason: b}")},
+		"either the URL": {},
+		"invalid URL":    {Target: testsuite.Target{URL: "ftp://x"}},
+		"has a query":    {Target: testsuite.Target{URL: "http://x?y=1"}},
+		"the nearest is \"UserId/missing\"": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Run: []string{"UserId/mising"}}},
+		"no case has an id like \"zz*\"": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Skip: []string{"zz*"}}},
+		"no request format": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Media: []string{"image/png"}}},
+		"no case is about a field ": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Fields: []string{"Nope"}}},
+		"leave out one of": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Run: []string{"UserId"}, Fields: []string{"Note"}}},
+		"unknown level": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Level: "OUGHT"}},
+		"cannot fail on": {Target: testsuite.Target{URL: "http://x"}, FailOn: "often"},
+		"invalid shard 3/2": {Target: testsuite.Target{URL: "http://x"},
+			Selection: testsuite.Selection{Shard: fixtures.Shard{Part: 3, Of: 2}}},
+		"below zero: use 0 or more": {Target: testsuite.Target{URL: "http://x"},
+			Limits: testsuite.Limits{Writes: new(-1)}},
+		"use 1 or more": {Target: testsuite.Target{URL: "http://x"},
+			Limits: testsuite.Limits{UnexpectedWrites: new(0)}},
+		"exceeds the limit": {Target: testsuite.Target{URL: "http://x"},
+			Limits: testsuite.Limits{Parallel: 1000}},
+		"cannot redact \"Nope\"": {Target: testsuite.Target{URL: "http://x"}, Redact: []string{"Nope"}},
+		"invalid status \"x\"": {Target: testsuite.Target{URL: "http://x"},
+			Meaning: testsuite.Meaning{Accept: "x"}},
+		"invalid condition": {Target: testsuite.Target{URL: "http://x"},
+			Meaning: testsuite.Meaning{RejectedWhen: "x"}},
+		"invalid connection \"x\"": {Target: testsuite.Target{URL: "http://x", ConnectTo: "x"}},
+		"line 1: fails is": {Target: testsuite.Target{URL: "http://x"},
+			Known: []byte("- {cases: [a], fails: never, reason: b}")},
 	} {
 		r, err := suite(t).Run(t.Context(), config)
 		require.ErrorContains(t, err, want)
@@ -736,10 +909,22 @@ func TestTestReportsEachCase(t *testing.T) {
 	if os.Getenv("UNDERSTUDY_FAULT") != "" {
 		server := newPlain()
 		server.field("Note").max = 1001
-		testsuite.Test(t, suite(t), testsuite.Config{Target: testsuite.Target{Handler: server}, Selection: testsuite.Selection{Fields: []string{"Note"}}})
+		testsuite.Test(
+			t,
+			suite(t),
+			testsuite.Config{
+				Target:    testsuite.Target{Handler: server},
+				Selection: testsuite.Selection{Fields: []string{"Note"}},
+			},
+		)
 		return
 	}
-	command := exec.Command(os.Args[0], "-test.run", "^TestTestReportsEachCase$", "-test.v") //nolint:gosec // this test itself
+	command := exec.Command(
+		os.Args[0],
+		"-test.run",
+		"^TestTestReportsEachCase$",
+		"-test.v",
+	) //nolint:gosec // this test itself
 	command.Env = append(os.Environ(), "UNDERSTUDY_FAULT=1")
 	out, err := command.CombinedOutput()
 	require.Error(t, err)
@@ -749,7 +934,14 @@ func TestTestReportsEachCase(t *testing.T) {
 	require.Greater(t, strings.Count(string(out), "--- PASS"), 50)
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
-	testsuite.Test(t, suite(t), testsuite.Config{Target: testsuite.Target{Handler: mock}, Selection: testsuite.Selection{Fields: []string{"Reason"}}})
+	testsuite.Test(
+		t,
+		suite(t),
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: mock},
+			Selection: testsuite.Selection{Fields: []string{"Reason"}},
+		},
+	)
 }
 
 func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
@@ -762,7 +954,14 @@ func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 		}
 		plain.ServeHTTP(w, r)
 	})}
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Writes: new(allowed), Rate: 2000, Parallel: 32}, Selection: testsuite.Selection{Run: []string{"UserId/missing", "optional"}}})
+	r := run(
+		t,
+		testsuite.Config{
+			Target:    testsuite.Target{Handler: target},
+			Limits:    testsuite.Limits{Writes: new(allowed), Rate: 2000, Parallel: 32},
+			Selection: testsuite.Selection{Run: []string{"UserId/missing", "optional"}},
+		},
+	)
 	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
 	require.EqualValues(t, r.Requests, target.requests.Load(), "what was not sent is not counted")
 	require.LessOrEqual(t, r.Writes, allowed)

@@ -22,7 +22,10 @@ func Visible(s string) string {
 		switch {
 		case r == utf8.RuneError && width == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n', r == '\t', unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+		case r == '\n',
+			r == '\t',
+			unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector,
+				unicode.Other_Default_Ignorable_Code_Point):
 			b.WriteString(s[i : i+width])
 		case r > 0xFFFF:
 			fmt.Fprintf(&b, `\U%08x`, r)

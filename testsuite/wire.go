@@ -118,7 +118,9 @@ func (w *wire) receive(ctx context.Context, l *link, method string) (a *response
 		resp, err := http.ReadResponse(l.in, &http.Request{Method: method})
 		switch {
 		case err != nil && l.limit.N <= 0:
-			return &response{problem: fmt.Sprintf("the head of the response is longer than %d bytes", maxHead)}, false, free
+			return &response{
+				problem: fmt.Sprintf("the head of the response is longer than %d bytes", maxHead),
+			}, false, free
 		case err != nil:
 			return w.failed(ctx, err), false, free
 		case resp.StatusCode == http.StatusSwitchingProtocols:
@@ -162,7 +164,8 @@ func (w *wire) failed(ctx context.Context, err error) *response {
 
 func isTimeout(err error) bool {
 	var timeout net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // take is a connection that nothing was heard on since its last response, or a new

@@ -141,8 +141,17 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 					}()
 				}
 			}()
-			settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} // the server vouches for itself
-			w := &wire{address: l.Addr().String(), secure: certificates != nil, tls: settings, dial: dialLoopback, patience: time.Second}
+			settings := &tls.Config{
+				MinVersion:         tls.VersionTLS12,
+				InsecureSkipVerify: true,
+			} // the server vouches for itself
+			w := &wire{
+				address:  l.Addr().String(),
+				secure:   certificates != nil,
+				tls:      settings,
+				dial:     dialLoopback,
+				patience: time.Second,
+			}
 			defer w.close()
 			b := newBudget(&Limits{})
 			for range 3 {
@@ -158,7 +167,13 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 					pass, _ := b.take(t.Context(), true)
 					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 					go func() { act <- f }()
-					a, sent, free := w.send(ctx, pass, http.MethodPost, []byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), true)
+					a, sent, free := w.send(
+						ctx,
+						pass,
+						http.MethodPost,
+						[]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+						true,
+					)
 					free()
 					cancel()
 					require.True(t, sent)
@@ -168,7 +183,12 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 			}
 			requests, _, _, _ := b.counts()
 			require.Equal(t, 12, requests)
-			require.EqualValues(t, 4+3+3, accepted.Load(), "a new one after each that was not quiet, and the quiet one again")
+			require.EqualValues(
+				t,
+				4+3+3,
+				accepted.Load(),
+				"a new one after each that was not quiet, and the quiet one again",
+			)
 		})
 	}
 }

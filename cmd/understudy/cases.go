@@ -72,8 +72,14 @@ func casesCommand(s streams) *cobra.Command {
 			fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", x.Level, expect, line, x.ID)
 		}
 		if !*asJSON {
-			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n", len(cases), count[fixtures.LevelMust],
-				count[fixtures.LevelShould], count[fixtures.LevelMay])
+			fmt.Fprintf(
+				&b,
+				"%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n",
+				len(cases),
+				count[fixtures.LevelMust],
+				count[fixtures.LevelShould],
+				count[fixtures.LevelMay],
+			)
 		}
 		_, err = io.WriteString(s.out, b.String())
 		return written(err)
@@ -92,7 +98,12 @@ type choiceFlags struct {
 }
 
 func (f *choiceFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.run, "run", nil, "cases by id: * is any text, a name includes what lies under it, @file a list")
+	flags.StringSliceVar(
+		&f.run,
+		"run",
+		nil,
+		"cases by id: * is any text, a name includes what lies under it, @file a list",
+	)
 	flags.StringSliceVar(&f.skip, "skip", nil, "leave out cases by id, in the same way")
 	flags.StringVar(&f.level, "level", "may", "minimum level: must, should or may")
 	flags.StringSliceVar(&f.fields, "field", nil, "cases about these fields")
@@ -130,14 +141,30 @@ func (f *choiceFlags) choices() (p testsuite.Payloads, sel testsuite.Selection, 
 
 // flagOf are the flags that set the settings of the suite.
 var flagOf = map[string]string{
-	"Payloads.Path": "--path", "Payloads.Combinations": "--combinations", "Payloads.Rows": "--data",
-	"Target.ConnectTo": "--connect-to", "Target.Timeout": "--timeout", "Target.Headers": "--header",
-	"Meaning.Accept": "--accept", "Meaning.Reject": "--reject", "Meaning.RejectedWhen": "--rejected-when",
-	"Selection.Only": "--replay", "Selection.Run": "--run", "Selection.Skip": "--skip", "Selection.Fields": "--field",
-	"Selection.Media": "--media", "Selection.Level": "--level", "Selection.Shard": "--shard",
-	"Limits.Writes": "--max-writes", "Limits.UnexpectedWrites": "--max-unexpected-writes", "Limits.Requests": "--max-requests",
-	"Limits.Time": "--max-time", "Limits.Rate": "--rate", "Limits.Parallel": "--parallel",
-	"FailOn": "--fail-on", "Redact": "--redact",
+	"Payloads.Path":           "--path",
+	"Payloads.Combinations":   "--combinations",
+	"Payloads.Rows":           "--data",
+	"Target.ConnectTo":        "--connect-to",
+	"Target.Timeout":          "--timeout",
+	"Target.Headers":          "--header",
+	"Meaning.Accept":          "--accept",
+	"Meaning.Reject":          "--reject",
+	"Meaning.RejectedWhen":    "--rejected-when",
+	"Selection.Only":          "--replay",
+	"Selection.Run":           "--run",
+	"Selection.Skip":          "--skip",
+	"Selection.Fields":        "--field",
+	"Selection.Media":         "--media",
+	"Selection.Level":         "--level",
+	"Selection.Shard":         "--shard",
+	"Limits.Writes":           "--max-writes",
+	"Limits.UnexpectedWrites": "--max-unexpected-writes",
+	"Limits.Requests":         "--max-requests",
+	"Limits.Time":             "--max-time",
+	"Limits.Rate":             "--rate",
+	"Limits.Parallel":         "--parallel",
+	"FailOn":                  "--fail-on",
+	"Redact":                  "--redact",
 }
 
 // flagError is an error of the suite with the flag that it is about in front.

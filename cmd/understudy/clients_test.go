@@ -63,7 +63,8 @@ func TestK6(t *testing.T) {
 const readReports = `
 const { readFileSync } = require('fs');
 const { Parser } = require('tap-parser');
-const points = Parser.parse(readFileSync('report.tap', 'utf8'), { flat: true }).filter((e) => e[0] === 'assert').map((e) => e[1]);
+const all = Parser.parse(readFileSync('report.tap', 'utf8'), { flat: true });
+const points = all.filter((e) => e[0] === 'assert').map((e) => e[1]);
 const failed = points.filter((p) => !p.ok && !p.todo && !p.skip);
 console.log('tap', points.length, failed.length);
 const archive = JSON.parse(readFileSync('report.har'));
@@ -76,22 +77,43 @@ func TestReaders(t *testing.T) {
 	folder := t.TempDir()
 	at := func(name string) string { return filepath.Join(folder, name) }
 	var out, errs strings.Builder
-	code := run(t.Context(), []string{"verify", server.URL, "--report", "tap=" + at("report.tap") + ",har=" + at("report.har") + ",json=" + at("report.json")},
-		streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }})
+	code := run(
+		t.Context(),
+		[]string{
+			"verify",
+			server.URL,
+			"--report",
+			"tap=" + at("report.tap") + ",har=" + at("report.har") + ",json=" + at("report.json"),
+		},
+		streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }},
+	)
 	require.Equal(t, testsuite.ExitBroken, code, errs.String())
 	f, err := os.Open(at("report.json"))
 	require.NoError(t, err)
 	defer func() { _ = f.Close() }()
 	r, err := report.Read(f)
 	require.NoError(t, err)
-	install := exec.CommandContext(t.Context(), "npm", "install", "--no-save", "--prefix", folder, tapParser, harValidator)
+	install := exec.CommandContext(
+		t.Context(),
+		"npm",
+		"install",
+		"--no-save",
+		"--prefix",
+		folder,
+		tapParser,
+		harValidator,
+	)
 	text, err := install.CombinedOutput()
 	require.NoError(t, err, "%s", tail(text))
 	read := exec.CommandContext(t.Context(), "node", "-e", readReports)
 	read.Dir = folder
 	text, err = read.CombinedOutput()
 	require.NoError(t, err, "%s", tail(text))
-	require.Equal(t, fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(fixtures.LevelMust)), len(r.Exchanges)), string(text))
+	require.Equal(
+		t,
+		fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(fixtures.LevelMust)), len(r.Exchanges)),
+		string(text),
+	)
 	t.Logf("%s", text)
 }
 

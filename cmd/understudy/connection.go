@@ -39,7 +39,12 @@ func (f *connectionFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.certificate, "cert", "", "`file` of the client's certificate in PEM")
 	flags.StringVar(&f.key, "key", "", "`file` of its key in PEM")
 	flags.BoolVar(&f.insecure, "insecure", false, "do not check the target's certificate")
-	flags.StringVar(&f.connectTo, "connect-to", "", "connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything")
+	flags.StringVar(
+		&f.connectTo,
+		"connect-to",
+		"",
+		"connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything",
+	)
 	flags.StringVar(&f.path, "path", "", "path of the endpoint (default: the page's route)")
 	flags.BoolVar(&f.anonymous, "no-case-header", false, "do not name the case in X-Understudy-Case")
 }
@@ -142,7 +147,12 @@ const maxToken = 64 << 10
 func runForToken(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // the user's own command is what the flag is for
+	cmd := exec.CommandContext(
+		ctx,
+		"sh",
+		"-c",
+		command,
+	) //nolint:gosec // the user's own command is what the flag is for
 	// What the command leaves running keeps its output open; it is not waited for.
 	cmd.WaitDelay = tokenGrace
 	out := &limitedBuffer{left: maxToken + 1}

@@ -32,13 +32,16 @@ func served(t *testing.T, errs io.Writer, args ...string) (url string, stop func
 	ctx, cancel := context.WithCancel(t.Context())
 	out, code := make(lines, 1), make(chan int, 1)
 	go func() {
-		code <- run(ctx, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...), streams{strings.NewReader(""), out, errs, func(string) string { return "" }})
+		code <- run(ctx, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...),
+			streams{strings.NewReader(""), out, errs, func(string) string { return "" }})
 	}()
 	line := <-out
-	return strings.TrimSpace(line[strings.Index(line, "http://"):]) + "/api/Calendar/PatientAppointmentPost_v2", func() int {
-		cancel()
-		return <-code
-	}
+	return strings.TrimSpace(
+			line[strings.Index(line, "http://"):],
+		) + "/api/Calendar/PatientAppointmentPost_v2", func() int {
+			cancel()
+			return <-code
+		}
 }
 
 // TestNoRequestIsLostAtAStop has 16 clients send one request after another on

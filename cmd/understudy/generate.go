@@ -125,7 +125,10 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 		}
 	}
 	if f.kind == kindValid && (f.filtered() || f.list) {
-		return errors.New("--list, --family, --field, --outcome and --id choose from the catalogue, and --kind valid has none: use --kind cases")
+		return errors.New(
+			"--list, --family, --field, --outcome and --id choose from the catalogue, and --kind valid has none: " +
+				"use --kind cases",
+		)
 	}
 	if f.kind == "" && !f.filtered() && !f.list {
 		f.kind = kindValid
@@ -247,7 +250,8 @@ func (f *generateFlags) filter(r *rows) error {
 			continue
 		}
 		matched = true
-		if chosen(f.families, string(c.Family)) && chosen(f.fields, string(c.Path)) && chosen(f.outcomes, string(c.Outcome)) {
+		if chosen(f.families, string(c.Family)) && chosen(f.fields, string(c.Path)) &&
+			chosen(f.outcomes, string(c.Outcome)) {
 			kept = append(kept, c)
 		}
 	}

@@ -56,8 +56,17 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 		_, _ = w.Write(long)
 	})
 	reports := filepath.Join(t.TempDir(), "r")
-	peak := verifyPeak(t, testsuite.ExitBroken, "http://"+address, "--media", "application/json", "--header", "X-Key: s3cret-of-mine",
-		"--report", "json="+reports+".json,html="+reports+".html,har="+reports+".har")
+	peak := verifyPeak(
+		t,
+		testsuite.ExitBroken,
+		"http://"+address,
+		"--media",
+		"application/json",
+		"--header",
+		"X-Key: s3cret-of-mine",
+		"--report",
+		"json="+reports+".json,html="+reports+".html,har="+reports+".har",
+	)
 	t.Logf("%d requests, peak %d MiB", len(target.all()), peak)
 	require.Greater(t, len(target.all()), 1500)
 	require.Less(t, peak, 150)
@@ -66,7 +75,12 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 func TestABoundBeyondAnyBodyTakesNoMemory(t *testing.T) {
 	measures(t)
 	file := filepath.Join(t.TempDir(), "page.txt")
-	page := strings.Replace(string(contracts.Page()), "inclusive between 0 and 250", "inclusive between 0 and 2147483647", 1)
+	page := strings.Replace(
+		string(contracts.Page()),
+		"inclusive between 0 and 250",
+		"inclusive between 0 and 2147483647",
+		1,
+	)
 	require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
 	peak := verifyPeak(t, 0, "http://127.0.0.1:1", "--plan", "--page", file)
 	t.Logf("peak %d MiB", peak)
@@ -90,9 +104,11 @@ func serving(t testing.TB, args ...string) (url string, peak func() int) {
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
-	return strings.TrimSpace(line[strings.Index(line, "http://"):]) + "/api/Calendar/PatientAppointmentPost_v2", func() int {
-		return peakOf(t, cmd.Process.Pid) >> 10
-	}
+	return strings.TrimSpace(
+			line[strings.Index(line, "http://"):],
+		) + "/api/Calendar/PatientAppointmentPost_v2", func() int {
+			return peakOf(t, cmd.Process.Pid) >> 10
+		}
 }
 
 // wrongElements is a body of one mebibyte that the framework answers with 26 MB.
@@ -156,7 +172,8 @@ func TestARunKeepsNoLongHeads(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := httptest.NewRecorder()
 		mock.ServeHTTP(seen, r)
-		for _, name := range []string{"Allow", "Location", "Server", "X-Powered-By", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations"} {
+		for _, name := range []string{"Allow", "Location", "Server", "X-Powered-By", "X-Request-Id",
+			"X-Correlation-Id", "X-Understudy-Violations"} {
 			for range 4 {
 				w.Header().Add(name, long)
 			}
@@ -166,7 +183,13 @@ func TestARunKeepsNoLongHeads(t *testing.T) {
 	}))
 	defer server.Close()
 	reports := filepath.Join(t.TempDir(), "r")
-	peak := verifyPeak(t, testsuite.ExitBroken, server.URL, "--report", "json="+reports+".json,html="+reports+".html,har="+reports+".har")
+	peak := verifyPeak(
+		t,
+		testsuite.ExitBroken,
+		server.URL,
+		"--report",
+		"json="+reports+".json,html="+reports+".html,har="+reports+".har",
+	)
 	t.Logf("peak %d MiB", peak)
 	require.Less(t, peak, 150)
 }

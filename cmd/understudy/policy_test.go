@@ -23,8 +23,17 @@ var mayImport = map[string][]string{
 	"mockserver":              {"contracts", "contracts/webapi"},
 	"testsuite":               {"contracts", "contracts/oracle", "fixtures"},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
-	"cmd/understudy": {"contracts", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures", "fixtures/export",
-		"mockserver", "testsuite", "testsuite/report"},
+	"cmd/understudy": {
+		"contracts",
+		"contracts/helppage",
+		"contracts/oracle",
+		"contracts/webapi",
+		"fixtures",
+		"fixtures/export",
+		"mockserver",
+		"testsuite",
+		"testsuite/report",
+	},
 }
 
 // mayNotReach is the policy of what a package may not reach through any other either.

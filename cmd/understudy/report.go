@@ -25,7 +25,8 @@ func reportCommand(s streams) *cobra.Command {
 			"  understudy report results.json --known known.yaml\n" +
 			"  understudy report --diff monday.json tuesday.json",
 	}
-	diff := cmd.Flags().Bool("diff", false, "print what changed from the first record to the second; exit 1 if more fails")
+	diff := cmd.Flags().
+		Bool("diff", false, "print what changed from the first record to the second; exit 1 if more fails")
 	files := map[string]*string{}
 	for _, format := range report.Formats() {
 		files[format] = cmd.Flags().String(format, "", "`file` to write the report "+format+" to; - is standard output")
@@ -95,7 +96,11 @@ func openReports(list []string) ([]output, error) {
 		o := output{format: format, name: name}
 		if !slices.Contains(report.Formats(), format) {
 			closeUnused(all)
-			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item, strings.Join(report.Formats(), ", "))
+			return nil, fmt.Errorf(
+				"--report %q: use NAME or NAME=FILE with one of %s",
+				item,
+				strings.Join(report.Formats(), ", "),
+			)
 		}
 		if toFile {
 			file, err := openOutput(name, 0, all)

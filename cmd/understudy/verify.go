@@ -50,7 +50,10 @@ func verifyCommand(s streams) *cobra.Command {
 			"      --max-writes 40 --set UserId=… --known known.yaml --report text,html=r.html",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'", cmd.CommandPath())
+				return fmt.Errorf(
+					"give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'",
+					cmd.CommandPath(),
+				)
 			}
 			return nil
 		},
@@ -60,22 +63,43 @@ func verifyCommand(s streams) *cobra.Command {
 	f.connectionFlags.add(flags)
 	flags.StringVar(&f.accept, "accept", "2xx", "statuses that mean accepted")
 	flags.StringVar(&f.reject, "reject", "400,422", "statuses that mean rejected")
-	flags.StringVar(&f.rejectedWhen, "rejected-when", "", "a response below 300 is a rejection if its JSON has a value, as /success=false")
+	flags.StringVar(
+		&f.rejectedWhen,
+		"rejected-when",
+		"",
+		"a response below 300 is a rejection if its JSON has a value, as /success=false",
+	)
 	flags.StringVar(&f.failOn, "fail-on", "must", "what fails the run: must, should or inconclusive")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
-	flags.IntVar(&f.maxUnexpected, "max-unexpected-writes", 0, "stop after this many requests that must be rejected and were not; no response counts (default: 1; without --max-writes on loopback never)")
+	flags.IntVar(
+		&f.maxUnexpected,
+		"max-unexpected-writes",
+		0,
+		"stop after this many requests that must be rejected and were not; no response counts (default: 1; without "+
+			"--max-writes on loopback never)",
+	)
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", testsuite.DefaultTimeout, "time that one request may take")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
-	flags.IntVar(&f.parallel, "parallel", 0, fmt.Sprintf("requests at once (default: on loopback %d, else 1)", testsuite.DefaultParallel))
+	flags.IntVar(
+		&f.parallel,
+		"parallel",
+		0,
+		fmt.Sprintf("requests at once (default: on loopback %d, else 1)", testsuite.DefaultParallel),
+	)
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")
 	flags.StringVar(&f.idPath, "id-path", "", "JSON pointer to the new id in a response, for the ledger")
 	flags.StringSliceVar(&f.redact, "redact", nil, "fields whose values are shown nowhere")
-	flags.StringSliceVar(&f.reports, "report", []string{"text"}, "what to write, as NAME or NAME=FILE: "+strings.Join(report.Formats(), ", "))
+	flags.StringSliceVar(
+		&f.reports,
+		"report",
+		[]string{"text"},
+		"what to write, as NAME or NAME=FILE: "+strings.Join(report.Formats(), ", "),
+	)
 	contract := pageFlag(cmd)
 	configurable(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -91,7 +115,13 @@ func verifyCommand(s streams) *cobra.Command {
 		for _, name := range []string{"max-writes", "max-unexpected-writes"} {
 			// A limit that is not on the command line is easily forgotten.
 			if from := origin(cmd.Flags(), name); from != "" && from != "--"+name {
-				_, _ = fmt.Fprintf(s.err, "understudy: --%s is %s, set by %s\n", name, cmd.Flags().Lookup(name).Value, from)
+				_, _ = fmt.Fprintf(
+					s.err,
+					"understudy: --%s is %s, set by %s\n",
+					name,
+					cmd.Flags().Lookup(name).Value,
+					from,
+				)
 			}
 		}
 		if f.plan {
@@ -103,7 +133,12 @@ func verifyCommand(s streams) *cobra.Command {
 }
 
 // apply makes the suite that the flags choose, and puts the rest of them into a Config.
-func (f *verifyFlags) apply(contract *contracts.Contract, c *testsuite.Config, flags *pflag.FlagSet, s streams) (*testsuite.Suite, error) {
+func (f *verifyFlags) apply(
+	contract *contracts.Contract,
+	c *testsuite.Config,
+	flags *pflag.FlagSet,
+	s streams,
+) (*testsuite.Suite, error) {
 	payloads, selection, err := f.choices()
 	if err != nil {
 		return nil, err
@@ -142,7 +177,11 @@ func (f *verifyFlags) apply(contract *contracts.Contract, c *testsuite.Config, f
 	}
 	for _, name := range f.redact {
 		if strings.EqualFold(name, f.idPath[strings.LastIndexByte(f.idPath, '/')+1:]) {
-			return nil, fmt.Errorf("--id-path %q leads to %s, which --redact hides: leave out one of them", f.idPath, name)
+			return nil, fmt.Errorf(
+				"--id-path %q leads to %s, which --redact hides: leave out one of them",
+				f.idPath,
+				name,
+			)
 		}
 	}
 	suite, err := testsuite.New(contract, payloads)

@@ -41,7 +41,12 @@ func (r *reader) constraints(f *contracts.Field, at int, text string) error {
 		text = strings.TrimSpace(text[len(match[0]):])
 	}
 	if text != "" || len(f.Constraints) == 0 {
-		return r.fail(at, "unknown annotation of %s; known are “None.”, “Required” and “String length: inclusive between A and B”", f.Name)
+		return r.fail(
+			at,
+			"unknown annotation of %s; known are “None.”, “Required” and "+
+				"“String length: inclusive between A and B”",
+			f.Name,
+		)
 	}
 	return nil
 }

@@ -71,7 +71,11 @@ func (r *reader) nullability(model *contracts.Model, members []member, element b
 	reach := map[int]bool{0: true}  // given none
 	for i := range model.Fields {
 		f, m := &model.Fields[i], members[i]
-		fact := contracts.Fact{Source: contracts.SourceInferred, Line: m.line + 1, Quote: strings.TrimSpace(r.lines[m.line])}
+		fact := contracts.Fact{
+			Source: contracts.SourceInferred,
+			Line:   m.line + 1,
+			Quote:  strings.TrimSpace(r.lines[m.line]),
+		}
 		mayCount := overlap(after(i, reach, true, false), leads[i+1])
 		mayBeNull := overlap(after(i, reach, false, true), leads[i+1])
 		reach = after(i, reach, true, true)
@@ -101,7 +105,8 @@ func (r *reader) nullability(model *contracts.Model, members []member, element b
 			f.Type.Nullable = f.Required() == nil && !element
 			fact.Because = room(model, members, i) + byRequired(f)
 			if element {
-				fact.Because = "the sample indices leave it open, and the page does not show the element's annotations; it is taken to be a plain value type"
+				fact.Because = "the sample indices leave it open, and the page does not show the element's " +
+					"annotations; it is taken to be a plain value type"
 			}
 			if !overlap(after(i, states, !f.Type.Nullable, f.Type.Nullable), leads[i+1]) {
 				f.Type.Nullable = !f.Type.Nullable

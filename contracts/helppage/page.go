@@ -43,7 +43,10 @@ func (e *Error) Error() string {
 // sample. Every error is an *[Error].
 func Parse(page []byte) (*contracts.Contract, error) {
 	if len(page) > MaxSize {
-		return nil, &Error{Line: 1, Problem: fmt.Sprintf("the page has %d bytes; at most %d are read", len(page), MaxSize)}
+		return nil, &Error{
+			Line:    1,
+			Problem: fmt.Sprintf("the page has %d bytes; at most %d are read", len(page), MaxSize),
+		}
 	}
 	if !utf8.Valid(page) {
 		return nil, &Error{Line: lineOfInvalidUTF8(page), Problem: "not UTF-8 text; save the page as UTF-8"}
@@ -139,7 +142,10 @@ func (r *reader) page() (*contracts.Contract, error) {
 		return nil, r.fail(at, "expected a method with a body (POST, PUT or PATCH) and a route")
 	}
 	if !routePattern.MatchString(route) {
-		return nil, r.fail(at, "expected a route of plain segments after the method; parameters in it are not supported")
+		return nil, r.fail(
+			at,
+			"expected a route of plain segments after the method; parameters in it are not supported",
+		)
 	}
 	// The recorded routing (api/{controller}/{action}/{id}) is what Web API 2
 	// projects start with; another number of segments needs another route table.

@@ -19,7 +19,11 @@ func TestTheEmbeddedPage(t *testing.T) {
 	assert.Equal(t, "api/Calendar/PatientAppointmentPost_v2", o.Route)
 	assert.Equal(t, "AppointmentModel", o.Model().Name)
 	assert.Equal(t, "IHttpActionResult", o.Response.Type)
-	assert.Equal(t, []string{"application/json", "text/json", "application/x-www-form-urlencoded"}, mediaTypes(o.RequestFormats))
+	assert.Equal(
+		t,
+		[]string{"application/json", "text/json", "application/x-www-form-urlencoded"},
+		mediaTypes(o.RequestFormats),
+	)
 	assert.Equal(t, []string{"application/json", "text/json"}, mediaTypes(o.Response.Formats))
 	assert.True(t, strings.HasPrefix(string(o.Sample), "{\n\"EncounterTypeId\""))
 
@@ -107,7 +111,10 @@ func aPage(rows []string, sample ...string) string {
 	} else {
 		b.WriteString("{\n" + strings.Join(sample, ",\n") + "\n}\n")
 	}
-	b.WriteString("Response Information\nResource Description\nIHttpActionResultNone.\nResponse Formats\napplication/json, text/json\nSample:\nSample not available.")
+	b.WriteString(
+		"Response Information\nResource Description\nIHttpActionResultNone.\nResponse Formats\napplication/json, " +
+			"text/json\nSample:\nSample not available.",
+	)
 	return b.String()
 }
 
@@ -130,55 +137,69 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			[]string{"Id|globally unique identifier", "Name|string"},
 			[]string{`"Id": ` + aGUID, `"Name": "sample string 2"`},
 			"Id",
-		}, {
+		},
+		{
 			"a Guid? before a string takes none",
 			[]string{"Id|globally unique identifier", "Name|string"},
 			[]string{`"Id": ` + aGUID, `"Name": "sample string 1"`},
 			"",
-		}, {
+		},
+		{
 			"of two, the Required one is taken for the non-nullable one",
 			[]string{"A|globally unique identifier", "B|date|Required", "Name|string"},
 			[]string{`"A": ` + aGUID, `"B": ` + aDate, `"Name": "sample string 2"`},
 			"B",
-		}, {
+		},
+		{
 			"both of two take a number although neither is Required",
 			[]string{"A|globally unique identifier", "B|date", "Name|string"},
 			[]string{`"A": ` + aGUID, `"B": ` + aDate, `"Name": "sample string 3"`},
 			"A B",
-		}, {
+		},
+		{
 			"a Required member that takes no number is nullable all the same",
 			[]string{"A|globally unique identifier|Required", "Name|string"},
 			[]string{`"A": ` + aGUID, `"Name": "sample string 1"`},
 			"",
-		}, {
+		},
+		{
 			"a decimal and an integer show their own numbers",
 			[]string{"Price|decimal number", "Count|integer", "Tax|decimal number", "Lines|integer"},
 			[]string{`"Price": 1.0`, `"Count": 2`, `"Tax": 1.0`, `"Lines": 3`},
 			"Price Count Lines",
-		}, {
+		},
+		{
 			"a first number of 1 is settled by the number after it",
 			[]string{"Price|decimal number", "Name|string"},
 			[]string{`"Price": 1.0`, `"Name": "sample string 1"`},
 			"",
-		}, {
+		},
+		{
 			"a number after the last string still counts",
 			[]string{"Name|string", "A|globally unique identifier", "Count|integer"},
 			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"Count": 3`},
 			"A Count",
-		}, {
+		},
+		{
 			"what no number settles goes by Required",
 			[]string{"Name|string", "A|globally unique identifier", "B|date|Required"},
 			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"B": ` + aDate},
 			"B",
-		}, {
+		},
+		{
 			"numbers that fit no run go by Required",
 			[]string{"A|globally unique identifier|Required", "Name|string", "B|date"},
 			[]string{`"A": ` + aGUID, `"Name": "sample string 9"`, `"B": ` + aDate},
 			"A",
-		}, {
+		},
+		{
 			"an element's members have numbers of their own",
 			[]string{"Name|string", "Items|Collection of Item", "Note|string"},
-			[]string{`"Name": "sample string 1"`, "\"Items\": [\n{\n\"Id\": " + aGUID + ",\n\"Text\": \"sample string 2\",\n\"Price\": 1.0\n}\n]", `"Note": "sample string 2"`},
+			[]string{
+				`"Name": "sample string 1"`,
+				"\"Items\": [\n{\n\"Id\": " + aGUID + ",\n\"Text\": \"sample string 2\",\n\"Price\": 1.0\n}\n]",
+				`"Note": "sample string 2"`,
+			},
 			"Items[].Id",
 		},
 	}
@@ -209,7 +230,10 @@ func TestAPageWithoutASampleGoesByRequired(t *testing.T) {
 }
 
 func TestADescriptionIsKept(t *testing.T) {
-	o := operation(t, strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1))
+	o := operation(
+		t,
+		strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1),
+	)
 	assert.Equal(t, "What it is for.", o.Model().Fields[0].Description)
 }
 
@@ -237,16 +261,46 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 		{"URI parameters", change("None.", "id"), 4, "URI parameters"},
 		{"a line that nothing claims", change("Body Parameters", "Remarks"), 5, "Body Parameters"},
 		{"a table without a name", change("AppointmentModel|", "|"), 6, "the model's name"},
-		{"a list of strings", change("Collection of Reasons", "Collection of string"), 62, `"Collection of string" is a list of single values`},
+		{
+			"a list of strings",
+			change("Collection of Reasons", "Collection of string"),
+			62,
+			`"Collection of string" is a list of single values`,
+		},
 		{"an unknown type word", change("| decimal number |", "| byte |"), 44, `unknown type word "byte"`},
-		{"a field that is there twice", change("| Note |", "| reason |"), 35, "duplicate field reason (first on line 32)"},
+		{
+			"a field that is there twice",
+			change("| Note |", "| reason |"),
+			35,
+			"duplicate field reason (first on line 32)",
+		},
 		{"reversed bounds", change("between 0 and 250", "between 250 and 0"), 33, "reversed"},
 		{"a bound that fits no number", change("between 0 and 250", "between 0 and 99999999999"), 33, "32 bits"},
 		{"an unknown annotation", change("Required String", "Range: 1 String"), 33, "unknown annotation"},
-		{"a length for a date", change("Required |", "String length: inclusive between 0 and 5 |"), 18, "a string length"},
-		{"a row without its second line", change("| ServiceId | globally unique identifier |\nNone. |", "| ServiceId | globally unique identifier |"), 51, "additional information"},
-		{"an unknown media type", change("application/json, text/json", "application/json, text/xml"), 65, "unknown media type"},
-		{"a media type that is there twice", change("application/json, text/json", "application/json, application/json"), 65, "duplicate media type"},
+		{
+			"a length for a date",
+			change("Required |", "String length: inclusive between 0 and 5 |"),
+			18,
+			"a string length",
+		},
+		{
+			"a row without its second line",
+			change("| ServiceId | globally unique identifier |\nNone. |", "| ServiceId | globally unique identifier |"),
+			51,
+			"additional information",
+		},
+		{
+			"an unknown media type",
+			change("application/json, text/json", "application/json, text/xml"),
+			65,
+			"unknown media type",
+		},
+		{
+			"a media type that is there twice",
+			change("application/json, text/json", "application/json, application/json"),
+			65,
+			"duplicate media type",
+		},
 		{"a sample with a member too many", change(`"MethodId": 1,`, "\"MethodId\": 1,\n\"Extra\": 1,"), 84, "Extra"},
 		{"a sample with a member too few", change("\"MethodId\": 1,\n", ""), 83, "IsCustomFormFlow"},
 		{"a sample with a member twice", change(`"DocIds"`, `"Note"`), 85, "twice"},
@@ -261,7 +315,12 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 "ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
 }
 ]`, "[]"), 86, "an array with an element"},
-		{"an answer with members", change("IHttpActionResultNone.", "OrderModel| Name |"), 100, "a type without fields"},
+		{
+			"an answer with members",
+			change("IHttpActionResultNone.", "OrderModel| Name |"),
+			100,
+			"a type without fields",
+		},
 		{"text behind the end", page + "\nmore", 105, "unknown media type"},
 		{"bytes that are not UTF-8", change("Reason | string", "Reason | str\xFFng"), 32, "UTF-8"},
 	}
@@ -284,7 +343,13 @@ func TestAPageThatIsTooLarge(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	seeds := []string{string(contracts.Page()), aPage([]string{"A|string"}, `"A": "sample string 1"`), aPage([]string{"A|integer"}), "POST a/b/c\n", ""}
+	seeds := []string{
+		string(contracts.Page()),
+		aPage([]string{"A|string"}, `"A": "sample string 1"`),
+		aPage([]string{"A|integer"}),
+		"POST a/b/c\n",
+		"",
+	}
 	require.Len(f, seeds, 5)
 	for _, s := range seeds {
 		f.Add([]byte(s))

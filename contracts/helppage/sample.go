@@ -66,7 +66,10 @@ func (r *reader) members(text []byte, at int) ([]member, error) {
 		if err != nil {
 			return nil, r.fail(lineAt(dec.InputOffset()), "malformed JSON in the sample: %s", jsonProblem(err))
 		}
-		m := member{name: t.(string), line: lineAt(dec.InputOffset())} // within an object a token before a value is its name
+		m := member{
+			name: t.(string),
+			line: lineAt(dec.InputOffset()),
+		} // within an object a token before a value is its name
 		if seen[m.name] {
 			return nil, r.fail(m.line, "the sample has %s twice", m.name)
 		}
@@ -87,11 +90,19 @@ func (r *reader) infer(o *contracts.Operation, at int) error {
 		for i := range fields {
 			f := &fields[i]
 			if f.Type.Element != nil {
-				return r.fail(f.Type.Fact.Line-1, "nothing shows what an element of %s is: the page has no JSON sample", f.Name)
+				return r.fail(
+					f.Type.Fact.Line-1,
+					"nothing shows what an element of %s is: the page has no JSON sample",
+					f.Name,
+				)
 			}
 			f.Type.Nullable = f.Required() == nil || f.Type.Kind.IsReference()
-			f.Type.NullableFact = contracts.Fact{Source: contracts.SourceInferred, Line: f.Type.Fact.Line, Quote: f.Type.Fact.Quote,
-				Because: "the page has no sample to show it; " + byRequired(f)}
+			f.Type.NullableFact = contracts.Fact{
+				Source:  contracts.SourceInferred,
+				Line:    f.Type.Fact.Line,
+				Quote:   f.Type.Fact.Quote,
+				Because: "the page has no sample to show it; " + byRequired(f),
+			}
 		}
 		return nil
 	}
@@ -130,7 +141,13 @@ func (r *reader) object(model *contracts.Model, members []member) error {
 			return err
 		}
 		if m.kind != f.Type.Kind {
-			return r.fail(m.line, "the sample shows %s as %s, the table as %s", f.Name, m.kind.Word(), f.Type.Kind.Word())
+			return r.fail(
+				m.line,
+				"the sample shows %s as %s, the table as %s",
+				f.Name,
+				m.kind.Word(),
+				f.Type.Kind.Word(),
+			)
 		}
 	}
 	return nil
@@ -151,17 +168,27 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 	if len(members) == 0 {
 		return r.fail(at, "the sample's element of %s has no members", m.name)
 	}
-	t.Fact = contracts.Fact{Source: contracts.SourceInferred, Line: m.line + 1, Quote: strings.TrimSpace(r.lines[m.line]),
-		Because: "the table names the element's type; the sample's first element shows its fields"}
+	t.Fact = contracts.Fact{
+		Source:  contracts.SourceInferred,
+		Line:    m.line + 1,
+		Quote:   strings.TrimSpace(r.lines[m.line]),
+		Because: "the table names the element's type; the sample's first element shows its fields",
+	}
 	t.Model.Fact = t.Fact
 	for i := range members {
 		em := &members[i]
 		if err := r.recognize(em); err != nil {
 			return err
 		}
-		t.Model.Fields = append(t.Model.Fields, contracts.Field{Name: em.name, Type: contracts.Type{Kind: em.kind,
-			Fact: contracts.Fact{Source: contracts.SourceInferred, Line: em.line + 1, Quote: strings.TrimSpace(r.lines[em.line]),
-				Because: "the sample shows " + em.kind.Shown()}}})
+		t.Model.Fields = append(t.Model.Fields, contracts.Field{Name: em.name, Type: contracts.Type{
+			Kind: em.kind,
+			Fact: contracts.Fact{
+				Source:  contracts.SourceInferred,
+				Line:    em.line + 1,
+				Quote:   strings.TrimSpace(r.lines[em.line]),
+				Because: "the sample shows " + em.kind.Shown(),
+			},
+		}})
 	}
 	r.nullability(t.Model, members, true)
 	return nil
@@ -171,7 +198,11 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 func (r *reader) recognize(m *member) error {
 	var ok bool
 	if m.kind, m.index, ok = contracts.SampleKind(m.value); !ok {
-		return r.fail(m.line, "the sample's value of %s is not one that the Help Page makes for a supported type", m.name)
+		return r.fail(
+			m.line,
+			"the sample's value of %s is not one that the Help Page makes for a supported type",
+			m.name,
+		)
 	}
 	return nil
 }

@@ -19,7 +19,10 @@ func mediaType(r *contracts.Request) string {
 
 // readContent reads media type, charset and body.
 func (o *Oracle) readContent(r *contracts.Request, found *findings) Expectation {
-	rule, line := contracts.RuleID{Kind: contracts.RuleRequest, Media: o.json.MediaType}, o.operation.RequestFormats[0].Fact.Line
+	rule, line := contracts.RuleID{
+		Kind:  contracts.RuleRequest,
+		Media: o.json.MediaType,
+	}, o.operation.RequestFormats[0].Fact.Line
 	if coding := r.Header("Content-Encoding"); coding != "" {
 		return Unspecified(ruleHTTP, 0, "the page does not say which content codings are accepted")
 	}
@@ -47,7 +50,10 @@ func (o *Oracle) readContent(r *contracts.Request, found *findings) Expectation 
 	e := o.accept()
 	charset := ""
 	_, parameters, hasParameters := strings.Cut(contentType, ";")
-	if _, values, err := mime.ParseMediaType(contentType); err != nil || hasParameters && strings.TrimSpace(parameters) == "" {
+	if _, values, err := mime.ParseMediaType(
+		contentType,
+	); err != nil ||
+		hasParameters && strings.TrimSpace(parameters) == "" {
 		e = Unspecified(ruleHTTP, 0, "its parameters are malformed, which servers accept or reject")
 	} else {
 		charset = strings.ToLower(values["charset"])
@@ -113,7 +119,8 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 			text = text[len(mark):]
 		}
 		e = Unspecified(ruleJSON, 0, "a byte-order mark may be ignored or rejected (RFC 8259, section 8.1)")
-	case len(body) > 4 && (bytes.HasPrefix(body, []byte("\xFF\xFE")) && body[2] != 0 || bytes.HasPrefix(body, []byte("\xFE\xFF"))):
+	case len(body) > 4 && (bytes.HasPrefix(body, []byte("\xFF\xFE")) && body[2] != 0 ||
+		bytes.HasPrefix(body, []byte("\xFE\xFF"))):
 		if decoded, ok := fromUTF16(body[2:], body[0] == 0xFE); ok {
 			text = decoded
 			e = Unspecified(ruleJSON, 0, utf8Only+", but a reader may go by the byte-order mark")
@@ -137,15 +144,24 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 	value, err := parseJSON(text)
 	switch {
 	case errors.Is(err, errDepth) && closes(text):
-		return mostSevere(e, Unspecified(ruleJSON, 0, "how deep JSON may nest is the parser's choice (RFC 8259, section 9)"))
+		return mostSevere(
+			e,
+			Unspecified(ruleJSON, 0, "how deep JSON may nest is the parser's choice (RFC 8259, section 9)"),
+		)
 	case err != nil:
 		return reject(ruleJSON, 0, "it is not JSON (RFC 8259)")
 	}
 	if value.extended {
-		e = mostSevere(e, Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept (RFC 8259, section 9)"))
+		e = mostSevere(
+			e,
+			Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept (RFC 8259, section 9)"),
+		)
 	}
 	if value.surrogate {
-		e = mostSevere(e, Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"))
+		e = mostSevere(
+			e,
+			Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"),
+		)
 	}
 	return mostSevere(e, o.readBody(value, found))
 }

@@ -76,7 +76,8 @@ func (o *Oracle) readDate(f *fieldPlan, s string, form bool) Expectation {
 		case n[1] < 1753 || s[:10] == "1753-01-01" || n[1] >= 9999:
 			return f.unspecified("the page bounds no dates, but storage does")
 		case m[8] == "":
-			return o.accept().WithLatitude("the page's sample has an offset, and RFC 3339 asks for a time and an offset")
+			return o.accept().
+				WithLatitude("the page's sample has an offset, and RFC 3339 asks for a time and an offset")
 		}
 		return o.accept()
 	}
@@ -105,5 +106,6 @@ func impossibleClock(s string) bool {
 		return true
 	}
 	hour := s[11:13]
-	return hour > "24" || len(s) >= 16 && s[13] == ':' && s[14:16] > "59" || len(s) >= 19 && s[16] == ':' && s[17:19] > "60"
+	return hour > "24" || len(s) >= 16 && s[13] == ':' && s[14:16] > "59" ||
+		len(s) >= 19 && s[16] == ':' && s[17:19] > "60"
 }

@@ -32,7 +32,8 @@ func readFormDecimal(o *Oracle, f *fieldPlan, s string) Expectation {
 }
 
 func (o *Oracle) readDecimal(f *fieldPlan, s string) Expectation {
-	tooLarge := f.impossible("it is larger than a decimal can be").WithLatitude("the page's words state no size of a decimal number")
+	tooLarge := f.impossible("it is larger than a decimal can be").
+		WithLatitude("the page's words state no size of a decimal number")
 	if strings.HasPrefix(strings.ToLower(s), "0x") {
 		return f.unspecified("it is not JSON, but an extension that a parser may take")
 	}
@@ -59,7 +60,13 @@ func (o *Oracle) readDecimal(f *fieldPlan, s string) Expectation {
 	if len(significant)-scale > 30 {
 		return tooLarge
 	}
-	if value, _, err := big.ParseFloat(strings.TrimPrefix(s, "-"), 10, 400, big.ToNearestEven); err != nil || value.Cmp(decimalLimit) >= 0 {
+	if value, _, err := big.ParseFloat(
+		strings.TrimPrefix(s, "-"),
+		10,
+		400,
+		big.ToNearestEven,
+	); err != nil ||
+		value.Cmp(decimalLimit) >= 0 {
 		return tooLarge
 	}
 	switch {

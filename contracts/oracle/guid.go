@@ -8,10 +8,14 @@ import (
 
 var (
 	guidForm      = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-	otherGUIDForm = regexp.MustCompile(`^\s*(urn:uuid:)?([0-9A-Fa-f]{32}|\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}|\([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\)|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\s*$`)
+	otherGUIDForm = regexp.MustCompile(`^\s*(urn:uuid:)?([0-9A-Fa-f]{32}` +
+		`|\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}` +
+		`|\([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\)` +
+		`|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\s*$`)
 	// Some readers accept a sign or 0x as digits of a group.
 	signedGUIDForm = regexp.MustCompile(`^\s*[+0-9A-Fa-fXx]{8}(-[+0-9A-Fa-fXx]{4}){3}-[+0-9A-Fa-fXx]{12}\s*$`)
-	hexGUIDForm    = regexp.MustCompile(`^\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){2},\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){7}\}\s*\}\s*$`)
+	hexGUIDForm    = regexp.MustCompile(`^\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){2},` +
+		`\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){7}\}\s*\}\s*$`)
 )
 
 func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {

@@ -25,7 +25,13 @@ func (o *Oracle) readBody(value *jsonValue, found *findings) Expectation {
 
 // readObject reads the members of an object of a model; rule and line are those of
 // what it is.
-func (o *Oracle) readObject(m *modelPlan, value *jsonValue, rule contracts.RuleID, line int, found *findings) Expectation {
+func (o *Oracle) readObject(
+	m *modelPlan,
+	value *jsonValue,
+	rule contracts.RuleID,
+	line int,
+	found *findings,
+) Expectation {
 	e := o.accept()
 	count := map[*fieldPlan]int{}
 	for _, x := range value.members {

@@ -120,8 +120,11 @@ type Oracle struct {
 // no JSON.
 func New(o *contracts.Operation) (*Oracle, error) {
 	if o.Model() == nil || o.JSON() == nil || len(o.Response.Formats) == 0 {
-		return nil, fmt.Errorf("the page of /%s lists no JSON among its request formats, or no response formats: payloads are made for JSON",
-			o.Route)
+		return nil, fmt.Errorf(
+			"the page of /%s lists no JSON among its request formats, or no response formats: payloads are made "+
+				"for JSON",
+			o.Route,
+		)
 	}
 	return &Oracle{operation: o, path: "/" + o.Route, json: o.JSON(), model: plan(o.Model(), "")}, nil
 }
@@ -162,7 +165,13 @@ func plan(m *contracts.Model, at contracts.Path) *modelPlan {
 	out := &modelPlan{model: m, fields: make([]fieldPlan, len(m.Fields))}
 	for i := range m.Fields {
 		f := &m.Fields[i]
-		out.fields[i] = fieldPlan{Field: f, path: at.Field(f.Name), required: f.Required(), length: f.Length(), reading: readings[f.Type.Kind]}
+		out.fields[i] = fieldPlan{
+			Field:    f,
+			path:     at.Field(f.Name),
+			required: f.Required(),
+			length:   f.Length(),
+			reading:  readings[f.Type.Kind],
+		}
 		if elements := f.Elements(); elements != nil {
 			out.fields[i].elements = plan(elements, out.fields[i].path.Element())
 		}
@@ -287,7 +296,12 @@ func (o *Oracle) conclude(e Expectation, r *contracts.Request, found *findings) 
 			media = f.MediaType
 		}
 		e.Obeys = append([]contracts.RuleID{
-			{Kind: contracts.RuleMethod}, {Kind: contracts.RuleRoute}, ruleBody, {Kind: contracts.RuleRequest, Media: media},
+			{
+				Kind: contracts.RuleMethod,
+			},
+			{Kind: contracts.RuleRoute},
+			ruleBody,
+			{Kind: contracts.RuleRequest, Media: media},
 		}, found.obeys...)
 	}
 	return e

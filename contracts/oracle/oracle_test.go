@@ -62,7 +62,12 @@ func readRecorded(t testing.TB, name string) []recorded {
 			Public                 struct{ Status int }
 		}
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &row))
-		r := recorded{string(row.ID), contracts.Request{Method: row.Method, Path: row.Path}, row.Expected, row.Public.Status}
+		r := recorded{
+			string(row.ID),
+			contracts.Request{Method: row.Method, Path: row.Path},
+			row.Expected,
+			row.Public.Status,
+		}
 		for _, h := range row.Headers {
 			r.request.Headers = append(r.request.Headers, contracts.Header{Name: h[0], Value: h[1]})
 		}
@@ -113,8 +118,24 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 			for _, h := range row.request.Headers {
 				headers.Add(h.Name, h.Value)
 			}
-			got := framework.Respond(&webapi.Request{Method: row.request.Method, Target: row.request.Path, Header: headers, Body: row.request.Body}, nil)
-			assert.Equal(t, row.status, got.Status, "%s %s: the framework's reading of %q", name, row.id, cut(row.request.Body))
+			got := framework.Respond(
+				&webapi.Request{
+					Method: row.request.Method,
+					Target: row.request.Path,
+					Header: headers,
+					Body:   row.request.Body,
+				},
+				nil,
+			)
+			assert.Equal(
+				t,
+				row.status,
+				got.Status,
+				"%s %s: the framework's reading of %q",
+				name,
+				row.id,
+				cut(row.request.Body),
+			)
 			switch e.Outcome {
 			case oracle.OutcomeAccept:
 				assert.Equal(t, 200, row.status, "%s %s: %q", name, row.id, cut(row.request.Body))
@@ -130,7 +151,11 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 4812+1301, count[oracle.OutcomeAccept]+count[oracle.OutcomeReject]+count[oracle.OutcomeUnspecified])
+	require.Equal(
+		t,
+		4812+1301,
+		count[oracle.OutcomeAccept]+count[oracle.OutcomeReject]+count[oracle.OutcomeUnspecified],
+	)
 	t.Logf("%v", count)
 }
 
@@ -139,11 +164,16 @@ func TestEveryBrokenRuleIsNamed(t *testing.T) {
 	o := ofThePage(t)
 	for _, c := range []struct{ body, breaks, obeys string }{
 		{`{}`, "UserId/required AppointmentOn/required Reason/required AccountId/required", ""},
-		{`{"UserId":1,"AppointmentOn":"2026-02-03T10:30:00Z","Reason":[],"AccountId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","Reasons":[{"ReasonId":1},{"ReasonId":2}]}`,
+		{`{"UserId":1,"AppointmentOn":"2026-02-03T10:30:00Z","Reason":[],` +
+			`"AccountId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","Reasons":[{"ReasonId":1},{"ReasonId":2}]}`,
 			"UserId/type Reason/type Reasons[].ReasonId/type", ""},
-		{`{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-02-03T10:30:00Z","Reason":"a","AccountId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","MethodId":null,"Reasons":[{"ReasonId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"}]}`,
-			"", "method route body request/application/json UserId/type UserId/required AppointmentOn/type AppointmentOn/required " +
-				"Reason/type Reason/required Reason/length AccountId/type AccountId/required MethodId/nullable Reasons[].ReasonId/type Reasons/type"},
+		{`{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-02-03T10:30:00Z","Reason":"a",` +
+			`"AccountId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","MethodId":null,` +
+			`"Reasons":[{"ReasonId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"}]}`,
+			"", "method route body request/application/json UserId/type UserId/required AppointmentOn/type " +
+				"AppointmentOn/required " +
+				"Reason/type Reason/required Reason/length AccountId/type AccountId/required MethodId/nullable " +
+				"Reasons[].ReasonId/type Reasons/type"},
 	} {
 		e := o.Expect(&contracts.Request{Method: "POST", Path: "/api/Calendar/PatientAppointmentPost_v2",
 			Headers: []contracts.Header{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(c.body)})
@@ -175,7 +205,12 @@ func FuzzExpect(f *testing.F) {
 	require.Greater(f, seeds, 1000)
 	o, op := ofThePage(f), operation(f)
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		r := contracts.Request{Method: op.Method, Path: "/" + op.Route, Headers: []contracts.Header{{Name: "Content-Type", Value: contentType}}, Body: body}
+		r := contracts.Request{
+			Method:  op.Method,
+			Path:    "/" + op.Route,
+			Headers: []contracts.Header{{Name: "Content-Type", Value: contentType}},
+			Body:    body,
+		}
 		e := o.Expect(&r)
 		require.NotEmpty(t, e.Basis)
 		require.Equal(t, e.Outcome == oracle.OutcomeReject, len(e.Breaks) > 0)
@@ -203,7 +238,12 @@ func TestTextTooDeepToReadIsOpenUnlessItNeverCloses(t *testing.T) {
 		{`{"a":` + deep, oracle.OutcomeReject},
 		{`{"a":` + deep + `"` + strings.Repeat("]", 1_000_000) + `"}`, oracle.OutcomeReject},
 	} {
-		r := contracts.Request{Method: "POST", Path: "/api/Calendar/PatientAppointmentPost_v2", Headers: []contracts.Header{{Name: "Content-Type", Value: "application/json"}}, Body: []byte(c.body)}
+		r := contracts.Request{
+			Method:  "POST",
+			Path:    "/api/Calendar/PatientAppointmentPost_v2",
+			Headers: []contracts.Header{{Name: "Content-Type", Value: "application/json"}},
+			Body:    []byte(c.body),
+		}
 		require.Equal(t, c.want, o.Expect(&r).Outcome)
 	}
 }

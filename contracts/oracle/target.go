@@ -51,7 +51,8 @@ func (o *Oracle) readTarget(r *contracts.Request) Expectation {
 func (o *Oracle) IsElsewhere(path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	decoded, err := url.PathUnescape(path)
-	return err != nil || !strings.EqualFold(strings.TrimSuffix(decoded, "/"), o.path) || strings.Contains(strings.ToUpper(path), "%2F")
+	return err != nil || !strings.EqualFold(strings.TrimSuffix(decoded, "/"), o.path) ||
+		strings.Contains(strings.ToUpper(path), "%2F")
 }
 
 // actionName is what may be the name of another action.
@@ -80,7 +81,11 @@ func (o *Oracle) readOtherPath(path string, line int) Expectation {
 	case sibling && actionName.MatchString(got[last]):
 		return Unspecified(ruleRoute, line, "another action may be there")
 	}
-	return reject(ruleRoute, line, "it is another path").WithLatitude("the page speaks of one path, and something else may be at others")
+	return reject(
+		ruleRoute,
+		line,
+		"it is another path",
+	).WithLatitude("the page speaks of one path, and something else may be at others")
 }
 
 // readAccept is unspecified where the client admits none of the response's formats.

@@ -40,7 +40,13 @@ type appointment struct {
 }
 
 func post(body []byte) *webapi.Request {
-	return &webapi.Request{Method: "POST", Target: endpoint, Host: "localhost", Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+	return &webapi.Request{
+		Method: "POST",
+		Target: endpoint,
+		Host:   "localhost",
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   body,
+	}
 }
 
 // BenchmarkEncodingJSON is the measure of the others: Unmarshal and Marshal of

@@ -83,7 +83,8 @@ func refuses(t *testing.T, body string) map[string][]string {
 	return answer.ModelState
 }
 
-const leastForm = "UserId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d&AppointmentOn=2026-02-03&Reason=checkup&AccountId=3faed728-f67f-4bc0-888f-a8410d31c7df"
+const leastForm = "UserId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d&AppointmentOn=2026-02-03&Reason=checkup&" +
+	"AccountId=3faed728-f67f-4bc0-888f-a8410d31c7df"
 
 func acceptsForm(t *testing.T, form, member string) any {
 	t.Helper()
@@ -107,8 +108,11 @@ var differences = map[string]func(t *testing.T){
 	},
 	"string/length-units": func(t *testing.T) {
 		accepts(t, with("Reason", `"`+strings.Repeat("😀", 125)+`"`), "Reason")
-		assert.Equal(t, map[string][]string{"model.Reason": {"The field Reason must be a string with a maximum length of 250."}},
-			refuses(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)))
+		assert.Equal(
+			t,
+			map[string][]string{"model.Reason": {"The field Reason must be a string with a maximum length of 250."}},
+			refuses(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)),
+		)
 		accepts(t, with("Reason", `"`+strings.Repeat("日", 250)+`"`), "Reason")
 	},
 	"string/from-other-kinds": func(t *testing.T) {
@@ -122,14 +126,28 @@ var differences = map[string]func(t *testing.T){
 	},
 	"guid/forms": func(t *testing.T) {
 		for _, form := range []string{
-			"84ef7a81c6434b8e85e51ff52fc35f3d", "{84ef7a81-c643-4b8e-85e5-1ff52fc35f3d}", "(84EF7A81-C643-4B8E-85E5-1FF52FC35F3D)",
-			" 84ef7a81-c643-4b8e-85e5-1ff52fc35f3d ", "{0x84ef7a81,0xc643,0x4b8e,{0x85,0xe5,0x1f,0xf5,0x2f,0xc3,0x5f,0x3d}}",
+			"84ef7a81c6434b8e85e51ff52fc35f3d", "{84ef7a81-c643-4b8e-85e5-1ff52fc35f3d}",
+			"(84EF7A81-C643-4B8E-85E5-1FF52FC35F3D)",
+			" 84ef7a81-c643-4b8e-85e5-1ff52fc35f3d " +
+				"", "{0x84ef7a81,0xc643,0x4b8e,{0x85,0xe5,0x1f,0xf5,0x2f,0xc3,0x5f,0x3d}}",
 		} {
 			assert.Equal(t, `"`+aGUID+`"`, accepts(t, with("PatientId", `"`+form+`"`), "PatientId"), form)
 		}
 		bad := with("PatientId", `"x"`)
-		assert.Equal(t, map[string][]string{"model.PatientId": {"Error converting value \"x\" to type 'System.Nullable`1[System.Guid]'. Path 'PatientId', line 1, position " +
-			strconv.Itoa(len(bad)-1) + "."}}, refuses(t, bad), "the position is behind the value")
+		assert.Equal(
+			t,
+			map[string][]string{
+				"model.PatientId": {
+					"Error converting value \"x\" to type 'System.Nullable`1[System.Guid]'. Path 'PatientId', line " +
+						"1, position " +
+						strconv.Itoa(
+							len(bad)-1,
+						) + ".",
+				},
+			},
+			refuses(t, bad),
+			"the position is behind the value",
+		)
 	},
 	"guid/zero-required": func(t *testing.T) {
 		zero := `"00000000-0000-0000-0000-000000000000"`
@@ -164,10 +182,16 @@ var differences = map[string]func(t *testing.T){
 	},
 	"date/any-spelling": func(t *testing.T) {
 		for spelling, want := range map[string]string{
-			"02/03/2026": "2026-02-03T00:00:00", "3 Feb 2026": "2026-02-03T00:00:00", "/Date(0)/": "1970-01-01T00:00:00Z",
+			"02/03/2026": "2026-02-03T00:00:00", "3 Feb " +
+				"2026": "2026-02-03T00:00:00", "/Date(0)/": "1970-01-01T00:00:00Z",
 			"Tue, 03 Feb 2026 21:04:03 GMT": "2026-02-03T21:04:03Z", "2026-02-03 9:04 PM": "2026-02-03T21:04:00",
 		} {
-			assert.Equal(t, `"`+want+`"`, accepts(t, with("AppointmentOn", `"`+spelling+`"`), "AppointmentOn"), spelling)
+			assert.Equal(
+				t,
+				`"`+want+`"`,
+				accepts(t, with("AppointmentOn", `"`+spelling+`"`), "AppointmentOn"),
+				spelling,
+			)
 		}
 	},
 	"date/offset-is-lost": func(t *testing.T) {
@@ -179,7 +203,11 @@ var differences = map[string]func(t *testing.T){
 	},
 	"value/derails": func(t *testing.T) {
 		errs := refuses(t, with("Note", `{"a":1}`, "PatientId", `"x"`))
-		assert.Contains(t, errs["model.Note"][0], "Unexpected character encountered while parsing value: {. Path 'Note'")
+		assert.Contains(
+			t,
+			errs["model.Note"][0],
+			"Unexpected character encountered while parsing value: {. Path 'Note'",
+		)
 		assert.Len(t, errs["model.Note"], 2, "one fault, two errors")
 		assert.NotContains(t, errs, "model.PatientId", "what follows is not read")
 	},
@@ -190,12 +218,24 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, `"last"`, accepts(t, body, "Note"))
 	},
 	"list/form-gap": func(t *testing.T) {
-		assert.Equal(t, `[{"ReasonId":"`+aGUID+`"}]`, acceptsForm(t, leastForm+"&Reasons[0].ReasonId="+aGUID+"&Reasons[2].ReasonId="+aGUID, "Reasons"))
+		assert.Equal(
+			t,
+			`[{"ReasonId":"`+aGUID+`"}]`,
+			acceptsForm(t, leastForm+"&Reasons[0].ReasonId="+aGUID+"&Reasons[2].ReasonId="+aGUID, "Reasons"),
+		)
 	},
 	"required/key": func(t *testing.T) {
 		body := with("UserId", "", "Reason", "")
 		errs := refuses(t, body)
-		assert.Equal(t, []string{"Required property 'UserId' not found in JSON. Path '', line 1, position " + strconv.Itoa(len(body)) + "."}, errs["model"])
+		assert.Equal(
+			t,
+			[]string{
+				"Required property 'UserId' not found in JSON. Path '', line 1, position " + strconv.Itoa(
+					len(body),
+				) + ".",
+			},
+			errs["model"],
+		)
 		assert.Equal(t, []string{"The Reason field is required."}, errs["model.Reason"])
 	},
 	"body/null": func(t *testing.T) {
@@ -211,14 +251,19 @@ var differences = map[string]func(t *testing.T){
 		}
 	},
 	"body/dialect": func(t *testing.T) {
-		body := "/* a */{UserId:'" + aGUID + "', // b\nAppointmentOn:'2026-02-03','Reason':'it\\'s',AccountId:\"" + aGUID + "\",}"
+		body := "/* a */{UserId:'" + aGUID + "', // b\nAppointmentOn:'2026-02-03','Reason':'it\\'s',AccountId:\"" +
+			aGUID + "\",}"
 		assert.Equal(t, `"it's"`, accepts(t, body, "Reason"))
 	},
 	"body/text-behind": func(t *testing.T) {
 		accepts(t, with()+" and more", "Reason")
 	},
 	"body/names": func(t *testing.T) {
-		assert.Equal(t, `"n"`, accepts(t, strings.Replace(with("NOTE", `"n"`, "Unknown", `{"a":[1]}`), "UserId", "userid", 1), "Note"))
+		assert.Equal(
+			t,
+			`"n"`,
+			accepts(t, strings.Replace(with("NOTE", `"n"`, "Unknown", `{"a":[1]}`), "UserId", "userid", 1), "Note"),
+		)
 	},
 	"body/depth": func(t *testing.T) {
 		accepts(t, with("Extra", strings.Repeat("[", 254)+strings.Repeat("]", 254)), "Reason")
@@ -251,7 +296,8 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, "application/json; charset=utf-8", got.ContentType)
 	},
 	"route/loose": func(t *testing.T) {
-		for _, target := range []string{strings.ToUpper(endpoint), endpoint + "/", endpoint + "/42", endpoint + "?a=b", strings.Replace(endpoint, "_", "%5F", 1), "/x/.." + endpoint} {
+		for _, target := range []string{strings.ToUpper(endpoint), endpoint + "/", endpoint + "/42", endpoint +
+			"?a=b", strings.Replace(endpoint, "_", "%5F", 1), "/x/.." + endpoint} {
 			req := post([]byte(with()))
 			req.Target = target
 			assert.Equal(t, 200, front(t).Respond(req, nil).Status, target)
@@ -265,7 +311,8 @@ func TestDifferences(t *testing.T) {
 	listed := map[string]bool{}
 	for _, d := range webapi.Differences() {
 		listed[d.ID] = true
-		for part, text := range map[string]string{"page": d.Page, "framework": d.Framework, "why": d.Why, "source": d.Source} {
+		for part, text := range map[string]string{"page": d.Page, "framework": d.Framework, "why": d.Why,
+			"source": d.Source} {
 			assert.NotEmpty(t, text, "%s says no %s", d.ID, part)
 		}
 		require.Contains(t, differences, d.ID, "no test shows it")

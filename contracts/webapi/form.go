@@ -29,8 +29,18 @@ func (c *call) readForm(body []byte) []value {
 	f, ok := parseForm(body)
 	if !ok {
 		c.key = append(c.key[:0], c.e.profile.ParameterName...)
-		c.errs.exception(c.key, "The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key")
-		c.violate(c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "", "a name with an opening bracket that is not closed"))
+		c.errs.exception(
+			c.key,
+			"The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key",
+		)
+		c.violate(
+			c.e.broken(
+				contracts.RuleID{Kind: contracts.RuleBody},
+				c.e.operation.Model().Fact,
+				"",
+				"a name with an opening bracket that is not closed",
+			),
+		)
 		return nil
 	}
 	if len(f.keys) == 0 {
@@ -96,7 +106,9 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 		if f.requiredByReader && !bound[i] {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
-				b.c.violate(b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), "nothing"))
+				b.c.violate(
+					b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), "nothing"),
+				)
 			}
 		}
 		if bound[i] && !f.nullable && !model[i].present && b.state.valid(key) {
@@ -142,7 +154,11 @@ func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 		b.state.message([]byte(key), b.invalidValue(values, f.name))
 		b.broken(f, key, "a value in the wrong format")
 	case dotnet.Overflow:
-		b.state.exception([]byte(key), "The parameter conversion from type 'System.String' to type '"+f.typeName+"' failed. See the inner exception for more information.")
+		b.state.exception(
+			[]byte(key),
+			"The parameter conversion from type 'System.String' to type '"+f.typeName+"' failed. See the inner "+
+				"exception for more information.",
+		)
 		b.broken(f, key, "a number out of range")
 	}
 	return false

@@ -18,7 +18,8 @@ func seeds(t testing.TB, media string, each int) (bodies [][]byte) {
 	for _, name := range []string{"responses.ndjson.gz", "edge-cases.ndjson.gz"} {
 		for _, r := range recordings(t, name, 1038) {
 			req := r.request()
-			if strings.HasPrefix(req.Header.Get("Content-Type"), media) && len(req.Body) < 4096 && groups[r.Group] < each {
+			if strings.HasPrefix(req.Header.Get("Content-Type"), media) && len(req.Body) < 4096 &&
+				groups[r.Group] < each {
 				groups[r.Group]++
 				bodies = append(bodies, req.Body)
 			}
@@ -69,7 +70,16 @@ func FuzzJSON(f *testing.F) {
 	es := endpoints(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, charset := range []string{"", "; charset=utf-16"} {
-			holds(t, es, &webapi.Request{Method: "POST", Target: endpoint, Header: http.Header{"Content-Type": {"application/json" + charset}}, Body: body})
+			holds(
+				t,
+				es,
+				&webapi.Request{
+					Method: "POST",
+					Target: endpoint,
+					Header: http.Header{"Content-Type": {"application/json" + charset}},
+					Body:   body,
+				},
+			)
 		}
 	})
 }
@@ -82,7 +92,16 @@ func FuzzForm(f *testing.F) {
 	}
 	es := endpoints(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		holds(t, es, &webapi.Request{Method: "POST", Target: endpoint, Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: body})
+		holds(
+			t,
+			es,
+			&webapi.Request{
+				Method: "POST",
+				Target: endpoint,
+				Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+				Body:   body,
+			},
+		)
 	})
 }
 
@@ -91,7 +110,14 @@ func FuzzHeaders(f *testing.F) {
 	for _, r := range recordings(f, "responses.ndjson.gz", 2982) {
 		req := r.request()
 		if r.Group == "accept" || r.Group == "content-type" || r.Group == "route" {
-			f.Add(req.Method, req.Target, req.Header.Get("Content-Type"), req.Header.Get("Accept"), req.Header.Get("Accept-Charset"), req.Header.Get("X-Requested-With"))
+			f.Add(
+				req.Method,
+				req.Target,
+				req.Header.Get("Content-Type"),
+				req.Header.Get("Accept"),
+				req.Header.Get("Accept-Charset"),
+				req.Header.Get("X-Requested-With"),
+			)
 			added++
 		}
 	}
@@ -99,12 +125,26 @@ func FuzzHeaders(f *testing.F) {
 	es := endpoints(f)
 	f.Fuzz(func(t *testing.T, method, target, contentType, accept, acceptCharset, requestedWith string) {
 		req := &webapi.Request{Method: method, Target: target, Body: []byte("{}"), Header: http.Header{
-			"Content-Type": {contentType}, "Accept": {accept}, "Accept-Charset": {acceptCharset}, "X-Requested-With": {requestedWith},
+			"Content-Type": {
+				contentType,
+			},
+			"Accept":           {accept},
+			"Accept-Charset":   {acceptCharset},
+			"X-Requested-With": {requestedWith},
 		}}
 		for _, e := range es {
 			got := e.Respond(req, nil)
 			require.Contains(t, []int{400, 404, 405, 415}, got.Status)
-			require.Contains(t, []string{"application/json; charset=utf-8", "text/json; charset=utf-8", "application/json; charset=utf-16", "text/json; charset=utf-16"}, got.ContentType)
+			require.Contains(
+				t,
+				[]string{
+					"application/json; charset=utf-8",
+					"text/json; charset=utf-8",
+					"application/json; charset=utf-16",
+					"text/json; charset=utf-16",
+				},
+				got.ContentType,
+			)
 			require.Equal(t, got.Status == 405, got.Allow == "POST")
 		}
 	})
@@ -121,14 +161,19 @@ func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 	wide := post([]byte(`{"Reasons":[` + strings.Repeat("1,", 1<<18) + `1]}`))
 	wide.Header.Set("Accept-Charset", "utf-16")
 	for name, req := range map[string]*webapi.Request{
-		"a value for each element":      form(strings.Repeat("Reasons&", 60_000) + "Reasons.ReasonId=" + strings.Repeat("a", 500_000)),
-		"the same, small":               form(strings.Repeat("Reasons&", 1000) + "Reasons.ReasonId=" + strings.Repeat("a", 8300)),
-		"an index again and again":      form(strings.Repeat("Reasons.index=0&", 20_000) + "Reasons[0].ReasonId=" + strings.Repeat("a", 500_000)),
-		"many values for each element":  form(strings.Repeat("Reasons&", 1000) + strings.Repeat("Reasons.ReasonId=a&", 1000)),
-		"advice for each element":       post([]byte(`{"Reasons":[` + strings.Repeat("[],", 1<<18) + `1]}`)),
-		"advice for each, and UTF-16":   wide,
-		"an empty value, often":         form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId="),
-		"a good value for each element": form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"),
+		"a value for each element": form(strings.Repeat("Reasons&", 60_000) + "Reasons.ReasonId=" +
+			strings.Repeat("a", 500_000)),
+		"the same, small": form(strings.Repeat("Reasons&", 1000) + "Reasons.ReasonId=" +
+			strings.Repeat("a", 8300)),
+		"an index again and again": form(strings.Repeat("Reasons.index=0&", 20_000) + "Reasons[0].ReasonId=" +
+			strings.Repeat("a", 500_000)),
+		"many values for each element": form(strings.Repeat("Reasons&", 1000) +
+			strings.Repeat("Reasons.ReasonId=a&", 1000)),
+		"advice for each element":     post([]byte(`{"Reasons":[` + strings.Repeat("[],", 1<<18) + `1]}`)),
+		"advice for each, and UTF-16": wide,
+		"an empty value, often":       form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId="),
+		"a good value for each element": form(strings.Repeat("Reasons&", 100_000) +
+			"Reasons.ReasonId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cut := 0
@@ -137,7 +182,11 @@ func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 				require.LessOrEqual(t, len(got.Body), max(1<<20, 64*len(req.Body)))
 				if got.Status == http.StatusInternalServerError {
 					cut++
-					require.Contains(t, strings.ReplaceAll(string(got.Body), "\x00", ""), `{"Message":"An error has occurred."}`)
+					require.Contains(
+						t,
+						strings.ReplaceAll(string(got.Body), "\x00", ""),
+						`{"Message":"An error has occurred."}`,
+					)
 				}
 			}
 			if strings.HasPrefix(name, "a value") || strings.HasPrefix(name, "the same") {

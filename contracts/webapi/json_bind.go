@@ -111,9 +111,13 @@ func (c *call) wrongContainer(got, typeName, shape string) *fault {
 	advice += " into type '" + typeName + "' because the type requires a " + shape + " to deserialize correctly.\n" +
 		"To fix this error either change the JSON to a " + shape + " or change the deserialized type "
 	if got == "array" {
-		advice += "to an array or a type that implements a collection interface (e.g. ICollection, IList) like List<T> that can be deserialized from a JSON array. JsonArrayAttribute can also be added to the type to force it to deserialize from a JSON array.\n"
+		advice += "to an array or a type that implements a collection interface (e.g. ICollection, IList) like " +
+			"List<T> that can be deserialized from a JSON array. JsonArrayAttribute can also be added to the type " +
+			"to force it to deserialize from a JSON array.\n"
 	} else {
-		advice += "so that it is a normal .NET type (e.g. not a primitive type like integer, not a collection type like an array or List<T>) that can be deserialized from a JSON object. JsonObjectAttribute can also be added to the type to force it to deserialize from a JSON object.\n"
+		advice += "so that it is a normal .NET type (e.g. not a primitive type like integer, not a collection type " +
+			"like an array or List<T>) that can be deserialized from a JSON object. JsonObjectAttribute can also " +
+			"be added to the type to force it to deserialize from a JSON object.\n"
 	}
 	return c.serialization(faultConvert, advice)
 }
@@ -289,7 +293,10 @@ func (c *call) wrapped(field *fieldPlan, v *value) *fault {
 	}
 	if meta.done {
 		if !field.nullable {
-			c.r.exc = fault{why: faultReference, message: "Error setting value to '" + field.name + "' on '" + c.e.root.name + "'."}
+			c.r.exc = fault{
+				why:     faultReference,
+				message: "Error setting value to '" + field.name + "' on '" + c.e.root.name + "'.",
+			}
 			return &c.r.exc
 		}
 		v.clear()
@@ -300,7 +307,11 @@ func (c *call) wrapped(field *fieldPlan, v *value) *fault {
 			return f
 		}
 		if r.tok == tokenStartObject {
-			return c.serialization(faultConvert, "Unexpected token when deserializing primitive value: ", r.tok.String())
+			return c.serialization(
+				faultConvert,
+				"Unexpected token when deserializing primitive value: ",
+				r.tok.String(),
+			)
 		}
 		if f := c.scalar(field, v); f != nil {
 			return f

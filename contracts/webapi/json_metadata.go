@@ -19,7 +19,10 @@ func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 				return meta, f
 			}
 			if r.tok != tokenString && r.tok != tokenNull {
-				return meta, c.serialization(faultReference, "JSON reference $ref property must have a string or null value.")
+				return meta, c.serialization(
+					faultReference,
+					"JSON reference $ref property must have a string or null value.",
+				)
 			}
 			given, reference := r.tok == tokenString, r.val.text
 			if f := c.mustRead(); f != nil {
@@ -27,7 +30,11 @@ func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 			}
 			if given {
 				if r.tok == tokenPropertyName {
-					return meta, c.serialization(faultReference, "Additional content found in JSON reference object. A JSON reference object should only have a $ref property.")
+					return meta, c.serialization(
+						faultReference,
+						"Additional content found in JSON reference object. A JSON reference object should only "+
+							"have a $ref property.",
+					)
 				}
 				meta.done = true
 				if target, found := c.references[string(reference)]; found && target.plan == m {

@@ -22,8 +22,11 @@ func (r *reader) quoted(quote byte, as readAs) *fault {
 	date, ok, inRange := dotnet.DateToken(r.str, r.zone, r.escaped)
 	if !inRange {
 		// The exception of DateTime's constructor has no place in the text.
-		r.exc = fault{why: faultConvert,
-			message: "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks.\nParameter name: ticks"}
+		r.exc = fault{
+			why: faultConvert,
+			message: "Ticks must be between DateTime.MinValue.Ticks and DateTime.MaxValue.Ticks.\nParameter name: " +
+				"ticks",
+		}
 		return &r.exc
 	}
 	if ok {

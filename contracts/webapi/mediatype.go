@@ -47,7 +47,8 @@ func (h *headerScanner) end() bool {
 func (h *headerScanner) token() string {
 	h.space()
 	start := h.at
-	for h.at < len(h.s) && h.s[h.at] > ' ' && h.s[h.at] < 0x7F && strings.IndexByte(`()<>@,;:\"/[]?={}`, h.s[h.at]) < 0 {
+	for h.at < len(h.s) && h.s[h.at] > ' ' && h.s[h.at] < 0x7F &&
+		strings.IndexByte(`()<>@,;:\"/[]?={}`, h.s[h.at]) < 0 {
 		h.at++
 	}
 	return h.s[start:h.at]

@@ -55,8 +55,11 @@ func (f *fieldPlan) as() readAs {
 
 func planModel(m *contracts.Model, at contracts.Path) *modelPlan {
 	conversions := map[contracts.Kind]*conversion{
-		contracts.KindGUID: &guidConversion, contracts.KindDate: &dateConversion, contracts.KindString: &stringConversion,
-		contracts.KindDecimal: &decimalConversion, contracts.KindInteger: &integerConversion,
+		contracts.KindGUID:    &guidConversion,
+		contracts.KindDate:    &dateConversion,
+		contracts.KindString:  &stringConversion,
+		contracts.KindDecimal: &decimalConversion,
+		contracts.KindInteger: &integerConversion,
 	}
 	plan := &modelPlan{name: m.Name, index: map[string]int{}}
 	for i := range m.Fields {

@@ -21,16 +21,16 @@ import (
 
 // recording is one request and the real framework's response to it.
 type recording struct {
-	ID         json.RawMessage `json:"id"`
-	Group      string          `json:"group"`
-	Tier       int             `json:"tier"`
-	Method     string          `json:"method"`
-	Path       string          `json:"path"`
-	Headers    [][2]string     `json:"headers"`
-	Body       *string         `json:"body"`
-	BodyBase64 string          `json:"body_base64"`
-	Public     recordedResponse  `json:"public"`
-	Detail     recordedResponse  `json:"detail"`
+	ID         json.RawMessage  `json:"id"`
+	Group      string           `json:"group"`
+	Tier       int              `json:"tier"`
+	Method     string           `json:"method"`
+	Path       string           `json:"path"`
+	Headers    [][2]string      `json:"headers"`
+	Body       *string          `json:"body"`
+	BodyBase64 string           `json:"body_base64"`
+	Public     recordedResponse `json:"public"`
+	Detail     recordedResponse `json:"detail"`
 }
 
 type recordedResponse struct {
@@ -54,7 +54,13 @@ func bytesOf(text *string, encoded string) []byte {
 }
 
 func (r *recording) request() *webapi.Request {
-	req := &webapi.Request{Method: r.Method, Target: r.Path, Host: recordedHost, Header: http.Header{}, Body: bytesOf(r.Body, r.BodyBase64)}
+	req := &webapi.Request{
+		Method: r.Method,
+		Target: r.Path,
+		Host:   recordedHost,
+		Header: http.Header{},
+		Body:   bytesOf(r.Body, r.BodyBase64),
+	}
 	for _, h := range r.Headers {
 		req.Header.Add(h[0], h[1])
 	}
@@ -144,7 +150,20 @@ func (r *recording) meets(t *testing.T, e *webapi.Endpoint, recorded *recordedRe
 		got.Allow == recorded.Headers["Allow"] && bytes.Equal(got.Body, body) {
 		return true
 	}
-	t.Errorf("%s: %s %s %v\n  body     %.600q\n  recorded %d %v %.900s\n  got      %d %s %s %.900s", r.Group, r.Method, r.Path,
-		r.Headers, bytesOf(r.Body, r.BodyBase64), recorded.Status, recorded.Headers, body, got.Status, got.ContentType, got.Allow, got.Body)
+	t.Errorf(
+		"%s: %s %s %v\n  body     %.600q\n  recorded %d %v %.900s\n  got      %d %s %s %.900s",
+		r.Group,
+		r.Method,
+		r.Path,
+		r.Headers,
+		bytesOf(r.Body, r.BodyBase64),
+		recorded.Status,
+		recorded.Headers,
+		body,
+		got.Status,
+		got.ContentType,
+		got.Allow,
+		got.Body,
+	)
 	return false
 }

@@ -73,14 +73,27 @@ func (c *call) invalidModel(out []byte) Response {
 
 // nullModel is BadRequest("The request is invalid.").
 func (c *call) nullModel(out []byte) Response {
-	c.violate(c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "", "no body, or null"))
+	c.violate(
+		c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "", "no body, or null"),
+	)
 	return messageOnly(http.StatusBadRequest, invalidRequest, out)
 }
 
 func (c *call) methodNotAllowed(req *Request, out []byte) Response {
 	e := c.e
-	c.violate(e.broken(contracts.RuleID{Kind: contracts.RuleMethod}, e.operation.RouteFact, "", "the method "+printable(req.Method)))
-	resp := messageOnly(http.StatusMethodNotAllowed, "The requested resource does not support http method '"+req.Method+"'.", out)
+	c.violate(
+		e.broken(
+			contracts.RuleID{Kind: contracts.RuleMethod},
+			e.operation.RouteFact,
+			"",
+			"the method "+printable(req.Method),
+		),
+	)
+	resp := messageOnly(
+		http.StatusMethodNotAllowed,
+		"The requested resource does not support http method '"+req.Method+"'.",
+		out,
+	)
 	resp.Allow = e.operation.Method
 	return resp
 }
@@ -100,7 +113,8 @@ func (c *call) notFound(req *Request, result routeResult, name string, out []byt
 		case routeController:
 			detail = "No type was found that matches the controller named '" + name + "'."
 		case routeAction:
-			detail = "No action was found on the controller '" + e.segments[1] + "' that matches the name '" + name + "'."
+			detail = "No action was found on the controller '" + e.segments[1] + "' that matches the name '" + name +
+				"'."
 		}
 		out = appendPair(append(out, ','), "MessageDetail", detail)
 	}
@@ -120,8 +134,12 @@ func (c *call) unsupported(content *mediaType, out []byte) Response {
 	c.violate(e.broken(rule, e.operation.RequestFormats[0].Fact, "", found))
 	out = appendPair(append(out, '{'), "Message", message)
 	if e.profile.ErrorDetail {
-		out = appendPair(append(out, ','), "ExceptionMessage",
-			"No MediaTypeFormatter is available to read an object of type '"+e.root.name+"' from content with media type '"+name+"'.")
+		out = appendPair(
+			append(out, ','),
+			"ExceptionMessage",
+			"No MediaTypeFormatter is available to read an object of type '"+e.root.name+"' from content with "+
+				"media type '"+name+"'.",
+		)
 		out = appendPair(append(out, ','), "ExceptionType", "System.Net.Http.UnsupportedMediaTypeException")
 		out = appendPair(append(out, ','), "StackTrace", unsupportedStack)
 	}
@@ -147,8 +165,15 @@ func (c *call) encodable(resp Response) Response {
 	unit := uint16(0xD000) | uint16(body[at+1]&0x3F)<<6 | uint16(body[at+2]&0x3F)
 	out := appendPair([]byte{'{'}, "Message", errorOccurred)
 	if c.e.profile.ErrorDetail {
-		out = appendPair(append(out, ','), "ExceptionMessage",
-			fmt.Sprintf(`Unable to translate Unicode character \\u%04X at index %d to specified code page.`, unit, index))
+		out = appendPair(
+			append(out, ','),
+			"ExceptionMessage",
+			fmt.Sprintf(
+				`Unable to translate Unicode character \\u%04X at index %d to specified code page.`,
+				unit,
+				index,
+			),
+		)
 		out = appendPair(append(out, ','), "ExceptionType", "System.Text.EncoderFallbackException")
 		out = appendPair(append(out, ','), "StackTrace", encoderStack)
 	}

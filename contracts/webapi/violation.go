@@ -41,7 +41,14 @@ func (v Violation) String() string {
 }
 
 func (e *Endpoint) broken(rule contracts.RuleID, fact contracts.Fact, pointer, found string) Violation {
-	return Violation{Rule: rule, Pointer: pointer, Line: fact.Line, Source: fact.Source, Quote: fact.Quote, Found: found}
+	return Violation{
+		Rule:    rule,
+		Pointer: pointer,
+		Line:    fact.Line,
+		Source:  fact.Source,
+		Quote:   fact.Quote,
+		Found:   found,
+	}
 }
 
 func (c *call) violate(v Violation) {
@@ -68,7 +75,14 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	case faultEncoding:
 		found = "bytes invalid in the declared charset"
 	case faultMissing:
-		c.violate(c.e.broken(field.rule(contracts.RuleRequired), field.fact.Required().Fact, c.pointer(field.name), "nothing"))
+		c.violate(
+			c.e.broken(
+				field.rule(contracts.RuleRequired),
+				field.fact.Required().Fact,
+				c.pointer(field.name),
+				"nothing",
+			),
+		)
 		return
 	case faultReference:
 		found = "a reference of Json.NET"
@@ -78,7 +92,9 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 		found = c.r.tok.article()
 	}
 	if field == nil || why == faultDepth || why == faultEncoding {
-		c.violate(c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, c.pointer(""), found))
+		c.violate(
+			c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, c.pointer(""), found),
+		)
 		return
 	}
 	rule, fact := field.rule(contracts.RuleType), field.fact.Type.Fact

@@ -81,7 +81,10 @@ func New(o *contracts.Operation, p Profile) (*Endpoint, error) {
 		}
 	}
 	if o.Model() == nil || len(e.requestTypes) == 0 || len(e.responseTypes) == 0 {
-		return nil, fmt.Errorf("the page of /%s lists no JSON format: nothing can be read, and no response written", o.Route)
+		return nil, fmt.Errorf(
+			"the page of /%s lists no JSON format: nothing can be read, and no response written",
+			o.Route,
+		)
 	}
 	e.root = planModel(o.Model(), "")
 	e.calls.New = func() any { return &call{e: e} }

@@ -37,7 +37,8 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 		default:
 			continue
 		}
-		if x.Verdict == testsuite.VerdictFail && (was == nil || was.Verdict != testsuite.VerdictFail) && counts(all, x.Level) {
+		if x.Verdict == testsuite.VerdictFail && (was == nil || was.Verdict != testsuite.VerdictFail) &&
+			counts(all, x.Level) {
 			worse = true
 		}
 		if count[change]++; count[change] == 1 {

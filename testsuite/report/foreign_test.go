@@ -48,22 +48,61 @@ var nasty = map[string]string{
 	"a very long line of many ones": strings.Repeat("x", 5000),
 }
 
+var everyVerdict = []testsuite.Verdict{
+	testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass,
+	testsuite.VerdictFlaky, testsuite.VerdictInconclusive, testsuite.VerdictSkipped, testsuite.VerdictError,
+}
+
 // foreign are results all of whose texts a stranger has written.
 func foreign(text string) *testsuite.Results {
 	rule := contracts.RuleID{Path: contracts.Path(text), Kind: contracts.RuleKind(text)}
 	r := &testsuite.Results{
-		Schema: 1, Version: text, Target: text + "://" + text, Endpoint: text, FailOn: fixtures.LevelMust, Started: time.Unix(0, 0).UTC(),
-		Exit: testsuite.ExitBroken, Verdict: text, Stopped: "stopped: " + text, Stale: []testsuite.Stale{{Line: 1, Text: text}},
+		Schema:   1,
+		Version:  text,
+		Target:   text + "://" + text,
+		Endpoint: text,
+		FailOn:   fixtures.LevelMust,
+		Started:  time.Unix(0, 0).UTC(),
+		Exit:     testsuite.ExitBroken,
+		Verdict:  text,
+		Stopped:  "stopped: " + text,
+		Stale:    []testsuite.Stale{{Line: 1, Text: text}},
 		Limits:   testsuite.Limits{WritesFrom: text, UnexpectedWritesFrom: text},
-		Coverage: []testsuite.Cell{{Rule: rule, Stated: true, Line: 1, Text: text, Media: text, Side: text, Reason: text, Possible: true}},
+		Coverage: []testsuite.Cell{
+			{Rule: rule, Stated: true, Line: 1, Text: text, Media: text, Side: text, Reason: text, Possible: true},
+		},
 	}
-	for _, verdict := range []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky, testsuite.VerdictInconclusive, testsuite.VerdictSkipped, testsuite.VerdictError} {
+	for _, verdict := range everyVerdict {
 		for _, level := range []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay} {
 			id := fmt.Sprintf("%s %s %s", level, verdict, text)
-			headers := []contracts.Header{{Name: "Content-Type", Value: text}, {Name: text, Value: text}, {Name: "Location", Value: text}}
+			headers := []contracts.Header{
+				{Name: "Content-Type", Value: text},
+				{Name: text, Value: text},
+				{Name: "Location", Value: text},
+			}
 			r.Cases = append(r.Cases, testsuite.Result{
-				Case:    testsuite.Case{ID: id, Family: fixtures.Family(text), Path: contracts.Path(text), Media: text, Level: level, Basis: text, Why: text, Rule: rule, Line: 3, Quote: text, Change: text, Sends: id, Aspect: testsuite.AspectOutcome, Expect: oracle.OutcomeReject},
-				Verdict: verdict, Failure: testsuite.FailureAccepted, Reason: text, Expected: text, Got: text, Known: text,
+				Case: testsuite.Case{
+					ID:     id,
+					Family: fixtures.Family(text),
+					Path:   contracts.Path(text),
+					Media:  text,
+					Level:  level,
+					Basis:  text,
+					Why:    text,
+					Rule:   rule,
+					Line:   3,
+					Quote:  text,
+					Change: text,
+					Sends:  id,
+					Aspect: testsuite.AspectOutcome,
+					Expect: oracle.OutcomeReject,
+				},
+				Verdict:  verdict,
+				Failure:  testsuite.FailureAccepted,
+				Reason:   text,
+				Expected: text,
+				Got:      text,
+				Known:    text,
 			})
 			body := testsuite.Text{Text: strings.ToValidUTF8(text, "\uFFFD"), Bytes: len(text)}
 			r.Exchanges = append(r.Exchanges, testsuite.Exchange{
@@ -99,7 +138,10 @@ func TestNoForeignTextIsMoreThanText(t *testing.T) {
 				require.NoError(t, err)
 				out := b.String()
 				require.True(t, utf8.ValidString(out))
-				odd := strings.IndexFunc(out, func(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsPrint(c) })
+				odd := strings.IndexFunc(
+					out,
+					func(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsPrint(c) },
+				)
 				require.Negative(t, odd)
 				require.NotContains(t, out, "##[")
 				require.NotContains(t, out, "##vso[")
@@ -185,13 +227,20 @@ func TestALineOfShellIsWhatItSays(t *testing.T) {
 			r.Target = "$(touch owned)`touch owned`://" + text
 			folder := t.TempDir()
 			for i := range 2 {
-				script := "understudy() { :; }; curl() { cat >&2; }; nc() { cat >&2; }\n" + r.Curl(&r.Exchanges[i]) + "\n"
+				script := "understudy() { :; }; curl() { cat >&2; }; nc() { cat >&2; }\n" + r.Curl(
+					&r.Exchanges[i],
+				) + "\n"
 				cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 				cmd.Dir = folder
 				out, err := cmd.CombinedOutput()
 				require.NoError(t, err, "%s", out)
 				if i == 0 {
-					require.Equal(t, strings.ToValidUTF8(text, "\uFFFD"), string(out), "the body that is piped is the body")
+					require.Equal(
+						t,
+						strings.ToValidUTF8(text, "\uFFFD"),
+						string(out),
+						"the body that is piped is the body",
+					)
 				}
 			}
 			left, err := os.ReadDir(folder)

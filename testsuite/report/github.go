@@ -31,8 +31,12 @@ func github(r *results) ([]byte, error) {
 		}
 		for _, g := range failures(r, l) {
 			x := g.Cases[0]
-			command(kind, string(l)+" "+g.Rule.String()+whereSaid(g.Line, ""), fmt.Sprintf("%s; %s: %s. Expected: %s. Got: %s.",
-				plural(len(g.Cases), "case"), x.ID, x.Reason, x.Expected, x.Got))
+			command(
+				kind,
+				string(l)+" "+g.Rule.String()+whereSaid(g.Line, ""),
+				fmt.Sprintf("%s; %s: %s. Expected: %s. Got: %s.",
+					plural(len(g.Cases), "case"), x.ID, x.Reason, x.Expected, x.Got),
+			)
 		}
 		for _, g := range byReason(r, l, testsuite.VerdictInconclusive) {
 			command("warning", string(l)+" inconclusive", plural(len(g.Cases), "case")+": "+g.Reason)

@@ -30,12 +30,25 @@ func har(r *results) ([]byte, error) {
 			comment += ": " + string(x.Verdict) + ": " + x.Why
 		}
 		archive.Exchanges = append(archive.Exchanges, export.HARExchange{
-			Comment: comment, Started: r.Started.Add(time.Duration(e.At * float64(time.Second))), Millis: e.Millis, Base: base,
-			Request: contracts.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers, Body: []byte(plain(e.Sent.Body))},
-			Bytes:   e.Sent.Body.Bytes, Note: remark(e.Sent.Body),
+			Comment: comment,
+			Started: r.Started.Add(time.Duration(e.At * float64(time.Second))),
+			Millis:  e.Millis,
+			Base:    base,
+			Request: contracts.Request{
+				Method:  e.Sent.Method,
+				Path:    e.Sent.Path,
+				Headers: e.Sent.Headers,
+				Body:    []byte(plain(e.Sent.Body)),
+			},
+			Bytes: e.Sent.Body.Bytes,
+			Note:  remark(e.Sent.Body),
 			Response: &export.HARResponse{
-				Status: e.Received.Status, Headers: e.Received.Headers, Body: plain(e.Received.Body), Bytes: e.Received.Body.Bytes,
-				Note: remark(e.Received.Body), Problem: e.Received.Problem,
+				Status:  e.Received.Status,
+				Headers: e.Received.Headers,
+				Body:    plain(e.Received.Body),
+				Bytes:   e.Received.Body.Bytes,
+				Note:    remark(e.Received.Body),
+				Problem: e.Received.Problem,
 			},
 		})
 	}

@@ -61,7 +61,11 @@ func html(r *results) ([]byte, error) {
 		Rows            []row
 		Sections        []section
 		Open            []group
-	}{results: r, Headline: strings.ToUpper(r.Verdict[:min(1, len(r.Verdict))]) + r.Verdict[min(1, len(r.Verdict)):], Good: r.Exit == testsuite.ExitOK, Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable, Columns: usedVerdicts(r), WritesText: writes(r)}
+	}{
+		results: r, Headline: capital(r.Verdict), Good: r.Exit == testsuite.ExitOK,
+		Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable,
+		Columns: usedVerdicts(r), WritesText: writes(r),
+	}
 	for _, l := range levels {
 		cells := []string{string(l)}
 		for _, v := range data.Columns {
@@ -100,7 +104,9 @@ func html(r *results) ([]byte, error) {
 	add("Not as the framework does", false, fixtures.LevelShould, testsuite.VerdictFail)
 	add("Framework defaults: inconclusive", false, fixtures.LevelShould, testsuite.VerdictInconclusive)
 	add("Framework defaults: known failures", false, fixtures.LevelShould, testsuite.VerdictKnownFailure)
-	data.Open = append(byReason(r, fixtures.LevelMust, testsuite.VerdictSkipped), byReason(r, fixtures.LevelShould, testsuite.VerdictSkipped)...)
+	data.Open = append(
+		byReason(r, fixtures.LevelMust, testsuite.VerdictSkipped),
+		byReason(r, fixtures.LevelShould, testsuite.VerdictSkipped)...)
 	var b bytes.Buffer
 	err := page.Execute(&b, data)
 	return b.Bytes(), err
@@ -112,7 +118,17 @@ func ruleRows(r *results) []row {
 		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {
 			rows = append(rows, row{Rule: c.Rule, Text: c.Text, Line: c.Line, Stated: c.Stated})
 		}
-		s := square{Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail, %d SHOULD failures", c.Rule, c.Side, c.Media, c.Pass, c.Fail, c.ShouldFail)}
+		s := square{
+			Title: fmt.Sprintf(
+				"%s, %s in %s: %d pass, %d fail, %d SHOULD failures",
+				c.Rule,
+				c.Side,
+				c.Media,
+				c.Pass,
+				c.Fail,
+				c.ShouldFail,
+			),
+		}
 		switch {
 		case c.Fail > 0:
 			s.Class, s.Word = "fail", fmt.Sprintf("✗ %d", c.Fail)
@@ -132,4 +148,10 @@ func ruleRows(r *results) []row {
 		last.Squares = append(last.Squares, s)
 	}
 	return rows
+}
+
+// capital is a sentence with a capital letter first.
+func capital(s string) string {
+	first := min(1, len(s))
+	return strings.ToUpper(s[:first]) + s[first:]
 }

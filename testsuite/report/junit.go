@@ -71,9 +71,13 @@ func junit(r *results) ([]byte, error) {
 			case x.Verdict == testsuite.VerdictPass:
 				c.Out = xmlText(x.Reason)
 			case x.Verdict == testsuite.VerdictFail && counts(r, l):
-				c.Failure = &junitText{Message: xmlText(x.Reason), Type: string(x.Failure), Text: xmlText(details(r, x))}
+				c.Failure = &junitText{
+					Message: xmlText(x.Reason),
+					Type:    string(x.Failure),
+					Text:    xmlText(details(r, x)),
+				}
 				s.Failures++
-			case l == fixtures.LevelMust && (x.Verdict == testsuite.VerdictInconclusive || x.Verdict == testsuite.VerdictFlaky || x.Verdict == testsuite.VerdictError),
+			case l == fixtures.LevelMust && undetermined(x),
 				x.Verdict == testsuite.VerdictUnexpectedPass:
 				c.Error = &junitText{Message: xmlText(message), Type: string(x.Verdict), Text: xmlText(details(r, x))}
 				s.Errors++
@@ -101,7 +105,13 @@ func junit(r *results) ([]byte, error) {
 
 // details is a case's result in a few lines.
 func details(r *results, x *testsuite.Result) string {
-	lines := []string{x.Why, "basis:    " + x.Basis, "change:   " + x.Change, "expected: " + x.Expected, "got:      " + x.Got}
+	lines := []string{
+		x.Why,
+		"basis:    " + x.Basis,
+		"change:   " + x.Change,
+		"expected: " + x.Expected,
+		"got:      " + x.Got,
+	}
 	if x.Line > 0 {
 		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
 	}
@@ -115,7 +125,8 @@ func details(r *results, x *testsuite.Result) string {
 func xmlText(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\t' || r == '\n' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= utf8.MaxRune:
+		case r == '\t' || r == '\n' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 &&
+			r <= utf8.MaxRune:
 			return r
 		}
 		return utf8.RuneError

@@ -29,23 +29,46 @@ func markdown(r *results) ([]byte, error) {
 		if len(groups) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### %s failures\n\n| rule | page | cases | first case | expected | got |\n|---|---|---:|---|---|---|\n", l)
+		fmt.Fprintf(
+			&b,
+			"\n### %s failures\n\n| rule | page | cases | first case | expected | got |\n|---|---|---:|---|---|---|\n",
+			l,
+		)
 		for _, g := range groups {
 			page := "-"
 			if g.Line > 0 {
 				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
 			}
 			x := g.Cases[0]
-			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page), len(g.Cases), mdCode(x.ID),
-				mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
+			fmt.Fprintf(
+				&b,
+				"| %s | %s | %d | %s: %s | %s | %s |\n",
+				mdCode(g.Rule.String()),
+				mdText(page),
+				len(g.Cases),
+				mdCode(x.ID),
+				mdText(x.Change),
+				mdText(x.Expected),
+				mdCode(x.Got),
+			)
 		}
 	}
-	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictError, testsuite.VerdictKnownFailure,
+	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky,
+		testsuite.VerdictError, testsuite.VerdictKnownFailure,
 		testsuite.VerdictUnexpectedPass, testsuite.VerdictSkipped} {
 		var lines []string
 		for _, l := range levels[:2] {
 			for _, g := range byReason(r, l, v) {
-				lines = append(lines, fmt.Sprintf("- %s, %s: %s (%s)", l, plural(len(g.Cases), "case"), mdText(g.Reason), mdText(ids(g.Cases, 3))))
+				lines = append(
+					lines,
+					fmt.Sprintf(
+						"- %s, %s: %s (%s)",
+						l,
+						plural(len(g.Cases), "case"),
+						mdText(g.Reason),
+						mdText(ids(g.Cases, 3)),
+					),
+				)
 			}
 		}
 		if len(lines) > 0 {
@@ -68,7 +91,14 @@ func markdown(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "- and %d more not tried\n", len(missing)-i)
 			break
 		}
-		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), mdText(c.Side), mdCode(c.Media), mdText(c.Reason))
+		fmt.Fprintf(
+			&b,
+			"- not tried: %s %s in %s: %s\n",
+			mdCode(c.Rule.String()),
+			mdText(c.Side),
+			mdCode(c.Media),
+			mdText(c.Reason),
+		)
 	}
 	if endedEarly(r) {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
@@ -84,7 +114,9 @@ func mdText(s string) string {
 	if strings.ContainsAny(s, "@#$") || strings.Contains(s, "://") || strings.Contains(strings.ToLower(s), "www.") {
 		return mdCode(s)
 	}
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`, "~", `\~`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(oneLine(s))
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "&", "&amp;", "<", "&lt;", ">", "&gt;", "*", `\*`, "_", `\_`,
+		"~", `\~`, "`", "\\`", "[", `\[`, "]", `\]`).
+		Replace(oneLine(s))
 }
 
 // mdCode is text between backticks. A bar would end the cell of a table even there,

@@ -124,7 +124,15 @@ func record(r *results) ([]byte, error) {
 	b.Truncate(b.Len() - len("\n}\n"))
 	e.SetIndent("", "")
 	err := errors.Join(
-		appendList(&b, e, "coverage", r.Coverage), appendList(&b, e, "cases", r.Cases), appendList(&b, e, "exchanges", r.Exchanges))
+		appendList(
+			&b,
+			e,
+			"coverage",
+			r.Coverage,
+		),
+		appendList(&b, e, "cases", r.Cases),
+		appendList(&b, e, "exchanges", r.Exchanges),
+	)
 	b.WriteString("\n}\n")
 	return b.Bytes(), err
 }
@@ -180,6 +188,15 @@ func known(r *results) ([]byte, error) {
 	head := "# Cases that are known to fail, and why. One that passes, an entry that has\n" +
 		"# expired and a pattern that matches nothing make this file stale.\n"
 	return append([]byte(head), b...), nil
+}
+
+// undetermined reports a case that is neither passed nor failed.
+func undetermined(x *testsuite.Result) bool {
+	switch x.Verdict {
+	case testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictError:
+		return true
+	}
+	return false
 }
 
 // counts reports that a failure of a level fails the run.
@@ -299,7 +316,15 @@ func plural(n int, one string) string {
 }
 
 // verdicts are those that a table of a level has columns for.
-var verdicts = []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky,
-	testsuite.VerdictInconclusive, testsuite.VerdictSkipped, testsuite.VerdictError}
+var verdicts = []testsuite.Verdict{
+	testsuite.VerdictPass,
+	testsuite.VerdictFail,
+	testsuite.VerdictKnownFailure,
+	testsuite.VerdictUnexpectedPass,
+	testsuite.VerdictFlaky,
+	testsuite.VerdictInconclusive,
+	testsuite.VerdictSkipped,
+	testsuite.VerdictError,
+}
 
 var levels = []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay}

@@ -23,7 +23,8 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // hostile is a text of a server that wants to be more than text.
-const hostile = `{"Message":"An error has occurred, \u0000 & <script>alert(1)</script> | \"x\"` + "\n::error::\x1b[31m]]>"
+const hostile = `{"Message":"An error has occurred, \u0000 & <script>alert(1)</script> | \"x\"` +
+	"\n::error::\x1b[31m]]>"
 
 // built are results made by hand: a case of each verdict and level, and one response
 // that is hostile.
@@ -35,12 +36,28 @@ func built() *testsuite.Results {
 	media := contracts.RuleID{Kind: contracts.RuleRequest, Media: "application/json"}
 	const control = "media/listed/application/json"
 	r := &testsuite.Results{
-		Schema: 1, Version: "1.2.3", Target: "https://booking.example", Endpoint: "POST /api/Booking", Seed: 7,
-		FailOn: fixtures.LevelMust, Started: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), Seconds: 1.5,
-		Exit: testsuite.ExitBroken, Verdict: "the target breaks the contract: 1 MUST case fails", Controlled: true,
-		Unconfirmed: 1, Requests: 4, Writes: 1, UnexpectedWrites: 1,
-		Limits: testsuite.Limits{Writes: &one, WritesFrom: "--max-writes", UnexpectedWrites: &none, UnexpectedWritesFrom: "default"},
-		Stale:  []testsuite.Stale{{Line: 4, Text: "line 4: UserId/missing is listed as accepted, and passes"}},
+		Schema:           1,
+		Version:          "1.2.3",
+		Target:           "https://booking.example",
+		Endpoint:         "POST /api/Booking",
+		Seed:             7,
+		FailOn:           fixtures.LevelMust,
+		Started:          time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+		Seconds:          1.5,
+		Exit:             testsuite.ExitBroken,
+		Verdict:          "the target breaks the contract: 1 MUST case fails",
+		Controlled:       true,
+		Unconfirmed:      1,
+		Requests:         4,
+		Writes:           1,
+		UnexpectedWrites: 1,
+		Limits: testsuite.Limits{
+			Writes:               &one,
+			WritesFrom:           "--max-writes",
+			UnexpectedWrites:     &none,
+			UnexpectedWritesFrom: "default",
+		},
+		Stale: []testsuite.Stale{{Line: 4, Text: "line 4: UserId/missing is listed as accepted, and passes"}},
 		Coverage: []testsuite.Cell{
 			{Rule: note, Stated: true, Line: 36, Text: "Note has at most 1000 characters.", Media: "application/json",
 				Side: "broken", Fail: 1, Possible: true},
@@ -56,36 +73,79 @@ func built() *testsuite.Results {
 		}
 		r.Cases = append(r.Cases, x)
 	}
-	length := testsuite.Case{Family: fixtures.FamilyLength, Path: "Note", Rule: note, Line: 36, Change: "Note: 1001 characters",
-		Quote: "String length: inclusive between 0 and 1000"}
-	add(testsuite.VerdictPass, fixtures.LevelMust, control, testsuite.Result{Case: testsuite.Case{Rule: media}, Got: "200"})
+	length := testsuite.Case{
+		Family: fixtures.FamilyLength,
+		Path:   "Note",
+		Rule:   note,
+		Line:   36,
+		Change: "Note: 1001 characters",
+		Quote:  "String length: inclusive between 0 and 1000",
+	}
+	add(
+		testsuite.VerdictPass,
+		fixtures.LevelMust,
+		control,
+		testsuite.Result{Case: testsuite.Case{Rule: media}, Got: "200"},
+	)
 	add(testsuite.VerdictFail, fixtures.LevelMust, "Note/length/1001", testsuite.Result{Case: length,
 		Failure: testsuite.FailureAccepted, Reason: "it was accepted with 200", Got: "200", Confirmed: true})
 	add(testsuite.VerdictKnownFailure, fixtures.LevelMust, "Note/length/1002", testsuite.Result{Case: length,
 		Failure: testsuite.FailureServerError, Reason: "500", Got: "500", Known: "the column is too narrow"})
-	add(testsuite.VerdictUnexpectedPass, fixtures.LevelMust, "UserId/missing", testsuite.Result{Case: testsuite.Case{Rule: user},
-		Reason: "it passes, and line 4 lists it as a known failure", Got: "400"})
-	add(testsuite.VerdictInconclusive, fixtures.LevelMust, "UserId/kind/word", testsuite.Result{Case: testsuite.Case{Rule: user},
-		Reason: "it got 429", Got: "429"})
-	add(testsuite.VerdictFail, fixtures.LevelShould, "Note/length/1001/status", testsuite.Result{Case: testsuite.Case{Rule: note,
-		Aspect: testsuite.AspectStatus, Sends: "Note/length/1001", Control: control}, Failure: testsuite.FailureStatus, Reason: "the status is 422, not 400"})
+	add(
+		testsuite.VerdictUnexpectedPass,
+		fixtures.LevelMust,
+		"UserId/missing",
+		testsuite.Result{Case: testsuite.Case{Rule: user},
+			Reason: "it passes, and line 4 lists it as a known failure", Got: "400"},
+	)
+	add(
+		testsuite.VerdictInconclusive,
+		fixtures.LevelMust,
+		"UserId/kind/word",
+		testsuite.Result{Case: testsuite.Case{Rule: user},
+			Reason: "it got 429", Got: "429"},
+	)
+	add(
+		testsuite.VerdictFail,
+		fixtures.LevelShould,
+		"Note/length/1001/status",
+		testsuite.Result{Case: testsuite.Case{
+			Rule:    note,
+			Aspect:  testsuite.AspectStatus,
+			Sends:   "Note/length/1001",
+			Control: control,
+		}, Failure: testsuite.FailureStatus, Reason: "the status is 422, not 400"},
+	)
 	add(testsuite.VerdictFlaky, fixtures.LevelShould, "method/PUT", testsuite.Result{Case: testsuite.Case{Rule: method},
 		Reason: "it was rejected, then accepted"})
 	add(testsuite.VerdictError, fixtures.LevelShould, "method/GET", testsuite.Result{Case: testsuite.Case{Rule: method},
 		Reason: "internal error: index out of range"})
-	add(testsuite.VerdictSkipped, fixtures.LevelMay, "transport/no-host", testsuite.Result{Case: testsuite.Case{Rule: method},
-		Reason: "away from loopback"})
+	add(
+		testsuite.VerdictSkipped,
+		fixtures.LevelMay,
+		"transport/no-host",
+		testsuite.Result{Case: testsuite.Case{Rule: method},
+			Reason: "away from loopback"},
+	)
 	json := []contracts.Header{{Name: "Content-Type", Value: "application/json"}}
 	exchange := func(at float64, id, body string, status int, response string) {
 		r.Exchanges = append(r.Exchanges, testsuite.Exchange{
-			ID: id, Attempts: 1, At: at, Millis: 1.25,
+			ID:       id,
+			Attempts: 1,
+			At:       at,
+			Millis:   1.25,
 			Sent: testsuite.Sent{Method: "POST", Path: "/api/Booking?x=1", Headers: json,
 				Body: testsuite.Text{Text: body, Bytes: len(body)}},
-			Received: testsuite.Received{Status: status, Headers: json, Body: testsuite.Text{Text: response, Bytes: len(response)}},
+			Received: testsuite.Received{
+				Status:  status,
+				Headers: json,
+				Body:    testsuite.Text{Text: response, Bytes: len(response)},
+			},
 		})
 	}
 	first := &r.Cases[0]
-	first.Expect, first.Expected, first.Control, first.Why = oracle.OutcomeAccept, "accepted", "", "Expected: accepted, because the page lists it."
+	first.Expect, first.Expected, first.Control, first.Why = oracle.OutcomeAccept, "accepted", "", "Expected: "+
+		"accepted, because the page lists it."
 	exchange(0, control, `{"UserId":1}`, 200, `{"id":7}`)
 	exchange(0.01, "Note/length/1001", `{"Note":"…"}`, 200, hostile)
 	return r
@@ -155,7 +215,12 @@ func TestARunThatEndedEarlySaysSo(t *testing.T) {
 	r := built()
 	r.Stopped = "the run was interrupted"
 	for _, format := range []string{"text", "markdown", "html"} {
-		require.Contains(t, strings.ToLower(string(write(t, format, r))), "ended early: the run was interrupted", format)
+		require.Contains(
+			t,
+			strings.ToLower(string(write(t, format, r))),
+			"ended early: the run was interrupted",
+			format,
+		)
 	}
 }
 
@@ -181,7 +246,12 @@ func TestADiffSaysWhatChanged(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(`{"schema":1,"cases":[{"id":"a","verdict":"fail","level":"MUST","sends":"a"}],"exchanges":[{"id":"a","sent":{"body":{"base64":"!"}}}]}`))
+	f.Add(
+		[]byte(
+			`{"schema":1,"cases":[{"id":"a","verdict":"fail","level":"MUST","sends":"a"}],"exchanges":[{"id":"a",` +
+				`"sent":{"body":{"base64":"!"}}}]}`,
+		),
+	)
 	f.Add([]byte(`{"schema":1,"cases":[{}]}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

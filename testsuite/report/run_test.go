@@ -58,8 +58,15 @@ func run(t *testing.T, known string) *testsuite.Results {
 		Target: testsuite.Target{Handler: http.HandlerFunc(careless), Version: "1.2.3"},
 		Known:  []byte(known),
 		Selection: testsuite.Selection{Run: []string{
-			"Note/missing", "Note/kind", "Note/length", "UserId/missing", "UserId/kind/word", "method/GET", "method/PUT",
-			"transport/no-host", "syntax/cut-half",
+			"Note/missing",
+			"Note/kind",
+			"Note/length",
+			"UserId/missing",
+			"UserId/kind/word",
+			"method/GET",
+			"method/PUT",
+			"transport/no-host",
+			"syntax/cut-half",
 		}},
 	})
 	require.NoError(t, err)
@@ -77,8 +84,16 @@ func TestEveryReportOfARealRunIsReadBack(t *testing.T) {
 		require.NotZero(t, r.Count(fixtures.LevelMust, v)+r.Count(fixtures.LevelShould, v), v)
 	}
 	readers := map[string]func(*testing.T, *testsuite.Results, []byte){
-		"text": readText, "github": readGitHub, "junit": readJUnit, "json": readRecord, "html": readHTML, "tap": readTAP,
-		"sarif": readSARIF, "markdown": readMarkdown, "har": readHAR, "known": readKnown,
+		"text":     readText,
+		"github":   readGitHub,
+		"junit":    readJUnit,
+		"json":     readRecord,
+		"html":     readHTML,
+		"tap":      readTAP,
+		"sarif":    readSARIF,
+		"markdown": readMarkdown,
+		"har":      readHAR,
+		"known":    readKnown,
 	}
 	for _, format := range report.Formats() {
 		t.Run(format, func(t *testing.T) {
@@ -108,7 +123,13 @@ func readGitHub(t *testing.T, _ *testsuite.Results, out []byte) {
 
 // unexpected passes make the file of known failures stale at either level.
 func unexpected(r *testsuite.Results) int {
-	return r.Count(fixtures.LevelMust, testsuite.VerdictUnexpectedPass) + r.Count(fixtures.LevelShould, testsuite.VerdictUnexpectedPass)
+	return r.Count(
+		fixtures.LevelMust,
+		testsuite.VerdictUnexpectedPass,
+	) + r.Count(
+		fixtures.LevelShould,
+		testsuite.VerdictUnexpectedPass,
+	)
 }
 
 func readJUnit(t *testing.T, r *testsuite.Results, out []byte) {
@@ -131,7 +152,11 @@ func readJUnit(t *testing.T, r *testsuite.Results, out []byte) {
 	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail), count[junit.StatusFailed])
 	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictInconclusive)+unexpected(r), count[junit.StatusError])
 	require.Equal(t, passed, count[junit.StatusPassed])
-	require.Contains(t, names["Note/length/1002"].Error.Error(), "page line 36: String length: inclusive between 0 and 1000")
+	require.Contains(
+		t,
+		names["Note/length/1002"].Error.Error(),
+		"page line 36: String length: inclusive between 0 and 1000",
+	)
 }
 
 func readRecord(t *testing.T, r *testsuite.Results, out []byte) {
@@ -158,7 +183,11 @@ func readHTML(t *testing.T, _ *testsuite.Results, out []byte) {
 		case html.TextNode:
 			text.WriteString(n.Data + " ")
 		case html.ElementNode:
-			require.NotContains(t, []string{"script", "link", "img", "iframe", "object", "embed", "form", "a", "base"}, n.Data)
+			require.NotContains(
+				t,
+				[]string{"script", "link", "img", "iframe", "object", "embed", "form", "a", "base"},
+				n.Data,
+			)
 			if n.Data == "details" {
 				cases++
 			}
@@ -203,7 +232,11 @@ func readTAP(t *testing.T, r *testsuite.Results, out []byte) {
 	}
 	require.False(t, inYAML)
 	require.Equal(t, len(r.Cases), n)
-	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail, testsuite.VerdictInconclusive)+unexpected(r), failed)
+	require.Equal(
+		t,
+		r.Count(fixtures.LevelMust, testsuite.VerdictFail, testsuite.VerdictInconclusive)+unexpected(r),
+		failed,
+	)
 }
 
 func readSARIF(t *testing.T, r *testsuite.Results, out []byte) {
@@ -229,8 +262,11 @@ func readMarkdown(t *testing.T, r *testsuite.Results, out []byte) {
 	t.Helper()
 	row := regexp.MustCompile(`(?m)^\| MUST \| (\d+) \| (\d+) \|`).FindStringSubmatch(string(out))
 	require.NotNil(t, row, "%s", out)
-	require.EqualValues(t, []any{r.Count(fixtures.LevelMust, testsuite.VerdictPass), r.Count(fixtures.LevelMust, testsuite.VerdictFail)},
-		[]any{number(t, row[1]), number(t, row[2])})
+	require.EqualValues(
+		t,
+		[]any{r.Count(fixtures.LevelMust, testsuite.VerdictPass), r.Count(fixtures.LevelMust, testsuite.VerdictFail)},
+		[]any{number(t, row[1]), number(t, row[2])},
+	)
 }
 
 func number(t *testing.T, text string) int {
@@ -268,7 +304,13 @@ func readKnown(t *testing.T, r *testsuite.Results, out []byte) {
 	require.Empty(t, again.Stale)
 	require.Empty(t, again.Failed(fixtures.LevelShould))
 	known := func(r *testsuite.Results) int {
-		return r.Count(fixtures.LevelMust, testsuite.VerdictKnownFailure) + r.Count(fixtures.LevelShould, testsuite.VerdictKnownFailure)
+		return r.Count(
+			fixtures.LevelMust,
+			testsuite.VerdictKnownFailure,
+		) + r.Count(
+			fixtures.LevelShould,
+			testsuite.VerdictKnownFailure,
+		)
 	}
 	require.Equal(t, known(r)+len(r.Failed(fixtures.LevelShould)), known(again))
 }

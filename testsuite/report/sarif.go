@@ -25,7 +25,14 @@ func sarif(r *results) ([]byte, error) {
 			if description == "" {
 				description = x.Basis
 			}
-			rules = append(rules, object{"id": x.Rule.String(), "shortDescription": object{"text": x.Rule.String()}, "fullDescription": object{"text": description}})
+			rules = append(
+				rules,
+				object{
+					"id":               x.Rule.String(),
+					"shortDescription": object{"text": x.Rule.String()},
+					"fullDescription":  object{"text": description},
+				},
+			)
 		}
 		return i
 	}
@@ -35,7 +42,7 @@ func sarif(r *results) ([]byte, error) {
 		switch {
 		case x.Verdict == testsuite.VerdictFail && counts(r, x.Level):
 			level = "error"
-		case x.Verdict == testsuite.VerdictFail, x.Level == fixtures.LevelMust && (x.Verdict == testsuite.VerdictFlaky || x.Verdict == testsuite.VerdictInconclusive):
+		case x.Verdict == testsuite.VerdictFail, x.Level == fixtures.LevelMust && undetermined(x):
 			level = "warning"
 		case x.Verdict == testsuite.VerdictKnownFailure:
 			level = "note"
@@ -43,8 +50,20 @@ func sarif(r *results) ([]byte, error) {
 			continue
 		}
 		finding := object{
-			"ruleId": x.Rule.String(), "ruleIndex": add(x), "level": level,
-			"message": object{"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(x.Why) + " Expected: " + x.Expected + ". Got: " + sarifText(x.Got) + "."},
+			"ruleId":    x.Rule.String(),
+			"ruleIndex": add(x),
+			"level":     level,
+			"message": object{
+				"text": string(
+					x.Level,
+				) + " " + sarifText(
+					x.ID+": "+x.Reason,
+				) + ". " + sarifText(
+					x.Why,
+				) + " Expected: " + x.Expected + ". Got: " + sarifText(
+					x.Got,
+				) + ".",
+			},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
 			}}},
@@ -59,15 +78,29 @@ func sarif(r *results) ([]byte, error) {
 	b, err := json.MarshalIndent(object{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",
 		"version": "2.1.0",
-		"runs": []object{{
-			"tool":     object{"driver": object{"name": "understudy", "semanticVersion": semantic(r.Version), "language": "en-US", "rules": rules}},
-			"language": "en-US", "newlineSequences": []string{"\r\n", "\n"},
-			"invocations": []object{{
-				"executionSuccessful": r.Exit <= testsuite.ExitBroken, "exitCode": r.Exit, "exitCodeDescription": r.Verdict,
-				"startTimeUtc": r.Started.Format("2006-01-02T15:04:05.000Z"),
-			}},
-			"results": results,
-		}},
+		"runs": []object{
+			{
+				"tool": object{
+					"driver": object{
+						"name":            "understudy",
+						"semanticVersion": semantic(r.Version),
+						"language":        "en-US",
+						"rules":           rules,
+					},
+				},
+				"language":         "en-US",
+				"newlineSequences": []string{"\r\n", "\n"},
+				"invocations": []object{
+					{
+						"executionSuccessful": r.Exit <= testsuite.ExitBroken,
+						"exitCode":            r.Exit,
+						"exitCodeDescription": r.Verdict,
+						"startTimeUtc":        r.Started.Format("2006-01-02T15:04:05.000Z"),
+					},
+				},
+				"results": results,
+			},
+		},
 	}, "", " ")
 	return append(b, '\n'), err
 }

@@ -42,7 +42,15 @@ func tap(r *results) ([]byte, error) {
 		if ok == "ok" {
 			continue
 		}
-		fields := map[string]any{"verdict": string(x.Verdict), "reason": x.Reason, "basis": x.Basis, "why": x.Why, "change": x.Change, "expected": x.Expected, "got": x.Got}
+		fields := map[string]any{
+			"verdict":  string(x.Verdict),
+			"reason":   x.Reason,
+			"basis":    x.Basis,
+			"why":      x.Why,
+			"change":   x.Change,
+			"expected": x.Expected,
+			"got":      x.Got,
+		}
 		if x.Line > 0 {
 			fields["page_line"] = x.Line
 		}

@@ -188,7 +188,14 @@ func (t *printer) summary(r *results) {
 		t.line(0, "%d of %d sides of stated rules tried in %s", c.Covered, c.Sides, c.Media)
 	}
 	if r.Unconfirmed > 0 && r.Only == "" {
-		t.wrap(0, 2, plural(r.Unconfirmed, "rejection")+" unconfirmed: the valid request that differs in one thing was not accepted in this run")
+		t.wrap(
+			0,
+			2,
+			plural(
+				r.Unconfirmed,
+				"rejection",
+			)+" unconfirmed: the valid request that differs in one thing was not accepted in this run",
+		)
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())

@@ -86,7 +86,9 @@ func sequence(b []byte) (n int, valid, cut bool) {
 		if b[i]&0xC0 != 0x80 {
 			return i, false, false
 		}
-		if i == 1 && (c == 0xE0 && b[1] < 0xA0 || c == 0xED && b[1] >= 0xA0 || c == 0xF0 && b[1] < 0x90 || c == 0xF4 && b[1] >= 0x90) {
+		if i == 1 &&
+			(c == 0xE0 && b[1] < 0xA0 || c == 0xED && b[1] >= 0xA0 || c == 0xF0 && b[1] < 0x90 || c == 0xF4 &&
+				b[1] >= 0x90) {
 			return 2, false, false
 		}
 	}
@@ -271,7 +273,11 @@ func (s *ChunkedSource) chunk() (short bool, problem string) {
 					list = fmt.Appendf(list, "[%02X]", c)
 				}
 				s.ready = nil
-				return false, fmt.Sprintf("Unable to translate bytes %s at index %d from specified code page to Unicode.", list, at-carried)
+				return false, fmt.Sprintf(
+					"Unable to translate bytes %s at index %d from specified code page to Unicode.",
+					list,
+					at-carried,
+				)
 			}
 			at += n
 		}
