@@ -77,7 +77,7 @@ func (m *Model) Field(name string) *Field {
 	return nil
 }
 
-// Elements is the model of a list's elements; nil if it is no list of models.
+// Elements is the model of a list's elements; nil unless it is a list of models.
 func (f *Field) Elements() *Model {
 	if f.Type.Element == nil {
 		return nil

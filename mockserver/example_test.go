@@ -34,8 +34,8 @@ func Example() {
 		panic(err)
 	}
 	defer resp.Body.Close()
-	answer, _ := io.ReadAll(resp.Body)
-	fmt.Println(resp.StatusCode, string(answer))
+	text, _ := io.ReadAll(resp.Body)
+	fmt.Println(resp.StatusCode, string(text))
 	fmt.Println(resp.Header.Get(mockserver.ViolationsHeader))
 	// Output:
 	// 400 {"Message":"The request is invalid.","ModelState":{"model.Reason":["The Reason field is required."]}}

@@ -48,7 +48,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 	for _, step := range s.steps {
 		if err := step(s, x); err != nil {
 			s.log.Info("request", "method", r.Method, "path", printablePath(r), "problem", err.Error())
-			panic(http.ErrAbortHandler) //nolint:forbidigo // how net/http is told to drop a connection
+			panic(http.ErrAbortHandler) //nolint:forbidigo // this has net/http drop the connection
 		}
 	}
 	x.took = time.Since(x.began)
@@ -191,7 +191,7 @@ func (s *Server) send(x *exchange) error {
 	case len(resp.Body) > largeBody:
 		writeLarge(x.w, resp.Body)
 	default:
-		_, _ = x.w.Write(resp.Body) // a client that went away is no one's error
+		_, _ = x.w.Write(resp.Body) // a client that went away is not an error
 	}
 	return nil
 }

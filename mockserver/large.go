@@ -77,7 +77,7 @@ func writeLarge(w http.ResponseWriter, body []byte) {
 	for chunk := range slices.Chunk(body, largeChunk) {
 		_ = control.SetWriteDeadline(time.Now().Add(largePause))
 		if _, err := w.Write(chunk); err != nil {
-			return // a client that went away is no one's error
+			return // a client that went away is not an error
 		}
 	}
 	_ = control.Flush() // under the deadline, which is not for the next response

@@ -11,7 +11,7 @@
 //	server := httptest.NewServer(mock)
 //
 // The response's body is byte for byte the framework's (see package webapi). What
-// the mock has to say besides is in the header [ViolationsHeader] and in the log.
+// the mock reports besides is in the header [ViolationsHeader] and in the log.
 // The handler keeps no state between requests and does not listen by itself.
 package mockserver
 

@@ -50,13 +50,13 @@ func start(t testing.TB, options ...mockserver.Option) *httptest.Server {
 	return server
 }
 
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func send(t testing.TB, method, url, contentType, body string, headers ...string) answer {
+func send(t testing.TB, method, url, contentType, body string, headers ...string) response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -73,22 +73,22 @@ func send(t testing.TB, method, url, contentType, body string, headers ...string
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return answer{resp.StatusCode, resp.Header, string(b)}
+	return response{resp.StatusCode, resp.Header, string(b)}
 }
 
-// change replaces one member's value in the page's sample; without a value it
-// removes the member.
+// change replaces one field's value in the page's sample; without a value it
+// removes the field.
 func change(t testing.TB, name string, value any) string {
 	t.Helper()
-	var members map[string]any
-	require.NoError(t, json.Unmarshal(operation(t).Sample, &members))
-	require.Contains(t, members, name)
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal(operation(t).Sample, &fields))
+	require.Contains(t, fields, name)
 	if value == nil {
-		delete(members, name)
+		delete(fields, name)
 	} else {
-		members[name] = value
+		fields[name] = value
 	}
-	b, err := json.Marshal(members)
+	b, err := json.Marshal(fields)
 	require.NoError(t, err)
 	return string(b)
 }
@@ -200,9 +200,9 @@ func TestWhatThePageForbidsIsRejected(t *testing.T) {
 	}
 }
 
-// TestRecordedAnswersOverHTTP replays recordings through a real server: what a
+// TestRecordedResponsesOverHTTP replays recordings through a real server: what a
 // client sees must be what the framework sent.
-func TestRecordedAnswersOverHTTP(t *testing.T) {
+func TestRecordedResponsesOverHTTP(t *testing.T) {
 	server := start(t)
 	f, err := os.Open("../contracts/webapi/testdata/responses.ndjson.gz")
 	require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestRecordedAnswersOverHTTP(t *testing.T) {
 	require.GreaterOrEqual(t, replayed, 2982)
 }
 
-func TestALongBodyIsRefusedInTheFrameworksShape(t *testing.T) {
+func TestALongBodyIsRejectedInTheFrameworksShape(t *testing.T) {
 	server := start(t, mockserver.WithMaxBody(1000))
 	for name, body := range map[string]io.Reader{
 		"with a Content-Length": strings.NewReader(strings.Repeat(" ", 1001)),
@@ -319,7 +319,7 @@ func TestBrowsersMayCallAndReadTheViolations(t *testing.T) {
 	assert.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
 	assert.Equal(t, mockserver.ViolationsHeader, got.header.Get("Access-Control-Expose-Headers"))
 	plain := send(t, http.MethodOptions, server.URL+endpoint, "", "")
-	assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "an OPTIONS that is no preflight is the framework's")
+	assert.Equal(t, http.StatusMethodNotAllowed, plain.status, "an OPTIONS that is not a preflight is the framework's")
 }
 
 // lockedBuffer is written by the server's goroutines and read by the test.
@@ -340,7 +340,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-func TestTheLogSaysWhatWasRefusedAndNamesNoValue(t *testing.T) {
+func TestTheLogSaysWhatWasRejectedAndNamesNoValue(t *testing.T) {
 	var log lockedBuffer
 	mock, err := mockserver.New(pageContract(t), mockserver.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)

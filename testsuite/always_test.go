@@ -21,7 +21,7 @@ import (
 const logIn = `<!DOCTYPE html><html><head><title>Log in</title></head>` +
 	`<body><form action="/login" method="post"><input type="password"></form></body></html>`
 
-// always are servers that answer every request alike.
+// always are servers that respond alike to every request.
 var always = []struct {
 	name  string
 	serve func(http.ResponseWriter, *http.Request)
@@ -47,7 +47,7 @@ var always = []struct {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = io.WriteString(w, logIn)
 	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
-	{"a log-in page behind a comment", func(w http.ResponseWriter, _ *http.Request) {
+	{"a log-in page after a comment", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, "<!-- v1 -->\n<form action=/login><input type=password></form>")
 	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
@@ -62,7 +62,7 @@ var always = []struct {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, `{"Message":`)
 	}, testsuite.ExitInconclusive, testsuite.ExitSafety},
-	{"what is no HTTP", func(w http.ResponseWriter, _ *http.Request) {
+	{"malformed HTTP", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
 			_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.6\r\n")
@@ -92,7 +92,7 @@ func status(n int) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-func TestServersThatAnswerEverythingAlikeNeverPass(t *testing.T) {
+func TestServersThatRespondAlikeToEverythingNeverPass(t *testing.T) {
 	for _, s := range always {
 		for _, remote := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, remote %v", s.name, remote), func(t *testing.T) {

@@ -36,7 +36,7 @@ type breaker struct {
 	late     int
 	unclear  map[unclearKind]int
 	anything bool // any response came
-	heard    bool // one that is no server error
+	heard    bool // one that is not a server error
 }
 
 func downReason(status int) string {
@@ -96,7 +96,7 @@ func (b *breaker) count(e *exchange, a *response, controlled bool) {
 		}
 	}
 	if a.status == 0 {
-		if a.controlAnswered {
+		if a.controlResponded {
 			b.silent = 0
 			return
 		}
@@ -129,7 +129,7 @@ func (b *breaker) count(e *exchange, a *response, controlled bool) {
 		kind, why = unclearDown, downReason(a.status)
 	case a.reading == readingOther && (a.status == http.StatusNotFound || a.status == http.StatusGone) && !controlled:
 		kind = unclearPath
-		why = fmt.Sprintf("every request gets %d; there is no such path at the target; see --path", a.status)
+		why = fmt.Sprintf("every request gets %d; the target has no such path; see --path", a.status)
 	case a.reading != readingUnclear:
 		return
 	}

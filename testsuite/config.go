@@ -16,7 +16,7 @@ import (
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// Config is one run of a suite. Target.URL or Target.Handler has to be set; everything
+// Config is one run of a suite. Target.URL or Target.Handler is required; everything
 // else has a default that is safe.
 type Config struct {
 	// Target is where requests go.
@@ -44,7 +44,7 @@ type Config struct {
 	Redact []string
 	// Secrets are further texts that no result shows.
 	Secrets []string
-	// Progress is told how many requests of how many are done, by one goroutine at
+	// Progress is called with the number of requests done and their total, by one goroutine at
 	// a time; nil is fine.
 	Progress func(done, total int)
 }

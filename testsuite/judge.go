@@ -77,7 +77,7 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 		return j.aspect(x, a, confirmed)
 	}
 	said, reason := a.reading, a.why
-	if a.controlAnswered && x.Expect != oracle.OutcomeUnspecified {
+	if a.controlResponded && x.Expect != oracle.OutcomeUnspecified {
 		return failed(FailureServerError, "%s, and the control right after it was accepted", reason)
 	}
 	switch x.Expect {
@@ -108,7 +108,7 @@ func (j *judge) accept(a *response, said reading, reason string) judgement {
 	}
 	switch a.status {
 	case http.StatusNotFound, http.StatusGone:
-		return unclear(fmt.Sprintf("%d: there is no such path at the target, or no such id", a.status))
+		return unclear(fmt.Sprintf("%d: the target has no such path, or no such id", a.status))
 	case http.StatusPaymentRequired,
 		http.StatusConflict,
 		http.StatusPreconditionFailed,
@@ -179,7 +179,7 @@ func rejectsByStatus(x *Case, status int) bool {
 func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
 	said, reason := a.reading, a.why
 	switch {
-	case a.controlAnswered:
+	case a.controlResponded:
 		return judgement{verdict: VerdictSkipped, reason: "the request got no response"}
 	case said == readingUnclear:
 		return unclear(reason)

@@ -200,7 +200,7 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 			"401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env",
 		)
 	case http.StatusForbidden:
-		return unclear(unclearForbidden, "403: the caller may not, or a firewall does not want it")
+		return unclear(unclearForbidden, "403: the caller has no permission, or a firewall rejects the request")
 	case http.StatusProxyAuthRequired:
 		return unclear(unclearProxy, "407: a proxy asks who is calling")
 	case http.StatusRequestTimeout:

@@ -43,7 +43,7 @@ func mutants() []mutant {
 		}
 		if f.max > 0 {
 			add(name+" may be one too long", func(p *plain) { p.field(name).max++ })
-			add(name+" has to be one shorter", func(p *plain) { p.field(name).max-- })
+			add(name+" is one shorter", func(p *plain) { p.field(name).max-- })
 			add(name+" has no bound", func(p *plain) { p.field(name).max = 0 })
 			add(name+" has the other's bound", func(p *plain) { p.field(name).max = 1250 - p.field(name).max })
 			add(name+" has at least 10", func(p *plain) { p.field(name).min = 10 })
@@ -94,7 +94,7 @@ func mutants() []mutant {
 	}
 	like("GUIDs are any 36 characters", "guid", matches(`^.{36}$`))
 	like("GUIDs need no digits at the end", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]*$`))
-	like("GUIDs may have more behind them", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}`))
+	like("GUIDs may be followed by more", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}`))
 	like("GUIDs have small letters only", "guid", matches(`^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`))
 	like(
 		"GUIDs are of version 4 only",
@@ -134,8 +134,8 @@ func mutants() []mutant {
 		list, ok := v.([]any)
 		return ok && (len(list) == 0 || newPlain().fits(&plainField{kind: "list"}, list[:1]))
 	})
-	like("strings have to be ASCII", "string", matches(`^[\x00-\x7F]{0,250}$`))
-	like("strings have to be one line", "string", matches(`^.{0,250}$`))
+	like("strings are ASCII", "string", matches(`^[\x00-\x7F]{0,250}$`))
+	like("strings are one line", "string", matches(`^.{0,250}$`))
 	for media := range newPlain().media {
 		add(media+" is not taken", func(p *plain) { delete(p.media, media) })
 		add(media+" is not validated", func(p *plain) { p.unvalidated[media] = true })
@@ -149,7 +149,7 @@ func mutants() []mutant {
 		add(fmt.Sprintf("accepts with %d", status), func(p *plain) { p.accepted = status })
 	}
 	for _, status := range []int{200, 204, 302, 401, 403, 404, 409, 415, 418, 500, 503} {
-		add(fmt.Sprintf("refuses with %d", status), func(p *plain) { p.refused = status })
+		add(fmt.Sprintf("rejects with %d", status), func(p *plain) { p.rejected = status })
 	}
 	for _, m := range []string{"GET", "PUT", "PATCH", "DELETE"} {
 		add(m+" does the same", func(p *plain) { p.methods = append(p.methods, m) })
@@ -161,12 +161,12 @@ func mutants() []mutant {
 	add("a wrong media type gets 500", func(p *plain) { p.wrong["media"] = 500 })
 	for _, kind := range []string{"text/plain", "text/html", "application/xml", ""} {
 		add("accepts in "+kind, func(p *plain) { p.acceptedType = kind })
-		add("refuses in "+kind, func(p *plain) { p.refusedType = kind })
+		add("rejects in "+kind, func(p *plain) { p.rejectedType = kind })
 	}
 	add("accepts with half a body", func(p *plain) { p.acceptedBody = `{"booked":` })
-	add("refuses with plain text that says it is JSON", func(p *plain) { p.refusedBody = "no" })
+	add("rejects with plain text that says it is JSON", func(p *plain) { p.rejectedBody = "no" })
 	add("everything is accepted", func(p *plain) { p.everything = true })
-	add("everything is refused", func(p *plain) { p.nothing = true })
+	add("everything is rejected", func(p *plain) { p.nothing = true })
 	add("one error is tolerated", func(p *plain) { p.tolerated = 1 })
 	add("malformed JSON is accepted", func(p *plain) {
 		p.repair = func(b []byte) []byte {
@@ -184,7 +184,7 @@ func mutants() []mutant {
 	}
 	replace("an equals sign is taken for a colon", `"=`, `":`)
 	replace("backticks are taken for quotes", "`", `"`)
-	replace("comments behind # are skipped", `#[^\n]*\n`, "\n")
+	replace("comments after # are skipped", `#[^\n]*\n`, "\n")
 	replace("a call round the object is unwrapped", `^callback\((.*)\);$`, "$1")
 	replace("a missing comma is put in", `" "`, `","`)
 	replace("None is read as null", `None|NULL|Null`, `null`)

@@ -25,12 +25,12 @@ type plain struct {
 	fields   []plainField
 	units    func(string) int
 	accepted int
-	refused  int
+	rejected int
 	wrong    map[string]int // statuses for a wrong method and media type
 
-	acceptedBody, refusedBody string
-	acceptedType, refusedType string
-	allow                     bool
+	acceptedBody, rejectedBody string
+	acceptedType, rejectedType string
+	allow                      bool
 
 	unvalidated map[string]bool // media types whose rules are not looked at
 	anyMedia    bool
@@ -103,12 +103,12 @@ func newPlain() *plain {
 		},
 		units:        func(s string) int { return len(utf16.Encode([]rune(s))) },
 		accepted:     http.StatusOK,
-		refused:      http.StatusBadRequest,
+		rejected:     http.StatusBadRequest,
 		wrong:        map[string]int{"method": http.StatusMethodNotAllowed, "media": http.StatusUnsupportedMediaType},
 		acceptedBody: `{"booked":true}`,
 		acceptedType: "application/json",
-		refusedBody:  `{"error":"no"}`,
-		refusedType:  "application/json",
+		rejectedBody: `{"error":"no"}`,
+		rejectedType: "application/json",
 		allow:        true,
 		unvalidated:  map[string]bool{},
 	}
@@ -123,8 +123,8 @@ func (p *plain) field(name string) *plainField {
 	return nil
 }
 
-func (p *plain) answer(w http.ResponseWriter, status int) {
-	p.write(w, status, p.refusedBody, p.refusedType)
+func (p *plain) reject(w http.ResponseWriter, status int) {
+	p.write(w, status, p.rejectedBody, p.rejectedType)
 }
 
 func (p *plain) write(w http.ResponseWriter, status int, body, kind string) {
@@ -144,18 +144,18 @@ func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p.allow {
 			w.Header().Set("Allow", strings.Join(p.methods, ", "))
 		}
-		p.answer(w, p.wrong["method"])
+		p.reject(w, p.wrong["method"])
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20))
 	if err != nil {
-		p.answer(w, p.refused)
+		p.reject(w, p.rejected)
 		return
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	format, listed := p.media[kind]
 	if (err != nil || !listed) && !p.anyMedia {
-		p.answer(w, p.wrong["media"])
+		p.reject(w, p.wrong["media"])
 		return
 	}
 	if format == "" {
@@ -163,7 +163,7 @@ func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case p.nothing:
-		p.answer(w, p.refused)
+		p.reject(w, p.rejected)
 		return
 	case p.everything || p.unvalidated[kind]:
 		p.write(w, p.accepted, p.acceptedBody, p.acceptedType)
@@ -176,7 +176,7 @@ func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		errors = p.checkJSON(body)
 	}
 	if errors > p.tolerated {
-		p.answer(w, p.refused)
+		p.reject(w, p.rejected)
 		return
 	}
 	p.write(w, p.accepted, p.acceptedBody, p.acceptedType)
@@ -250,7 +250,7 @@ func (p *plain) checkForm(body []byte) int {
 	return errors
 }
 
-// isGUID keeps to the form that the page shows; the package takes others too.
+// isGUID accepts only the form that the page shows; the package accepts others too.
 func isGUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
 
 func (p *plain) fits(f *plainField, v any) bool {
@@ -330,11 +330,11 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 	case "application/json", "text/json":
 		d := json.NewDecoder(r.Body)
 		if err := d.Decode(&b); err != nil {
-			problem("this is no appointment")
+			problem("invalid appointment")
 			return
 		}
 		if d.More() || trailing(d) {
-			problem("there is something behind the appointment")
+			problem("trailing text after the appointment")
 			return
 		}
 	case "application/x-www-form-urlencoded":
@@ -344,7 +344,7 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 		}
 		values, err := url.ParseQuery(string(body))
 		if err != nil {
-			problem("this is no form")
+			problem("malformed form")
 			return
 		}
 		object := map[string]any{}
@@ -361,7 +361,7 @@ func serveIdiomatic(w http.ResponseWriter, r *http.Request) {
 		delete(object, "Reasons")
 		text, err := json.Marshal(object)
 		if err != nil || json.Unmarshal(text, &b) != nil {
-			problem("this is no appointment")
+			problem("invalid appointment")
 			return
 		}
 	default:

@@ -15,7 +15,7 @@ type Plan struct {
 	// Sends is how many would be sent, each once.
 	Sends int `json:"sends"`
 	// Writes is how many of them the target may accept at worst, those that are sent
-	// again included: a run keeps to it whatever the target does.
+	// again included: a run stays within it whatever the target does.
 	Writes int `json:"writes"`
 	// Limits are the run's.
 	Limits Limits `json:"limits"`

@@ -26,9 +26,9 @@ type response struct {
 	kind    unclearKind // of what is unclear
 	why     string      // it is unclear; without secrets, and short
 	token   int         // that the request went with, by number
-	// controlAnswered marks that a valid request right after this one, which got no
+	// controlResponded marks that a valid request right after this one, which got no
 	// response, was accepted: the target is there.
-	controlAnswered bool
+	controlResponded bool
 }
 
 // maxBody is how many bytes of a response's body are read. Parallel times this is the

@@ -44,7 +44,7 @@ type run struct {
 	started  time.Time
 	accepts  atomic.Bool // a valid request was accepted
 	keeps    atomic.Int64
-	cutShort atomic.Bool // a request was left out for want of time, or for an interrupt
+	cutShort atomic.Bool // a request was left out because time ran out, or at an interrupt
 
 	mu   sync.Mutex // of progress
 	done int
@@ -71,7 +71,7 @@ func newRun(c *Config, p *prepared, t *target) *run {
 
 func (r *run) do(ctx context.Context) *Results {
 	r.started = time.Now()
-	// What waits for a ticket has to hear of the end too.
+	// What waits for a ticket must learn of the end too.
 	release := context.AfterFunc(ctx, r.budget.wake)
 	defer release()
 
@@ -213,7 +213,7 @@ func (r *run) progress() {
 	}
 }
 
-// ticket takes a ticket and waits for its turn, or says why there is none.
+// ticket takes a ticket and waits for its turn, or gives the reason that there is none.
 func (r *run) ticket(ctx context.Context, mayWrite bool) (pass *ticket, why string) {
 	pass, denied := r.budget.take(ctx, mayWrite)
 	if denied != granted {
@@ -307,7 +307,7 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 		return wait
 	}
 	if a.status == 0 && sent && e.request.Raw == nil {
-		a.controlAnswered = r.controlAnswered(ctx, e)
+		a.controlResponded = r.controlResponded(ctx, e)
 	}
 	if e.request.Raw == nil { // malformed transport gets nowhere by design
 		r.breaker.count(e, a, r.accepts.Load())
@@ -392,10 +392,10 @@ func retryAfter(text string) (wait time.Duration, said bool) {
 	return max(time.Until(date), 0), err == nil
 }
 
-// controlAnswered sends the control of a request that got no response again, if
+// controlResponded sends the control of a request that got no response again, if
 // the budget has a write left, and reports that it was accepted: the target is
 // there, and its silence was the response.
-func (r *run) controlAnswered(ctx context.Context, e *exchange) bool {
+func (r *run) controlResponded(ctx context.Context, e *exchange) bool {
 	control := r.controls[e.media]
 	if control == nil {
 		control = r.controls[r.suite.first]

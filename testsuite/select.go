@@ -53,7 +53,7 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 	if err := s.check(by); err != nil {
 		return nil, err
 	}
-	any := func(list []string, fits func(string) bool) bool {
+	fitsAny := func(list []string, fits func(string) bool) bool {
 		return len(list) == 0 || slices.ContainsFunc(list, fits)
 	}
 	for i := range s.cases {
@@ -61,16 +61,16 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 		byID := func(pattern string) bool { return fixtures.Match(pattern, x.ID) }
 		switch {
 		case x.Level.Weight() < by.Level.Weight(),
-			!any(by.Run, byID),
+			!fitsAny(by.Run, byID),
 			slices.ContainsFunc(by.Skip, byID),
-			!any(by.Fields, x.isAbout),
-			!any(by.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
+			!fitsAny(by.Fields, x.isAbout),
+			!fitsAny(by.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
 			!by.Shard.Has(x.Sends):
 		default:
 			chosen = append(chosen, *x)
 		}
 	}
-	// A shard of a small selection may be empty, which is no one's mistake.
+	// A shard of a small selection may be empty, which is not an error.
 	if len(chosen) == 0 && by.Shard.Whole() {
 		return nil, &ConfigError{
 			"Selection",

@@ -100,7 +100,7 @@ var notPass = []testsuite.Verdict{
 	testsuite.VerdictError,
 }
 
-func TestTheMockKeepsToThePageAtEveryLevel(t *testing.T) {
+func TestTheMockConformsAtEveryLevel(t *testing.T) {
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
 	server := httptest.NewServer(mock)
@@ -153,7 +153,7 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 					suiteOf(t, c, testsuite.Payloads{}),
 					testsuite.Config{Target: testsuite.Target{Handler: newPlain()}},
 				).Exit,
-				"a server of the first page does not keep to this one",
+				"a server of the first page does not conform to this one",
 			)
 			for _, cell := range r.Coverage {
 				require.True(
@@ -172,7 +172,7 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 
 func TestAWrongFormatIsSeenInTheCoverage(t *testing.T) {
 	server := newPlain()
-	server.refusedType = "text/plain"
+	server.rejectedType = "text/plain"
 	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	failed := 0
 	for _, cell := range r.Coverage {
@@ -190,7 +190,7 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 	var empty []string
 	for _, cell := range r.Coverage {
 		if cell.Stated && !cell.Covered() && cell.Media == "application/json" {
-			empty = append(empty, cell.Rule.String()+" "+string(cell.Side))
+			empty = append(empty, cell.Rule.String()+" "+cell.Side)
 		}
 	}
 	require.Equal(t, []string{
@@ -200,11 +200,11 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 		"request/application/x-www-form-urlencoded broken",
 		"response/application/json broken",
 		"response/text/json obeyed",
-		"response/text/json broken", // the answer's rules; plain knows one format
+		"response/text/json broken", // the response's rules; plain knows one format
 	}, empty)
 }
 
-func TestServersWithoutTheFrameworksHabitsKeepToThePage(t *testing.T) {
+func TestServersWithoutTheFrameworksDefaultsConform(t *testing.T) {
 	for name, h := range map[string]http.Handler{"plain": newPlain(), "idiomatic": http.HandlerFunc(serveIdiomatic)} {
 		t.Run(name, func(t *testing.T) {
 			r := runOf(
@@ -300,7 +300,7 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 	}
 }
 
-func TestWithOneWriteEveryRefusalInJSONIsConfirmed(t *testing.T) {
+func TestWithOneWriteEveryRejectionInJSONIsConfirmed(t *testing.T) {
 	r := run(
 		t,
 		testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}},
@@ -434,7 +434,7 @@ func TestALedgerThatCannotBeWrittenStopsTheRun(t *testing.T) {
 	require.Contains(t, r.Verdict, "disk full")
 }
 
-func TestRefusedDataStopTheRun(t *testing.T) {
+func TestRejectedDataStopTheRun(t *testing.T) {
 	target := &counter{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"Message":"no such user"}`)
@@ -531,7 +531,7 @@ func TestDataAreUsedInTurns(t *testing.T) {
 						t,
 						rows[0]["UserId"],
 						row["UserId"],
-						"what is refused differs in one thing from the control: %s",
+						"what is rejected differs in one thing from the control: %s",
 						cases[i].ID,
 					)
 				}
@@ -542,7 +542,7 @@ func TestDataAreUsedInTurns(t *testing.T) {
 }
 
 func TestNoRequestIsSentTwiceThatMayHaveBeenAccepted(t *testing.T) {
-	// The connection is cut before the answer, as a proxy does that gives up.
+	// The connection is cut before the response, as a proxy does that gives up.
 	plain := newPlain()
 	cut := &counter{Handler: plain}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -642,7 +642,7 @@ func TestATokenIsAskedForAgainAfter401(t *testing.T) {
 func TestNoSecretIsInTheResults(t *testing.T) {
 	const header, token, user, reason = "k3y-of-the-house", "Bearer " +
 		"tok3n-of-the-day", "0f8fad5b-d9cb-469f-a165-70867728950e", "a private matter"
-	// The server echoes whatever it is told, and breaks down now and then.
+	// The server echoes whatever it gets, and fails now and then.
 	var turn atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -788,9 +788,9 @@ func TestAnotherRouteAndAnAddressThatEndsWithIt(t *testing.T) {
 	}
 }
 
-func TestAnEnvelopeCanSayThatItWasRefused(t *testing.T) {
+func TestAnEnvelopeCanSayThatItWasRejected(t *testing.T) {
 	server := newPlain()
-	server.refused, server.refusedBody = 200, `{"success":false,"error":"no"}`
+	server.rejected, server.rejectedBody = 200, `{"success":false,"error":"no"}`
 	server.wrong = map[string]int{"method": 200, "media": 200}
 	r := run(
 		t,
@@ -919,12 +919,7 @@ func TestTestReportsEachCase(t *testing.T) {
 		)
 		return
 	}
-	command := exec.Command(
-		os.Args[0],
-		"-test.run",
-		"^TestTestReportsEachCase$",
-		"-test.v",
-	) //nolint:gosec // this test itself
+	command := exec.Command(os.Args[0], "-test.run", "^TestTestReportsEachCase$", "-test.v")
 	command.Env = append(os.Environ(), "UNDERSTUDY_FAULT=1")
 	out, err := command.CombinedOutput()
 	require.Error(t, err)

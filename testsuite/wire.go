@@ -315,7 +315,7 @@ func (w *wire) socks(ctx context.Context, conn net.Conn) error {
 		DialWithConn(ctx context.Context, conn net.Conn, network, address string) (net.Addr, error)
 	})
 	if !ok {
-		return errors.New("SOCKS over a connection of ours is not supported")
+		return errors.New("a SOCKS proxy over our own connection is not supported")
 	}
 	_, err = over.DialWithConn(ctx, conn, "tcp", w.address)
 	return err

@@ -459,7 +459,7 @@ func TestAForeignHostHeaderMakesATargetRemote(t *testing.T) {
 		require.NotContains(t, id, "optional", "it may be accepted")
 		require.NotContains(t, id, "media/listed", "it may be accepted")
 	}
-	// The target's own name is no foreign one.
+	// The target's own name is not a foreign one.
 	before := len(target.all())
 	command(t, "verify", "http://"+address, "--header", "Host: localhost:1", "--run", "optional/all")
 	require.Greater(t, len(target.all()), before)
@@ -622,7 +622,7 @@ func TestNobodyHasToReadTheLog(t *testing.T) {
 	})
 }
 
-// blocked is a writer that waits until it is told to go on.
+// blocked is a writer that waits until it may continue.
 type blocked struct {
 	goOn chan struct{}
 	bytes.Buffer

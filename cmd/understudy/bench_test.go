@@ -34,11 +34,11 @@ func bare() int {
 		return testsuite.ExitUsage
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	answer := bytes.Repeat([]byte("x"), 900)
+	response := bytes.Repeat([]byte("x"), 900)
 	_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_, _ = w.Write(answer)
+		_, _ = w.Write(response)
 	}))
 	return 0
 }
@@ -69,7 +69,7 @@ func spawn(b *testing.B, name string, args ...string) (url string, pid int) {
 }
 
 // load sends the body for a while over a number of connections and returns the
-// requests answered a second.
+// requests per second.
 func load(b *testing.B, url string, body []byte, connections int, duration time.Duration) float64 {
 	b.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}

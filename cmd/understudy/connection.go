@@ -147,12 +147,7 @@ const maxToken = 64 << 10
 func runForToken(ctx context.Context, command string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(
-		ctx,
-		"sh",
-		"-c",
-		command,
-	) //nolint:gosec // the user's own command is what the flag is for
+	cmd := exec.CommandContext(ctx, "sh", "-c", command) //nolint:gosec // the user's own command, by the flag
 	// What the command leaves running keeps its output open; it is not waited for.
 	cmd.WaitDelay = tokenGrace
 	out := &limitedBuffer{left: maxToken + 1}

@@ -39,7 +39,7 @@ func verified(t *testing.T, env map[string]string, args ...string) (int, string)
 	return code, out.String() + errs.String()
 }
 
-// guarded is the mock behind a door.
+// guarded is the mock with a check before it.
 func guarded(t *testing.T, open func(*http.Request) bool) http.Handler {
 	t.Helper()
 	c, err := helppage.Parse(contracts.Page())
@@ -111,7 +111,7 @@ func TestATargetBehindTLS(t *testing.T) {
 	require.Equal(t, 3, code, text)
 	require.Contains(t, text, "certificate")
 	code, text = verified(t, nil, server.URL, "--cacert", authority)
-	require.Equal(t, 3, code, "it wants a certificate of the client: %s", text)
+	require.Equal(t, 3, code, "it requires a certificate of the client: %s", text)
 	code, text = verified(t, nil, server.URL, "--cert", certFile)
 	require.Equal(t, 2, code, text)
 	require.Contains(t, text, "--cert and --key go together")

@@ -133,7 +133,7 @@ func (l *lastListener) last() {
 	_ = l.SetDeadline(time.Now().Add(connecting)) // fails where it is closed already
 }
 
-// Close closes the listener; a second time is no error, since both the drain and the
+// Close closes the listener; a second time is not an error, since both the drain and the
 // server do.
 func (l *lastListener) Close() error {
 	if err := l.TCPListener.Close(); !errors.Is(err, net.ErrClosed) {

@@ -52,7 +52,7 @@ func TestNoRequestIsLostAtAStop(t *testing.T) {
 	require.NoError(t, err)
 	for range 3 {
 		url, stop := served(t, io.Discard, "--quiet")
-		var lost, answered atomic.Int64
+		var lost, responded atomic.Int64
 		var clients sync.WaitGroup
 		warm := make(chan struct{}, 1<<20)
 		for range 16 {
@@ -68,7 +68,7 @@ func TestNoRequestIsLostAtAStop(t *testing.T) {
 					var op *net.OpError
 					switch {
 					case err == nil:
-						answered.Add(1)
+						responded.Add(1)
 						select {
 						case warm <- struct{}{}:
 						default:
@@ -88,6 +88,6 @@ func TestNoRequestIsLostAtAStop(t *testing.T) {
 		}
 		require.Zero(t, stop())
 		clients.Wait()
-		require.Zero(t, lost.Load(), "of %d", answered.Load())
+		require.Zero(t, lost.Load(), "of %d", responded.Load())
 	}
 }

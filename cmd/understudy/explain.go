@@ -85,11 +85,11 @@ func explainDifferences(b *strings.Builder, o *contracts.Operation, id string) {
 	field := o.Model().Field(id)
 	first := true
 	for _, d := range webapi.Differences() {
-		wanted := strings.EqualFold(id, "differences") || fixtures.Match(id, d.ID)
+		chosen := strings.EqualFold(id, "differences") || fixtures.Match(id, d.ID)
 		if field != nil {
-			wanted = d.Concerns(field)
+			chosen = d.Concerns(field)
 		}
-		if !wanted {
+		if !chosen {
 			continue
 		}
 		if first && b.Len() > 0 {

@@ -69,7 +69,7 @@ func generateCommand(s streams) *cobra.Command {
 	flags.BoolVar(&f.list, "list", false, "print the catalogue as a table, without payloads")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
 	flags.StringVar(&f.now, "now", "", "reference date, as YYYY-MM-DD or today (default: the page's)")
-	flags.BoolVar(&f.ascii, "ascii", false, "keep to ASCII")
+	flags.BoolVar(&f.ascii, "ascii", false, "ASCII characters only")
 	flags.BoolVar(&f.noNUL, "no-nul", false, "leave NUL out")
 	flags.IntVar(&f.maxBytes, "max-bytes", 0, "leave out cases with a longer body (0: no limit)")
 	flags.StringVarP(&f.output, "output", "o", "", "file or folder to write to (default: standard output)")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,9 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/contracts/helppage"
-	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -30,17 +26,6 @@ func generate(t testing.TB, args ...string) (out []byte, errs string) {
 	)
 	require.Equal(t, 0, code, "%v: %s", args, stderr.String())
 	return stdout.Bytes(), stderr.String()
-}
-
-func startTarget(t testing.TB) *httptest.Server {
-	t.Helper()
-	c, err := helppage.Parse(contracts.Page())
-	require.NoError(t, err)
-	mock, err := mockserver.New(c)
-	require.NoError(t, err)
-	server := httptest.NewServer(mock)
-	t.Cleanup(server.Close)
-	return server
 }
 
 // closedPipe takes some bytes and then has no reader any more.

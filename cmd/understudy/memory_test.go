@@ -25,7 +25,7 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-// measures skips a test of what a process takes where only quick ones are wanted.
+// measures skips a test of what a process takes where only quick ones run.
 func measures(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -111,19 +111,19 @@ func serving(t testing.TB, args ...string) (url string, peak func() int) {
 		}
 }
 
-// wrongElements is a body of one mebibyte that the framework answers with 26 MB.
+// wrongElements is a body of one mebibyte whose response by the framework has 26 MB.
 func wrongElements() []byte {
 	const head, tail = `{"Reasons":[`, `1]}`
 	return []byte(head + strings.Repeat("1,", (1<<20-len(head)-len(tail))/2) + tail)
 }
 
 // postAll posts a body from a number of clients at once and returns how many got
-// the whole answer.
+// the whole response.
 func postAll(t testing.TB, url string, body []byte, clients int) int {
 	t.Helper()
 	var group sync.WaitGroup
 	var mu sync.Mutex
-	answered := 0
+	responded := 0
 	for range clients {
 		group.Go(func() {
 			resp, err := http.Post(url, "application/json", bytes.NewReader(body))
@@ -136,12 +136,12 @@ func postAll(t testing.TB, url string, body []byte, clients int) int {
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil && n == resp.ContentLength && resp.StatusCode == http.StatusBadRequest {
-				answered++
+				responded++
 			}
 		})
 	}
 	group.Wait()
-	return answered
+	return responded
 }
 
 func TestSixteenLargeRequestsFitInMemory(t *testing.T) {

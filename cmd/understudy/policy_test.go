@@ -48,11 +48,11 @@ var mayNotReach = map[string][]string{
 }
 
 // goList prints a line per package of ours with what a template shows of it. (A test
-// that walked the folders itself would have to run again after every git command: its
+// that walked the folders itself would run again after every git command: its
 // inputs would be the folder .git too.)
 func goList(t *testing.T, args ...string) []string {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list"}, args...)...) //nolint:gosec // arguments of this file
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	require.NoError(t, err)

@@ -88,7 +88,7 @@ type output struct {
 }
 
 // openReports opens the files before anything is sent, so that no result is lost
-// for want of a place. What they hold stays until there is something new.
+// because it cannot be placed. What they hold stays until there is something new.
 func openReports(list []string) ([]output, error) {
 	var all []output
 	for _, item := range list {
@@ -163,7 +163,7 @@ func closeUnused(all []output) {
 		info, err := o.file.Stat()
 		_ = o.file.Close() // nothing was written
 		if err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-			_ = os.Remove(o.name) // an empty file left behind harms no one
+			_ = os.Remove(o.name) // an empty file that stays does no harm
 		}
 	}
 }

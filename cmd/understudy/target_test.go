@@ -44,7 +44,7 @@ var targets = map[string]http.HandlerFunc{
 			_, _ = io.WriteString(w, `{"Message":"no such user"}`)
 		}
 	},
-	// echo answers with what it was sent, headers too, and accepts nothing.
+	// echo responds with what it was sent, headers too, and accepts nothing.
 	"echo": func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		text, _ := json.Marshal(map[string]any{"headers": r.Header, "body": string(body)})

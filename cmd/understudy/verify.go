@@ -88,7 +88,7 @@ func verifyCommand(s streams) *cobra.Command {
 		&f.parallel,
 		"parallel",
 		0,
-		fmt.Sprintf("requests at once (default: on loopback %d, else 1)", testsuite.DefaultParallel),
+		fmt.Sprintf("parallel requests (default: on loopback %d, else 1)", testsuite.DefaultParallel),
 	)
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")

@@ -56,14 +56,14 @@ func (r *reader) bounds(f *contracts.Field, c *contracts.Constraint, at int, low
 	if f.Type.Kind != contracts.KindString {
 		return r.fail(at, "a string length for %s, which is %s", f.Name, f.Type.Word())
 	}
-	min, errLow := strconv.ParseInt(low, 10, 32)
-	max, errHigh := strconv.ParseInt(high, 10, 32)
+	from, errLow := strconv.ParseInt(low, 10, 32)
+	to, errHigh := strconv.ParseInt(high, 10, 32)
 	if errLow != nil || errHigh != nil {
 		return r.fail(at, "a bound of the length of %s does not fit 32 bits", f.Name)
 	}
-	if min > max {
+	if from > to {
 		return r.fail(at, "the bounds of the length of %s are reversed", f.Name)
 	}
-	c.Min, c.Max = int(min), int(max)
+	c.Min, c.Max = int(from), int(to)
 	return nil
 }

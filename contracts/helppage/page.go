@@ -91,9 +91,9 @@ func (r *reader) fail(at int, format string, args ...any) error {
 	return e
 }
 
-// next claims the next line that is not blank. want is what should follow, for
+// next claims the next line that is not blank. expected is what should follow, for
 // the error of a page that ends early.
-func (r *reader) next(want string) (at int, text string, err error) {
+func (r *reader) next(expected string) (at int, text string, err error) {
 	for r.at < len(r.lines) {
 		at, text = r.at, strings.TrimSpace(r.lines[r.at])
 		r.at++
@@ -101,7 +101,7 @@ func (r *reader) next(want string) (at int, text string, err error) {
 			return at, text, nil
 		}
 	}
-	return 0, "", &Error{Line: len(r.lines), Problem: "the page ends early; " + want + " should follow"}
+	return 0, "", &Error{Line: len(r.lines), Problem: "the page ends early; " + expected + " should follow"}
 }
 
 // peek is the next line that is not blank, unclaimed; "" at the end.

@@ -92,7 +92,7 @@ func describe(f *contracts.Field) string {
 }
 
 // aPage writes a Help Page of a made-up model. A row is "Name|type word|rules";
-// the sample is the body of its object, a member a line.
+// the sample is the body of its object, a field per line.
 func aPage(rows []string, sample ...string) string {
 	var b strings.Builder
 	b.WriteString("POST api/Orders/Create\nRequest Information\nURI Parameters\nNone.\nBody Parameters\n")
@@ -157,7 +157,7 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"A B",
 		},
 		{
-			"a Required member that takes no number is nullable all the same",
+			"a Required field that takes no index is nullable all the same",
 			[]string{"A|globally unique identifier|Required", "Name|string"},
 			[]string{`"A": ` + aGUID, `"Name": "sample string 1"`},
 			"",
@@ -193,7 +193,7 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"A",
 		},
 		{
-			"an element's members have numbers of their own",
+			"an element's fields have indices of their own",
 			[]string{"Name|string", "Items|Collection of Item", "Note|string"},
 			[]string{
 				`"Name": "sample string 1"`,
@@ -301,12 +301,12 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 			65,
 			"duplicate media type",
 		},
-		{"a sample with a member too many", change(`"MethodId": 1,`, "\"MethodId\": 1,\n\"Extra\": 1,"), 84, "Extra"},
-		{"a sample with a member too few", change("\"MethodId\": 1,\n", ""), 83, "IsCustomFormFlow"},
-		{"a sample with a member twice", change(`"DocIds"`, `"Note"`), 85, "twice"},
+		{"a sample with a field too many", change(`"MethodId": 1,`, "\"MethodId\": 1,\n\"Extra\": 1,"), 84, "Extra"},
+		{"a sample with a field too few", change("\"MethodId\": 1,\n", ""), 83, "IsCustomFormFlow"},
+		{"a sample with a field twice", change(`"DocIds"`, `"Note"`), 85, "twice"},
 		{"a sample of another type", change(`"MethodId": 1,`, `"MethodId": "sample string 1",`), 83, "as integer"},
 		{"a sample value that no type makes", change(`"MethodId": 1,`, `"MethodId": 1.1,`), 83, "MethodId"},
-		{"a sample that is no JSON", change(`"MethodId": 1,`, `"MethodId": 1`), 84, "malformed JSON"},
+		{"a sample of malformed JSON", change(`"MethodId": 1,`, `"MethodId": 1`), 84, "malformed JSON"},
 		{"a collection that shows no element", change(`[
 {
 "ReasonId": "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
@@ -316,12 +316,12 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 }
 ]`, "[]"), 86, "an array with an element"},
 		{
-			"an answer with members",
+			"a response with fields",
 			change("IHttpActionResultNone.", "OrderModel| Name |"),
 			100,
 			"a type without fields",
 		},
-		{"text behind the end", page + "\nmore", 105, "unknown media type"},
+		{"text after the end", page + "\nmore", 105, "unknown media type"},
 		{"bytes that are not UTF-8", change("Reason | string", "Reason | str\xFFng"), 32, "UTF-8"},
 	}
 	for _, test := range tests {

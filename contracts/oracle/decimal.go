@@ -71,7 +71,7 @@ func (o *Oracle) readDecimal(f *fieldPlan, s string) Expectation {
 	}
 	switch {
 	case strings.HasPrefix(s, "-"):
-		return f.unspecified("the page states no range; an amount below zero may be refused")
+		return f.unspecified("the page states no range; an amount below zero may be rejected")
 	case scale > 28 || len(significant) > 28:
 		return f.unspecified("a decimal holds 28 to 29 digits")
 	}

@@ -62,7 +62,7 @@ func (o *Oracle) readInteger(f *fieldPlan, s string) Expectation {
 	case n.Int64() > 1<<31-1 || n.Int64() < -1<<31:
 		return f.unspecified("the page's word for an integer does not tell 32 bits from 64")
 	case n.Sign() < 0:
-		return f.unspecified("the page states no range; a key below zero may be refused")
+		return f.unspecified("the page states no range; a key below zero may be rejected")
 	}
 	return o.accept()
 }

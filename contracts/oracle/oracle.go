@@ -116,7 +116,7 @@ type Oracle struct {
 	json      *contracts.Format // the first that is JSON
 }
 
-// New prepares an operation. It fails for one whose body is no model, or that lists
+// New prepares an operation. It fails for one whose body is not a model, or that lists
 // no JSON.
 func New(o *contracts.Operation) (*Oracle, error) {
 	if o.Model() == nil || o.JSON() == nil || len(o.Response.Formats) == 0 {

@@ -84,7 +84,7 @@ func readRecorded(t testing.TB, name string) []recorded {
 }
 
 // TestTheLabelsOfTheRecordedEdgeCases judges requests that others labelled: every
-// firm label has to be met.
+// firm label must be met.
 func TestTheLabelsOfTheRecordedEdgeCases(t *testing.T) {
 	o := ofThePage(t)
 	firm, open := 0, map[oracle.Outcome]int{}

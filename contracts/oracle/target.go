@@ -59,7 +59,7 @@ func (o *Oracle) IsElsewhere(path string) bool {
 var actionName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
 func (o *Oracle) readOtherPath(path string, line int) Expectation {
-	want := strings.Split(strings.ToLower(o.path), "/")[1:]
+	route := strings.Split(strings.ToLower(o.path), "/")[1:]
 	var got []string
 	for _, segment := range strings.Split(strings.ToLower(path), "/") {
 		switch segment {
@@ -72,11 +72,11 @@ func (o *Oracle) readOtherPath(path string, line int) Expectation {
 			got = append(got, segment)
 		}
 	}
-	last := len(want) - 1
-	same := len(got) >= len(want) && strings.Join(got[:len(want)], "/") == strings.Join(want, "/")
-	sibling := len(got) == len(want) && strings.Join(got[:last], "/") == strings.Join(want[:last], "/")
+	last := len(route) - 1
+	same := len(got) >= len(route) && strings.Join(got[:len(route)], "/") == strings.Join(route, "/")
+	sibling := len(got) == len(route) && strings.Join(got[:last], "/") == strings.Join(route[:last], "/")
 	switch {
-	case same && len(got) <= len(want)+1:
+	case same && len(got) <= len(route)+1:
 		return Unspecified(ruleRoute, line, "hosts differ in how they take case, slashes and one more segment")
 	case sibling && actionName.MatchString(got[last]):
 		return Unspecified(ruleRoute, line, "another action may be there")

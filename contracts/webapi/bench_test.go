@@ -66,7 +66,7 @@ func BenchmarkEncodingJSON(b *testing.B) {
 	}
 }
 
-func benchmarkAnswer(b *testing.B, body []byte, status int) {
+func benchmarkResponse(b *testing.B, body []byte, status int) {
 	e := endpoints(b)[0]
 	req := post(body)
 	buf := make([]byte, 0, 8192)
@@ -78,11 +78,11 @@ func benchmarkAnswer(b *testing.B, body []byte, status int) {
 	}
 }
 
-// BenchmarkSample answers the page's sample, echo included.
-func BenchmarkSample(b *testing.B) { benchmarkAnswer(b, pageOperation(b).Sample, 200) }
+// BenchmarkSample responds to the page's sample, echo included.
+func BenchmarkSample(b *testing.B) { benchmarkResponse(b, pageOperation(b).Sample, 200) }
 
-// BenchmarkRefusal answers the page's sample with four members that are wrong.
-func BenchmarkRefusal(b *testing.B) {
+// BenchmarkRejection responds to the page's sample with four fields that are wrong.
+func BenchmarkRejection(b *testing.B) {
 	sample := string(pageOperation(b).Sample)
 	for _, change := range [][2]string{
 		{"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d", "84ef7a81"},
@@ -93,7 +93,7 @@ func BenchmarkRefusal(b *testing.B) {
 		require.Contains(b, sample, change[0])
 		sample = strings.Replace(sample, change[0], change[1], 1)
 	}
-	benchmarkAnswer(b, []byte(sample), 400)
+	benchmarkResponse(b, []byte(sample), 400)
 }
 
 // hostile are bodies of one mebibyte that slow down parsers with a worse than
@@ -125,7 +125,7 @@ func hostile() map[string]*webapi.Request {
 		"constructors":    post(fill("", "new a(", "")),
 		"invalid bytes":   post(fill(`{"Reason":"`, "\xFF", `"}`)),
 		"errors":          post(fill(`{"Reasons":[`, "1,", "1]}")),
-		"member errors":   post(fill("{", `"UserId":1,`, "}")),
+		"field errors":    post(fill("{", `"UserId":1,`, "}")),
 	}
 	numbered := func(prefix, unit string) []byte {
 		b := []byte(prefix)
@@ -135,7 +135,7 @@ func hostile() map[string]*webapi.Request {
 		return b
 	}
 	bodies["elements"] = post(fill(`{"Reasons":[`, "{},", "{}]}"))
-	bodies["nested members"] = post(fill("", `{"Reasons":[`, ""))
+	bodies["nested fields"] = post(fill("", `{"Reasons":[`, ""))
 	bodies["element ids"] = post(numbered(`{"Reasons":[`, `{"$id":"%d"},`))
 	form := func(body []byte) *webapi.Request {
 		r := post(body)
@@ -167,7 +167,7 @@ func BenchmarkHostile(b *testing.B) {
 	}
 }
 
-func TestHostileBodiesAreAnswered(t *testing.T) {
+func TestHostileBodiesGetResponses(t *testing.T) {
 	es := endpoints(t)
 	for name, req := range hostile() {
 		t.Run(name, func(t *testing.T) { holds(t, es, req) })

@@ -13,10 +13,10 @@ import (
 	"github.com/seed47566266/understudy/contracts/webapi"
 )
 
-// with is the least body the page allows, changed: a member with an empty value
+// with is the least body the page allows, changed: a field with an empty value
 // is left out, any other is written as it stands. Members that are new go last.
 func with(pairs ...string) string {
-	members := [][2]string{
+	fields := [][2]string{
 		{"UserId", `"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"`},
 		{"AppointmentOn", `"2026-02-03T21:04:03"`},
 		{"Reason", `"checkup"`},
@@ -24,17 +24,17 @@ func with(pairs ...string) string {
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		found := false
-		for j := range members {
-			if members[j][0] == pairs[i] {
-				members[j][1], found = pairs[i+1], true
+		for j := range fields {
+			if fields[j][0] == pairs[i] {
+				fields[j][1], found = pairs[i+1], true
 			}
 		}
 		if !found {
-			members = append(members, [2]string{pairs[i], pairs[i+1]})
+			fields = append(fields, [2]string{pairs[i], pairs[i+1]})
 		}
 	}
 	var list []string
-	for _, m := range members {
+	for _, m := range fields {
 		if m[1] != "" {
 			list = append(list, `"`+m[0]+`":`+m[1])
 		}
@@ -55,44 +55,44 @@ func front(t *testing.T, change ...func(*webapi.Profile)) *webapi.Endpoint {
 	return e
 }
 
-// accepts asserts that a JSON body is taken and returns a member of the echo.
-func accepts(t *testing.T, body, member string) any {
+// accepts asserts that a JSON body is taken and returns a field of the echo.
+func accepts(t *testing.T, body, field string) any {
 	t.Helper()
 	got := front(t).Respond(post([]byte(body)), nil)
 	require.Equal(t, 200, got.Status, "%s", got.Body)
 	require.Empty(t, got.Violations)
-	return echoed(t, got.Body, member)
+	return echoed(t, got.Body, field)
 }
 
-func echoed(t *testing.T, body []byte, member string) any {
+func echoed(t *testing.T, body []byte, field string) any {
 	t.Helper()
-	var members map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal(body, &members))
-	require.Contains(t, members, member)
-	return string(members[member])
+	var fields map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(body, &fields))
+	require.Contains(t, fields, field)
+	return string(fields[field])
 }
 
-// refuses asserts that a JSON body is not taken and returns the errors by key.
-func refuses(t *testing.T, body string) map[string][]string {
+// rejects asserts that a JSON body is not taken and returns the errors by key.
+func rejects(t *testing.T, body string) map[string][]string {
 	t.Helper()
 	got := front(t).Respond(post([]byte(body)), nil)
 	require.Equal(t, 400, got.Status, "%s", got.Body)
 	require.NotEmpty(t, got.Violations)
-	var answer struct{ ModelState map[string][]string }
-	require.NoError(t, json.Unmarshal(got.Body, &answer))
-	return answer.ModelState
+	var response struct{ ModelState map[string][]string }
+	require.NoError(t, json.Unmarshal(got.Body, &response))
+	return response.ModelState
 }
 
 const leastForm = "UserId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d&AppointmentOn=2026-02-03&Reason=checkup&" +
 	"AccountId=3faed728-f67f-4bc0-888f-a8410d31c7df"
 
-func acceptsForm(t *testing.T, form, member string) any {
+func acceptsForm(t *testing.T, form, field string) any {
 	t.Helper()
 	req := post([]byte(form))
 	req.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	got := front(t).Respond(req, nil)
 	require.Equal(t, 200, got.Status, "%s", got.Body)
-	return echoed(t, got.Body, member)
+	return echoed(t, got.Body, field)
 }
 
 const aGUID = "84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"
@@ -102,8 +102,8 @@ const aGUID = "84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"
 var differences = map[string]func(t *testing.T){
 	"string/empty-required": func(t *testing.T) {
 		want := map[string][]string{"model.Reason": {"The Reason field is required."}}
-		assert.Equal(t, want, refuses(t, with("Reason", `""`)))
-		assert.Equal(t, want, refuses(t, with("Reason", `" \t\u00a0"`)))
+		assert.Equal(t, want, rejects(t, with("Reason", `""`)))
+		assert.Equal(t, want, rejects(t, with("Reason", `" \t\u00a0"`)))
 		assert.Equal(t, `""`, accepts(t, with("Note", `""`), "Note"))
 	},
 	"string/length-units": func(t *testing.T) {
@@ -111,7 +111,7 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(
 			t,
 			map[string][]string{"model.Reason": {"The field Reason must be a string with a maximum length of 250."}},
-			refuses(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)),
+			rejects(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)),
 		)
 		accepts(t, with("Reason", `"`+strings.Repeat("日", 250)+`"`), "Reason")
 	},
@@ -145,8 +145,8 @@ var differences = map[string]func(t *testing.T){
 						) + ".",
 				},
 			},
-			refuses(t, bad),
-			"the position is behind the value",
+			rejects(t, bad),
+			"the position is after the value",
 		)
 	},
 	"guid/zero-required": func(t *testing.T) {
@@ -154,13 +154,13 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, zero, accepts(t, with("UserId", zero), "UserId"))
 	},
 	"value/empty-is-null": func(t *testing.T) {
-		for _, member := range []string{"PatientId", "SecondaryAppointmentOn", "MethodId"} {
-			assert.Equal(t, "null", accepts(t, with(member, `""`), member))
+		for _, field := range []string{"PatientId", "SecondaryAppointmentOn", "MethodId"} {
+			assert.Equal(t, "null", accepts(t, with(field, `""`), field))
 		}
 	},
-	"value/null-refused": func(t *testing.T) {
-		for _, member := range []string{"PaidAmount", "UserId", "AppointmentOn"} {
-			assert.Contains(t, refuses(t, with(member, "null")), "model."+member)
+	"value/null-rejected": func(t *testing.T) {
+		for _, field := range []string{"PaidAmount", "UserId", "AppointmentOn"} {
+			assert.Contains(t, rejects(t, with(field, "null")), "model."+field)
 		}
 		assert.Equal(t, "null", accepts(t, with("MethodId", "null"), "MethodId"))
 	},
@@ -202,7 +202,7 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, `"2026-02-03T21:04:03Z"`, echoed(t, got.Body, "AppointmentOn"))
 	},
 	"value/derails": func(t *testing.T) {
-		errs := refuses(t, with("Note", `{"a":1}`, "PatientId", `"x"`))
+		errs := rejects(t, with("Note", `{"a":1}`, "PatientId", `"x"`))
 		assert.Contains(
 			t,
 			errs["model.Note"][0],
@@ -226,7 +226,7 @@ var differences = map[string]func(t *testing.T){
 	},
 	"required/key": func(t *testing.T) {
 		body := with("UserId", "", "Reason", "")
-		errs := refuses(t, body)
+		errs := rejects(t, body)
 		assert.Equal(
 			t,
 			[]string{
@@ -255,7 +255,7 @@ var differences = map[string]func(t *testing.T){
 			aGUID + "\",}"
 		assert.Equal(t, `"it's"`, accepts(t, body, "Reason"))
 	},
-	"body/text-behind": func(t *testing.T) {
+	"body/trailing-text": func(t *testing.T) {
 		accepts(t, with()+" and more", "Reason")
 	},
 	"body/names": func(t *testing.T) {
@@ -267,7 +267,7 @@ var differences = map[string]func(t *testing.T){
 	},
 	"body/depth": func(t *testing.T) {
 		accepts(t, with("Extra", strings.Repeat("[", 254)+strings.Repeat("]", 254)), "Reason")
-		assert.NotEmpty(t, refuses(t, with("Extra", strings.Repeat("[", 256)+strings.Repeat("]", 256))))
+		assert.NotEmpty(t, rejects(t, with("Extra", strings.Repeat("[", 256)+strings.Repeat("]", 256))))
 	},
 	"body/metadata": func(t *testing.T) {
 		list := `[{"$id":"1","ReasonId":"` + aGUID + `"},{"$ref":"1"},{"$ref":"2"}]`

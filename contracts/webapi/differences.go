@@ -13,7 +13,7 @@ type Difference struct {
 	Framework string `json:"framework"`
 	// Why names the part of the framework behind it.
 	Why string `json:"why"`
-	// Source is where it can be seen: rows of the recorded answers.
+	// Source is where it can be seen: rows of the recorded responses.
 	Source string `json:"source"`
 
 	concerns func(*contracts.Field) bool
@@ -49,8 +49,8 @@ func Differences() []Difference {
 		{
 			"string/empty-required",
 			"A length from 0 admits the empty string.",
-			"The empty string and white space are refused by Required.",
-			"RequiredAttribute trims a string and refuses what is left empty.",
+			"The empty string and white space are rejected by Required.",
+			"RequiredAttribute trims a string and rejects what is left empty.",
 			"responses: field.Reason; edge-cases: Reason.empty",
 			also(ofKind(contracts.KindString), isRequired),
 		},
@@ -90,7 +90,7 @@ func Differences() []Difference {
 		},
 		{
 			"value/empty-is-null",
-			"An empty string is no value of the type.",
+			"An empty string is not a value of the type.",
 			"It is taken as null.",
 			"Json.NET turns an empty string into null for nullable types.",
 			"responses: empty.combo",
@@ -100,9 +100,9 @@ func Differences() []Difference {
 			),
 		},
 		{
-			"value/null-refused",
-			"Nothing says that null is refused.",
-			"null is refused.",
+			"value/null-rejected",
+			"Nothing says that null is rejected.",
+			"null is rejected.",
 			"The type is not nullable, which the page's sample shows.",
 			"responses: null.PaidAmount",
 			also(
@@ -112,7 +112,7 @@ func Differences() []Difference {
 		},
 		{
 			"decimal/missing-is-zero",
-			"A member that is not there has no value.",
+			"A field that is missing has no value.",
 			"It is 0.0.",
 			"A value type always has its default.",
 			"responses: missing.PaidAmount",
@@ -177,14 +177,14 @@ func Differences() []Difference {
 		{
 			"list/form-gap",
 			"Every element of a form counts.",
-			"Elements behind a gap in the indices are lost without an error.",
+			"Elements after a gap in the indices are lost without an error.",
 			"CollectionModelBinder stops at the first index that does not bind.",
 			"edge-cases: form.idx-gap",
 			ofKind(contracts.KindList),
 		},
 		{
 			"required/key",
-			"An error names its member.",
+			"An error names its field.",
 			"A required GUID or date that is missing is reported under the parameter's name.",
 			"The JSON reader reports it at the end of the object, where the path is empty.",
 			"responses: missing",
@@ -200,7 +200,7 @@ func Differences() []Difference {
 		},
 		{"body/dialect", "The body is JSON.", "Comments, single quotes, unquoted names and trailing commas are taken.",
 			"Json.NET's dialect.", "responses: syntax; edge-cases: json-syntax", nil},
-		{"body/text-behind", "Nothing follows the object.", "Whatever follows it is not read.",
+		{"body/trailing-text", "Nothing follows the object.", "Whatever follows it is not read.",
 			"The formatter reads one value and does not look further.", "responses: syntax", nil},
 		{
 			"body/names",
@@ -210,11 +210,11 @@ func Differences() []Difference {
 			"responses: names",
 			nil,
 		},
-		{"body/depth", "Nothing bounds how deep an unknown member nests.", "255 levels pass, 256 do not.",
+		{"body/depth", "Nothing bounds how deep an unknown field nests.", "255 levels pass, 256 do not.",
 			"MaxDepth of the formatter.", "responses: depth", nil},
 		{
 			"body/metadata",
-			"A member that begins with $ is an unknown name.",
+			"A name that begins with $ is an unknown name.",
 			"$ref, $id and $values at the front of an object are Json.NET's own.",
 			"MetadataPropertyHandling.Default.",
 			"edge-cases: meta.*",
@@ -233,7 +233,7 @@ func Differences() []Difference {
 		{
 			"response/accept",
 			"An Accept that admits none of the formats cannot be met.",
-			"It is ignored: the answer is JSON, never 406.",
+			"It is ignored: the response is JSON, never 406.",
 			"DefaultContentNegotiator falls back on the type.",
 			"responses: accept",
 			nil,

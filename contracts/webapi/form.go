@@ -14,8 +14,8 @@ import (
 
 // This file is how Web API binds application/x-www-form-urlencoded: the names
 // in jQuery's or MVC's spelling become keys, the model binder asks for each
-// member by its key, and .NET's type converters read the values. Its order of
-// errors is the binder's: conversions, then members that are missing, then
+// field by its key, and .NET's type converters read the values. Its order of
+// errors is the binder's: conversions, then fields that are missing, then
 // values that are empty, then the validator.
 
 // formValues are the pairs of a body by key, without regard to case.
@@ -83,18 +83,18 @@ type formBinder struct {
 // stops reports that the response will be too long, whatever follows.
 func (b *formBinder) stops() bool { return b.c.full || b.state.full }
 
-// emptyCheck is a member that got an empty value and can be nothing.
+// emptyCheck is a field that got an empty value and may be empty.
 type emptyCheck struct {
 	key   string
 	field *fieldPlan
 }
 
-// object binds the members of a model under a prefix.
+// object binds the fields of a model under a prefix.
 func (b *formBinder) object(m *modelPlan, prefix string) []value {
 	model := b.c.newValues(len(m.fields))
 	bound := make([]bool, len(m.fields))
 	for i := range m.fields {
-		f, key := &m.fields[i], memberKey(prefix, m.fields[i].name)
+		f, key := &m.fields[i], fieldKey(prefix, m.fields[i].name)
 		if f.list != nil {
 			bound[i] = b.list(f, key, &model[i])
 		} else {
@@ -102,7 +102,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 		}
 	}
 	for i := range m.fields {
-		f, key := &m.fields[i], memberKey(prefix, m.fields[i].name)
+		f, key := &m.fields[i], fieldKey(prefix, m.fields[i].name)
 		if f.requiredByReader && !bound[i] {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
@@ -118,14 +118,14 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 	return model
 }
 
-func memberKey(prefix, name string) string {
+func fieldKey(prefix, name string) string {
 	if prefix == "" {
 		return name
 	}
 	return prefix + "." + name
 }
 
-// scalar reads a member of a simple type. It reports whether it was bound,
+// scalar reads a field of a simple type. It reports whether it was bound,
 // which an empty value also is.
 func (b *formBinder) scalar(f *fieldPlan, key string, v *value) bool {
 	values, found := b.values.get(key)
@@ -268,7 +268,7 @@ func (f *formValues) hasPrefix(key string) bool {
 
 // parseForm splits a body into its pairs; false for a name that jQuery's
 // syntax does not allow. A part without = is a name with an empty value, even
-// the empty part behind a last &.
+// the empty part after a last &.
 func parseForm(body []byte) (*formValues, bool) {
 	f := &formValues{values: map[string][]string{}}
 	if len(body) == 0 {
@@ -279,7 +279,7 @@ func parseForm(body []byte) (*formValues, bool) {
 		part, rest, more = bytes.Cut(rest, []byte("&"))
 		name, text, _ := bytes.Cut(part, []byte("="))
 		if len(name) == 0 && len(f.values[""]) > 0 {
-			continue // no member has an empty name; that there is one counts once
+			continue // no field has an empty name; that there is one counts once
 		}
 		key, ok := normalizeKey(dotnet.DecodeForm(name))
 		if !ok {

@@ -42,13 +42,13 @@ func endpoints(t testing.TB) (all []*webapi.Endpoint) {
 	return all
 }
 
-// holds checks what is true of every answer to a body.
+// holds checks what is true of every response to a body.
 func holds(t *testing.T, es []*webapi.Endpoint, req *webapi.Request) {
 	t.Helper()
 	public, detail := es[0].Respond(req, nil), es[1].Respond(req, nil)
 	require.Equal(t, public.Status, detail.Status, "detail changes no verdict")
 	require.Contains(t, []int{200, 400, 415}, public.Status)
-	require.Equal(t, public.Status != 200, len(public.Violations) > 0, "a refusal, and only one, names what was broken")
+	require.Equal(t, public.Status != 200, len(public.Violations) > 0, "a rejection, and only one, names what was broken")
 	require.Equal(t, len(public.Violations), len(detail.Violations))
 	for _, v := range public.Violations {
 		require.Positive(t, v.Line)
@@ -150,7 +150,7 @@ func FuzzHeaders(f *testing.F) {
 	})
 }
 
-// TestAResponseThatGrowsIsCutShort sends what the framework answers with gigabytes: a
+// TestAResponseThatGrowsIsCutShort sends what the framework responds to with gigabytes: a
 // value that each element of a list, or each of its errors, repeats.
 func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 	form := func(body string) *webapi.Request {

@@ -3,13 +3,8 @@ package webapi
 import "bytes"
 
 // This file is what Json.NET's serializer does with the reader's tokens: it
-// fills a model and, because Web API marks every error as handled, goes on
-// after each. An error is logged under the path where it was caught; going on
-// means skipping to the end of the value, which may meet the next error.
-
-// This file is what Json.NET's serializer does with the reader's tokens: it
-// fills a model and, because Web API marks every error as handled, goes on
-// after each. An error is logged under the path where it was caught; going on
+// fills a model and, because Web API marks every error as handled, continues
+// after each. An error is logged under the path where it was caught; continuing
 // means skipping to the end of the value, which may meet the next error.
 
 // readJSON binds a decoded JSON body. It returns nil for a null model.
@@ -31,7 +26,7 @@ func (c *call) readJSON() []value {
 }
 
 // log records a fault under the reader's path: model, model.A or model[0]. field
-// is the member at fault, nil when it is the body as a whole.
+// is the field at fault, nil when it is the body as a whole.
 func (c *call) log(f *fault, field *fieldPlan) {
 	c.key = append(c.key[:0], c.e.profile.ParameterName...)
 	mark := len(c.key)
@@ -97,7 +92,7 @@ func (c *call) notConverted(typeName string) *fault {
 	return c.serialization(faultConvert, "Error converting value ", c.r.val.describe(), " to type '", typeName, "'.")
 }
 
-// wrongContainer is the refusal of an object or array where the type is none.
+// wrongContainer is the rejection of an object or array where the type is none.
 func (c *call) wrongContainer(got, typeName, shape string) *fault {
 	if !c.r.detail {
 		return c.r.fail(faultConvert)
@@ -143,7 +138,7 @@ func (c *call) startObject(m *modelPlan) ([]value, *fault) {
 	return model, c.populate(m, model, meta.id)
 }
 
-// populate reads members up to the end of the object. It returns the faults
+// populate reads fields up to the end of the object. It returns the faults
 // that were caught nowhere in it.
 func (c *call) populate(m *modelPlan, model []value, id string) *fault {
 	r := &c.r
@@ -173,7 +168,7 @@ func (c *call) populate(m *modelPlan, model []value, id string) *fault {
 			} else {
 				expected = i + 1
 				field = &m.fields[i]
-				f = c.member(field, &model[i])
+				f = c.known(field, &model[i])
 			}
 			if f != nil {
 				c.log(f, field)
@@ -225,8 +220,8 @@ func (c *call) recover(depth int) *fault {
 	return nil
 }
 
-// member reads the value of one known member.
-func (c *call) member(field *fieldPlan, v *value) *fault {
+// known reads the value of one known field.
+func (c *call) known(field *fieldPlan, v *value) *fault {
 	r := &c.r
 	ok, f := r.readFor(field.as())
 	if f != nil {
@@ -242,7 +237,7 @@ func (c *call) member(field *fieldPlan, v *value) *fault {
 	return c.scalar(field, v)
 }
 
-// scalar converts the current token for a member of a simple type.
+// scalar converts the current token for a field of a simple type.
 func (c *call) scalar(field *fieldPlan, v *value) *fault {
 	r := &c.r
 	for {

@@ -1,6 +1,6 @@
 package webapi
 
-// list converts the current token for a member that is a collection.
+// list converts the current token for a field that is a collection.
 func (c *call) list(field *fieldPlan, v *value) *fault {
 	r := &c.r
 	switch r.tok {
@@ -37,7 +37,7 @@ func (c *call) list(field *fieldPlan, v *value) *fault {
 	return c.serialization(faultPosition, "Unexpected token while deserializing object: ", r.tok.String())
 }
 
-// elements appends the elements of an array to a collection; a member that is
+// elements appends the elements of an array to a collection; a field that is
 // there twice has the elements of both.
 func (c *call) elements(m *modelPlan, v *value) *fault {
 	r := &c.r

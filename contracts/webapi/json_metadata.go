@@ -1,6 +1,6 @@
 package webapi
 
-// metadata is what the members that begin with $ said of an object.
+// metadata is what the names that begin with $ say of an object.
 type metadata struct {
 	id     string
 	done   bool    // the value is there already, by $ref or $values
@@ -9,7 +9,7 @@ type metadata struct {
 }
 
 // metadata reads $ref, $id, $type and $values, which count only in front of an
-// object's other members. A type that is not a list cannot take $values.
+// object's other fields. A type that is not a list cannot take $values.
 func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 	r := &c.r
 	for r.tok == tokenPropertyName && len(r.val.text) > 0 && r.val.text[0] == '$' {

@@ -35,7 +35,7 @@ scan:
 			break scan
 		}
 	}
-	// A number that cannot be converted leaves the reader behind it.
+	// A number that cannot be converted leaves the reader after it.
 	r.afterValue(true)
 	return r.convertNumber(as, r.b[start:r.pos])
 }
@@ -61,7 +61,7 @@ func (r *reader) convertNumber(as readAs, n []byte) *fault {
 	}
 	switch as {
 	case readDate:
-		// A minus sign gets here; any other digit was refused before.
+		// A minus sign gets here; any other digit was rejected before.
 		return r.fail(faultConvert, "Cannot read number value as type.")
 	case readString:
 		if radix != 10 {

@@ -40,7 +40,7 @@ const (
 	stateFinished
 )
 
-// readAs is what the binder asks the reader for. Guid members and containers
+// readAs is what the binder asks the reader for. Guid fields and containers
 // are read as whatever stands there.
 type readAs uint8
 
@@ -68,12 +68,12 @@ type fault struct {
 type faultKind uint8
 
 const (
-	faultSyntax    faultKind = iota // the text is no JSON, not even in Json.NET's dialect
+	faultSyntax    faultKind = iota // malformed JSON, even in Json.NET's dialect
 	faultEnd                        // the text ends early
 	faultDepth                      // nested too deeply
 	faultEncoding                   // bytes that are none of the charset
 	faultConvert                    // a value of another kind, or out of range
-	faultMissing                    // a required member is not there
+	faultMissing                    // a required field is missing
 	faultReference                  // $ref, $id misused
 	faultPosition                   // a value or an end where it cannot stand
 )

@@ -8,8 +8,8 @@ import (
 )
 
 // This file is Json.NET's tokenizer (JsonTextReader of Newtonsoft.Json 13) as
-// its answers show it. Its dialect is wider than JSON, and what it does after an
-// error decides which further errors an answer lists, so states, positions and
+// its responses show it. Its dialect is wider than JSON, and what it does after an
+// error decides which further errors a response lists, so states, positions and
 // the order of their changes follow it closely. jsonbind.go drives it.
 
 type token uint8

@@ -2,7 +2,7 @@ package webapi
 
 import "math"
 
-// readFor reads the next value for a member that is read as as.
+// readFor reads the next value for a field that is read as as.
 func (r *reader) readFor(as readAs) (bool, *fault) {
 	if as == readAny {
 		ok, f := r.read()

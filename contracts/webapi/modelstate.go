@@ -128,7 +128,7 @@ func (s *modelState) message(key []byte, text string) { s.add(s.entry(key), text
 func (s *modelState) exception(key []byte, text string) { s.add(s.entry(key), text, true) }
 
 // doubled has room for n more: append alone grows a long slice by a quarter, and
-// leaves four times its length behind.
+// leaves garbage of four times its length.
 func doubled[T any](s []T, n int) []T {
 	if len(s)+n <= cap(s) {
 		return s
@@ -154,14 +154,14 @@ func (s *modelState) add(i int, text string, exception bool) {
 	e.last = n
 }
 
-// valid reports whether a member of a simple type, under which no key lies, has no
+// valid reports whether a field of a simple type, under which no key lies, has no
 // error.
 func (s *modelState) valid(key string) bool {
 	i := s.find([]byte(key))
 	return i < 0 || s.entries[i].first < 0
 }
 
-// append writes the answer of BadRequest(ModelState).
+// append writes the response of BadRequest(ModelState).
 func (s *modelState) append(out []byte, detail bool) []byte {
 	out = slices.Grow(out, s.room(detail))
 	out = appendPair(append(out, '{'), "Message", invalidRequest)

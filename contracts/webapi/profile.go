@@ -47,7 +47,7 @@ type NullBody string
 const (
 	// NullBodyReject is BadRequest("The request is invalid.").
 	NullBodyReject NullBody = "reject"
-	// NullBodyAccept goes on with nothing: 200 and no body.
+	// NullBodyAccept accepts it: 200 and no body.
 	NullBodyAccept NullBody = "accept"
 )
 

@@ -1,7 +1,7 @@
 package webapi
 
 // unsupportedStack is the stack trace that the recorded server shows with its
-// refusal of a media type; another build of the framework shows other offsets.
+// rejection of a media type; another build of the framework shows other offsets.
 const unsupportedStack = "  at System.Net.Http.HttpContentExtensions.ReadAsAsync[T] (System.Net.Http.HttpContent " +
 	"content, System.Type type, System.Collections.Generic.IEnumerable`1[T] formatters, " +
 	"System.Net.Http.Formatting.IFormatterLogger formatterLogger, System.Threading.CancellationToken " +

@@ -11,9 +11,9 @@ import (
 // Violation is one fact of the contract that a request broke.
 type Violation struct {
 	// Rule is the id of the contract's rule: "Reason/length", "method". Text
-	// that is no JSON breaks "body".
+	// that is malformed JSON breaks "body".
 	Rule contracts.RuleID `json:"rule"`
-	// Pointer is the JSON pointer to the member; empty for the whole request. A name
+	// Pointer is the JSON pointer to the field; empty for the whole request. A name
 	// that the page does not list is a question mark in it.
 	Pointer string `json:"pointer"`
 	// Line is the line of the page, from 1.
@@ -27,7 +27,7 @@ type Violation struct {
 	Found string `json:"found"`
 }
 
-// MaxViolations is how many violations an answer lists. A hostile body can break
+// MaxViolations is how many violations a response lists. A hostile body can break
 // a fact in every element of a list; no one reads the thousandth.
 const MaxViolations = 64
 
@@ -104,7 +104,7 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	c.violate(c.e.broken(rule, fact, c.pointer(""), found))
 }
 
-// maxPointerSteps bounds a pointer: what lies deeper is no member of a page, and a
+// maxPointerSteps bounds a pointer: what lies deeper is not a field of a page, and a
 // hostile body can go as deep as it is long.
 const maxPointerSteps = 8
 
@@ -112,9 +112,9 @@ const maxPointerSteps = 8
 // client's own text, may be anyone's name, and goes into no header and no log.
 const unknownName = "?"
 
-// pointer is the JSON pointer to where the reader stands, and to a member there;
+// pointer is the JSON pointer to where the reader stands, and to a field there;
 // it ends in "…" where that is too deep to be said.
-func (c *call) pointer(member string) string {
+func (c *call) pointer(field string) string {
 	var b strings.Builder
 	model := c.e.operation.Model()
 	write := func(p *place) {
@@ -144,8 +144,8 @@ func (c *call) pointer(member string) string {
 			write(&r.here)
 		}
 	}
-	if member != "" {
-		b.WriteString("/" + member)
+	if field != "" {
+		b.WriteString("/" + field)
 	}
 	return b.String()
 }

@@ -181,7 +181,7 @@ func inItsFormat(t *testing.T, format string, out []byte) {
 			require.NotContains(t, []string{"script", "img"}, token.Data, "%s", token)
 		}
 	case "markdown":
-		// What is not between backticks calls no one and is no link.
+		// What is not between backticks mentions no one and is not a link.
 		require.NotRegexp(t, `@|#\d|://|www\.|\]\(|<|\*|~|_`, notCode(string(out)))
 	case "tap":
 		count := 0

@@ -49,7 +49,7 @@ type junitText struct {
 }
 
 // junit is JUnit's XML: a suite for each level. What fails the run is a failure,
-// what could not be told an error; everything else that does not pass is skipped,
+// what is undetermined is an error; everything else that does not pass is skipped,
 // with its reason.
 func junit(r *results) ([]byte, error) {
 	all := junitSuites{Name: "understudy " + r.Endpoint, Time: fmt.Sprintf("%.3f", r.Seconds)}

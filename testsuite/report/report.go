@@ -4,8 +4,7 @@
 //
 // [Write] writes one of [Formats]. The format json is the record; [Read] reads it
 // back, so that any other format can be made from it later. [Diff] says what
-// changed between two records. Nothing here has to know a secret: results hold
-// none.
+// changed between two records. Results hold no secrets.
 package report
 
 import (
@@ -40,7 +39,7 @@ var formats = map[string]struct {
 	"known":    {write: known},
 }
 
-// results are results whose exchanges are found by their id at once.
+// results are results whose exchanges are indexed by id.
 type results struct {
 	*testsuite.Results
 	exchanges map[string]*testsuite.Exchange

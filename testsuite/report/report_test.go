@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
-// hostile is a text of a server that wants to be more than text.
+// hostile is a text of a server that tries to be more than text.
 const hostile = `{"Message":"An error has occurred, \u0000 & <script>alert(1)</script> | \"x\"` +
 	"\n::error::\x1b[31m]]>"
 

@@ -10,7 +10,7 @@ import (
 
 // This file is DateTime.Parse in the invariant culture: the many spellings of a
 // date that .NET takes where a string is not ISO 8601. It walks the text token
-// by token; each token with the separator behind it moves an automaton whose
+// by token; each token with the separator after it moves an automaton whose
 // accepting states say how the numbers collected so far make a date or a time.
 
 // dateStep is a token together with what follows it.
@@ -460,7 +460,7 @@ func lowerUnit(c uint16) uint16 {
 	return c
 }
 
-// separator is what stands behind a number or a month: a word of separators,
+// separator is what stands after a number or a month: a word of separators,
 // the end, or nothing (wordNone), which counts as a space.
 func (d *dateScanner) separator() (w dateWord, end bool) {
 	d.spaces()
@@ -639,7 +639,7 @@ func (d *dateScanner) parseOffset() bool {
 	return true
 }
 
-// offsetAfterTime takes an offset behind the numbers of a time.
+// offsetAfterTime takes an offset after the numbers of a time.
 func (d *dateScanner) offsetAfterTime() bool {
 	if d.last() {
 		return true
@@ -659,7 +659,7 @@ func (d *dateScanner) offsetAfterTime() bool {
 	return d.parseOffset()
 }
 
-// decimals reads the digits behind a point as .NET sums them up.
+// decimals reads the digits after a point as .NET sums them up.
 func (d *dateScanner) decimals() (f float64, found bool) {
 	base := 0.1
 	for d.i++; d.i < len(d.s) && isDigitUnit(d.s[d.i]); d.i++ {
@@ -918,7 +918,7 @@ func (d *dateScanner) isoTime(keepUTC bool) (DateTime, bool) {
 			if !d.parseOffset() {
 				return DateTime{}, false
 			}
-			// .NET stands behind the offset here, and before what follows everywhere
+			// .NET stands after the offset here, and before what follows everywhere
 			// else: the character after an offset is not looked at, whatever it is.
 			d.i = min(d.i+1, len(d.s))
 		case 'Z', 'z':

@@ -150,7 +150,7 @@ func ParseDecimal(s []byte, style NumberStyle) (Decimal, Result) {
 
 // ParseDecimalLiteral is Json.NET's own reading of a decimal literal, which is
 // stricter in form than decimal.TryParse and takes an exponent. threw reports
-// that the arithmetic behind it ended in an OverflowException of its own.
+// that its arithmetic ended in an OverflowException of its own.
 func ParseDecimalLiteral(b []byte) (d Decimal, result Result, threw bool) {
 	neg := len(b) > 0 && b[0] == '-'
 	if neg {
@@ -180,7 +180,7 @@ func ParseDecimalLiteral(b []byte) (d Decimal, result Result, threw bool) {
 	}
 	i := 0
 	if digit0 {
-		i = 1 // a zero before the point is no digit of the mantissa
+		i = 1 // a zero before the point is not a digit of the mantissa
 	}
 	for ; i < len(b) && !exponentSeen; i++ {
 		c := b[i]

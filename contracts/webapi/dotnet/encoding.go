@@ -216,9 +216,9 @@ func (s *ChunkedSource) Read(at int, keep bool) (text []byte, ok bool, problem s
 			used = s.units - s.start
 		}
 	}
-	want := s.capacity - used - 1
+	room := s.capacity - used - 1
 	var got []byte
-	for want > 0 {
+	for room > 0 {
 		short := false
 		if len(s.ready) == 0 {
 			short, problem = s.chunk()
@@ -230,13 +230,13 @@ func (s *ChunkedSource) Read(at int, keep bool) (text []byte, ok bool, problem s
 			}
 		}
 		n, units := 0, 0
-		for n < len(s.ready) && units < want {
+		for n < len(s.ready) && units < room {
 			_, size := utf8.DecodeRune(s.ready[n:])
 			n += size
 			units += 1 + size/4
 		}
 		got, s.ready = append(got, s.ready[:n]...), s.ready[n:]
-		want -= units
+		room -= units
 		s.units += units
 		if short {
 			break

@@ -154,7 +154,7 @@ func parseHexGroups(s []byte, g *GUID) Result {
 	}
 	s = compact
 	result := OK
-	// number reads one number and the character behind it.
+	// number reads one number and the character after it.
 	number := func(end byte) (v uint64) {
 		if result != OK {
 			return 0

@@ -93,7 +93,9 @@ const (
 	styleThousands
 	styleTrailingSign
 
-	StyleFloat  = stylePoint | styleExponent
+	// StyleFloat is NumberStyles.Float.
+	StyleFloat = stylePoint | styleExponent
+	// StyleNumber is NumberStyles.Number.
 	StyleNumber = stylePoint | styleThousands | styleTrailingSign
 )
 
