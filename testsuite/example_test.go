@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"testing"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
 	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/testsuite"
+	"github.com/stretchr/testify/require"
 )
 
 // A server that accepts everything fails, and each failure cites the line of the
@@ -43,4 +46,14 @@ func Example() {
 	// Output:
 	// Reason/length/251, page line 33: expected rejected, with 400 or 422, got 204 No Content, no body
 	// exit 1
+}
+
+func TestBooking(t *testing.T) {
+	contract, err := helppage.Parse(contracts.Page())
+	require.NoError(t, err)
+	mock, err := mockserver.New(contract)
+	require.NoError(t, err)
+	suite, err := testsuite.New(contract, testsuite.Payloads{})
+	require.NoError(t, err)
+	testsuite.Test(t, suite, testsuite.Config{Target: testsuite.Target{Handler: mock}})
 }

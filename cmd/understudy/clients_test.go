@@ -14,10 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/contracts/helppage"
 	"github.com/seed47566266/understudy/fixtures"
-	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -32,17 +29,6 @@ const (
 	tapParser    = "tap-parser@18.3.4"
 	harValidator = "har-validator@5.1.5"
 )
-
-func startTarget(t testing.TB) *httptest.Server {
-	t.Helper()
-	c, err := helppage.Parse(contracts.Page())
-	require.NoError(t, err)
-	mock, err := mockserver.New(c)
-	require.NoError(t, err)
-	server := httptest.NewServer(mock)
-	t.Cleanup(server.Close)
-	return server
-}
 
 func TestNewman(t *testing.T) {
 	server := startTarget(t)
