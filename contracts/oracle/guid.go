@@ -4,10 +4,11 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/google/uuid"
 )
 
 var (
-	guidForm      = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	otherGUIDForm = regexp.MustCompile(`^\s*(urn:uuid:)?([0-9A-Fa-f]{32}` +
 		`|\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}` +
 		`|\([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\)` +
@@ -18,6 +19,9 @@ var (
 		`\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){7}\}\s*\}\s*$`)
 )
 
+// isGUID reports the form that the page's sample shows: hexadecimal digits, 8-4-4-4-12.
+func isGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
+
 func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
 	if v.kind != isString {
 		return f.wrongType()
@@ -27,7 +31,7 @@ func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
 
 func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
 	switch {
-	case guidForm.MatchString(s):
+	case isGUID(s):
 		if strings.Trim(s, "0-") == "" {
 			return f.unspecified("the GUID of zeros often stands for none")
 		}
@@ -38,7 +42,7 @@ func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
 		}
 	case otherGUIDForm.MatchString(s), hexGUIDForm.MatchString(s), signedGUIDForm.MatchString(s):
 		return f.unspecified("the page shows one form of a GUID; there are others")
-	case len(s) > 2 && guidForm.MatchString(s[1:len(s)-1]):
+	case len(s) > 2 && isGUID(s[1:len(s)-1]):
 		return f.wrongType().WithLatitude("some parsers drop the first and last character around a GUID unchecked")
 	}
 	return f.wrongType()
