@@ -71,9 +71,12 @@ type Response struct {
 
 // The media types that the project reads and writes.
 const (
-	MediaJSON     = "application/json"
+	// MediaJSON is JSON.
+	MediaJSON = "application/json"
+	// MediaTextJSON is JSON under another name, which Web API lists too.
 	MediaTextJSON = "text/json"
-	MediaForm     = "application/x-www-form-urlencoded"
+	// MediaForm is an HTML form.
+	MediaForm = "application/x-www-form-urlencoded"
 )
 
 // Format is one media type that a page lists.

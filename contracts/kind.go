@@ -12,19 +12,19 @@ import (
 type Kind uint8
 
 const (
-	// KindGUID is of a globally unique identifier.
+	// KindGUID is a globally unique identifier.
 	KindGUID Kind = iota + 1
-	// KindDate is of a date with a time.
+	// KindDate is a date with a time.
 	KindDate
-	// KindString is of a text.
+	// KindString is a text.
 	KindString
-	// KindDecimal is of a decimal number.
+	// KindDecimal is a decimal number.
 	KindDecimal
-	// KindInteger is of an integer of 32 bits.
+	// KindInteger is an integer of 32 bits.
 	KindInteger
-	// KindList is of a list, whose elements have a type of their own.
+	// KindList is a list, whose elements have a type of their own.
 	KindList
-	// KindModel is of an object with fields.
+	// KindModel is an object with fields.
 	KindModel
 )
 
@@ -32,13 +32,13 @@ const (
 type JSONShape uint8
 
 const (
-	// JSONString is of text between quotes.
+	// JSONString is text between quotes.
 	JSONString JSONShape = iota + 1
-	// JSONNumber is of a number.
+	// JSONNumber is a number.
 	JSONNumber
-	// JSONArray is of a list of values.
+	// JSONArray is a list of values.
 	JSONArray
-	// JSONObject is of names with values.
+	// JSONObject is names with values.
 	JSONObject
 )
 

@@ -8,7 +8,9 @@ import (
 
 // Header is one header line of a request or a response.
 type Header struct {
-	Name  string `json:"name"`
+	// Name is the header's name, in any case.
+	Name string `json:"name"`
+	// Value is what follows the colon, without the white space around it.
 	Value string `json:"value"`
 }
 

@@ -44,8 +44,8 @@ type Config struct {
 	Redact []string
 	// Secrets are further texts that no result shows.
 	Secrets []string
-	// Progress is called with the number of requests done and their total, by one goroutine at
-	// a time; nil is fine.
+	// Progress is called with the number of requests done and their total, by one
+	// goroutine at a time; nil is fine.
 	Progress func(done, total int)
 }
 
@@ -74,23 +74,17 @@ type Target struct {
 	Anonymous bool
 	// Version is the version that User-Agent names; empty is "dev".
 	Version string
-	// Timeout is for one request; 0 is DefaultTimeout.
+	// Timeout is the time that one request may take; 0 is 10 seconds.
 	Timeout time.Duration
 
 	connect connectTo
 }
 
-// Defaults of a Config.
 const (
-	// DefaultTimeout is the time that one request may take.
-	DefaultTimeout = 10 * time.Second
-	// DefaultParallel is the number of requests under way at once on loopback; elsewhere
-	// it is one.
-	DefaultParallel = 4
+	defaultTimeout  = 10 * time.Second
+	defaultParallel = 4  // on loopback
+	maxParallel     = 64 // more than a conformance run has use for
 )
-
-// maxParallel is more than a conformance run has use for.
-const maxParallel = 64
 
 // Limits bound what a run sends, and who set the bounds on writes.
 type Limits struct {
@@ -111,8 +105,8 @@ type Limits struct {
 	Time time.Duration `json:"-"`
 	// Rate is the requests per second; 0 is no limit.
 	Rate float64 `json:"-"`
-	// Parallel is the number of requests under way at once, up to 64; 0 is
-	// DefaultParallel on loopback, and 1 elsewhere.
+	// Parallel is the number of parallel requests, up to 64; 0 is 4 on loopback and 1
+	// elsewhere.
 	Parallel int `json:"-"`
 }
 
@@ -248,7 +242,7 @@ const defaultFrom = "default"
 // complete puts the defaults in and checks what was set.
 func (c *Config) complete(s *Suite, loopback bool) error {
 	if c.Target.Timeout == 0 {
-		c.Target.Timeout = DefaultTimeout
+		c.Target.Timeout = defaultTimeout
 	}
 	if c.Target.Version == "" {
 		c.Target.Version = "dev"
@@ -298,7 +292,7 @@ func (l *Limits) complete(loopback bool) error {
 	if l.Parallel == 0 {
 		l.Parallel = 1
 		if loopback {
-			l.Parallel = DefaultParallel
+			l.Parallel = defaultParallel
 		}
 	}
 	if l.WritesFrom == "" {

@@ -9,21 +9,21 @@ import (
 // The exit codes of the understudy command; Results.Exit is one of them, but for
 // ExitUsage and ExitMachine.
 const (
-	// ExitOK is of a target that conforms, and of any other command that went well.
+	// ExitOK means that the target conforms, or that another command succeeded.
 	ExitOK = 0
-	// ExitBroken is of a target that breaks the contract.
+	// ExitBroken means that the target breaks the contract.
 	ExitBroken = 1
-	// ExitUsage is of wrong usage or configuration.
+	// ExitUsage means invalid usage or configuration.
 	ExitUsage = 2
-	// ExitUnreachable is of a target that could not be reached.
+	// ExitUnreachable means that the target could not be reached.
 	ExitUnreachable = 3
-	// ExitSafety is of a run that was stopped for safety.
+	// ExitSafety means that the run was stopped for safety.
 	ExitSafety = 4
-	// ExitStale is of a known-failures file that is no longer true.
+	// ExitStale means that the known-failures file is no longer true.
 	ExitStale = 5
-	// ExitInconclusive is of a run that proves nothing.
+	// ExitInconclusive means that the run proves nothing.
 	ExitInconclusive = 6
-	// ExitMachine is of an output that cannot be written, and other failures of the
+	// ExitMachine means that an output cannot be written, or another failure of the
 	// machine.
 	ExitMachine = 7
 )

@@ -38,15 +38,15 @@ const (
 type Failure string
 
 const (
-	// FailureAccepted is of a request that should have been rejected.
+	// FailureAccepted means that a request was accepted that should have been rejected.
 	FailureAccepted Failure = "accepted"
-	// FailureRejected is of one that should have been accepted.
+	// FailureRejected means that one was rejected that should have been accepted.
 	FailureRejected Failure = "rejected"
 	// FailureServerError is a server error in place of a rejection.
 	FailureServerError Failure = "server error"
 	// FailureStatus is a status that means neither accepted nor rejected.
 	FailureStatus Failure = "wrong status"
-	// FailureContent is of a response's body or header.
+	// FailureContent means that a response's body or header is not as expected.
 	FailureContent Failure = "wrong content"
 )
 

@@ -961,3 +961,30 @@ func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 	require.EqualValues(t, r.Requests, target.requests.Load(), "what was not sent is not counted")
 	require.LessOrEqual(t, r.Writes, allowed)
 }
+
+// TestFieldsMayBeNamedAsAnything verifies the mock of a page whose fields have the names
+// of rules and families: no two cases have one id, and every case finds its own response.
+func TestFieldsMayBeNamedAsAnything(t *testing.T) {
+	page := strings.NewReplacer(
+		"EncounterTypeModeDurationId", "request", "EncounterTypeId", "body", "ProviderId", "response", "UserId", "method",
+		"PatientId", "route", "SpecialityId", "name", "SecondaryAppointmentOn", "json", "AppointmentOn", "form",
+		"Note", "http", "ReferredParentId", "required", "ParentId", "media", "PaidAmount", "unknown", "AccountId", "path",
+	).Replace(string(contracts.Page()))
+	c, err := helppage.Parse([]byte(page))
+	require.NoError(t, err)
+	mock, err := mockserver.New(c)
+	require.NoError(t, err)
+	s := suiteOf(t, c, testsuite.Payloads{})
+	r := runOf(t, s, testsuite.Config{
+		Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true,
+	})
+	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Verdict, only(r, fixtures.LevelMust, notPass...))
+	seen := map[string]bool{}
+	for _, x := range r.Cases {
+		require.False(t, seen[x.ID], x.ID)
+		seen[x.ID] = true
+	}
+	for _, id := range []string{".body/null", "body/null", ".method/missing", "method/GET", ".http/length/1001", ".path/missing"} {
+		require.True(t, seen[id], "%s: the nearest is %s", id, s.Nearest(id))
+	}
+}

@@ -82,13 +82,13 @@ func verifyCommand(s streams) *cobra.Command {
 	)
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
-	flags.DurationVar(&f.timeout, "timeout", testsuite.DefaultTimeout, "time that one request may take")
+	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(
 		&f.parallel,
 		"parallel",
 		0,
-		fmt.Sprintf("parallel requests (default: on loopback %d, else 1)", testsuite.DefaultParallel),
+		"parallel requests (default: on loopback 4, else 1)",
 	)
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")

@@ -9,8 +9,7 @@
 // them: of JSON, of forms, of dates, of numbers. This one makes the expectations of
 // cases and of the conformance suite; package webapi is the framework's, from which
 // the mock responds. Neither imports the other, so that each is tested with the
-// other: an error in one of them shows as a disagreement, and would be no one's if
-// they shared a parser.
+// other: an error in one shows as a disagreement, which a shared parser would hide.
 package oracle
 
 import (
@@ -25,12 +24,12 @@ import (
 type Outcome string
 
 const (
-	// OutcomeAccept is of a request that the page allows.
+	// OutcomeAccept means that the page allows the request.
 	OutcomeAccept Outcome = "accept"
-	// OutcomeReject is of a request that a stated rule, or the grammar of JSON or HTTP,
-	// forbids.
+	// OutcomeReject means that a stated rule, or the grammar of JSON or HTTP, forbids
+	// the request.
 	OutcomeReject Outcome = "reject"
-	// OutcomeUnspecified is of a request on which the page is silent, or contradicts
+	// OutcomeUnspecified means that the page is silent on the request, or contradicts
 	// itself.
 	OutcomeUnspecified Outcome = "unspecified"
 )
@@ -45,8 +44,8 @@ type Expectation struct {
 	Rule contracts.RuleID
 	// Line is the page's line of that rule, 0 where there is none.
 	Line int
-	// Latitude is what a server that decides otherwise may say in its defence, so that
-	// the outcome is to be expected and not required; empty for a firm outcome.
+	// Latitude is the argument of a server that decides otherwise, for which the outcome
+	// is expected and not required; empty for a firm outcome.
 	Latitude string
 	// Breaks are the rules that the request breaks, Rule first; empty unless the
 	// outcome is reject.
@@ -56,8 +55,8 @@ type Expectation struct {
 	Obeys []contracts.RuleID
 }
 
-// WithLatitude is the expectation with something to be said against it, unless
-// something is said already.
+// WithLatitude is the expectation with an argument against it, unless it has one
+// already.
 func (e Expectation) WithLatitude(latitude string) Expectation {
 	if e.Latitude == "" {
 		e.Latitude = latitude

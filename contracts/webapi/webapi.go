@@ -14,8 +14,7 @@
 // them: of JSON, of forms, of dates, of numbers. The mock takes its responses from
 // this one; package oracle is the page's, from which cases and the conformance suite
 // take what they expect. Neither imports the other, so that each is tested with the
-// other: an error in one of them shows as a disagreement, and would be no one's if
-// they shared a parser.
+// other: an error in one shows as a disagreement, which a shared parser would hide.
 package webapi
 
 import (

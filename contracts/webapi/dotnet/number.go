@@ -11,11 +11,11 @@ import (
 type Result uint8
 
 const (
-	// OK is of text that was converted.
+	// OK means that the text was converted.
 	OK Result = iota
-	// Invalid is of text in the wrong format.
+	// Invalid means that the text is in the wrong format.
 	Invalid
-	// Overflow is of a value that the type does not hold.
+	// Overflow means that the type does not hold the value.
 	Overflow
 )
 
@@ -336,7 +336,7 @@ func HexDigit(c byte) int {
 func ConvertInt32(s []byte) (int32, Result) {
 	var hex []byte
 	switch {
-	case s[0] == '#':
+	case len(s) > 0 && s[0] == '#':
 		hex = s[1:]
 	case len(s) > 1 && (s[0] == '0' && s[1]|0x20 == 'x' || s[0] == '&' && s[1]|0x20 == 'h'):
 		hex = s[2:]
