@@ -966,9 +966,11 @@ func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 // of rules and families: no two cases have one id, and every case finds its own response.
 func TestFieldsMayBeNamedAsAnything(t *testing.T) {
 	page := strings.NewReplacer(
-		"EncounterTypeModeDurationId", "request", "EncounterTypeId", "body", "ProviderId", "response", "UserId", "method",
+		"EncounterTypeModeDurationId", "request", "EncounterTypeId", "body",
+		"ProviderId", "response", "UserId", "method",
 		"PatientId", "route", "SpecialityId", "name", "SecondaryAppointmentOn", "json", "AppointmentOn", "form",
-		"Note", "http", "ReferredParentId", "required", "ParentId", "media", "PaidAmount", "unknown", "AccountId", "path",
+		"Note", "http", "ReferredParentId", "required", "ParentId", "media",
+		"PaidAmount", "unknown", "AccountId", "path",
 	).Replace(string(contracts.Page()))
 	c, err := helppage.Parse([]byte(page))
 	require.NoError(t, err)
@@ -984,7 +986,8 @@ func TestFieldsMayBeNamedAsAnything(t *testing.T) {
 		require.False(t, seen[x.ID], x.ID)
 		seen[x.ID] = true
 	}
-	for _, id := range []string{".body/null", "body/null", ".method/missing", "method/GET", ".http/length/1001", ".path/missing"} {
+	for _, id := range []string{".body/null", "body/null", ".method/missing", "method/GET", ".http/length/1001",
+		".path/missing"} {
 		require.True(t, seen[id], "%s: the nearest is %s", id, s.Nearest(id))
 	}
 }

@@ -59,7 +59,10 @@ func TestTheReadmePrintsWhatItSays(t *testing.T) {
 				continue
 			}
 			commands++
-			t.Run(command, func(t *testing.T) { require.Equal(t, strings.TrimSpace(printed), s.run(t, variables+command)) })
+			t.Run(command, func(t *testing.T) {
+				require.Equal(t, strings.TrimSpace(printed),
+					s.run(t, variables+command))
+			})
 		}
 	}
 	require.Greater(t, commands, 10)

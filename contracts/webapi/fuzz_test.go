@@ -48,7 +48,8 @@ func holds(t *testing.T, es []*webapi.Endpoint, req *webapi.Request) {
 	public, detail := es[0].Respond(req, nil), es[1].Respond(req, nil)
 	require.Equal(t, public.Status, detail.Status, "detail changes no verdict")
 	require.Contains(t, []int{200, 400, 415}, public.Status)
-	require.Equal(t, public.Status != 200, len(public.Violations) > 0, "a rejection, and only one, names what was broken")
+	require.Equal(t, public.Status != 200, len(public.Violations) > 0,
+		"a rejection, and only one, names what was broken")
 	require.Equal(t, len(public.Violations), len(detail.Violations))
 	for _, v := range public.Violations {
 		require.Positive(t, v.Line)
