@@ -51,7 +51,7 @@ type kindInfo struct {
 	dotnet string // the name of the .NET type, whole or up to its element's name
 	shown  string // what the sample shows, for people
 	// sample matches the values that the Help Page's sample generator makes; its
-	// group is the sample index. Nil where the value says nothing of its kind.
+	// group is the sample index. Nil where the value says nothing about its kind.
 	sample *regexp.Regexp
 	// reference marks reference types of .NET, which can always be null.
 	reference bool

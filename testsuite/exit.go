@@ -48,19 +48,24 @@ func (r *Results) conclude() {
 		judged += r.Count(l, VerdictPass, VerdictKnownFailure, VerdictUnexpectedPass)
 	}
 	set := func(code int, format string, args ...any) { r.Exit, r.Verdict = code, fmt.Sprintf(format, args...) }
+	stopped := func(code int, what string) {
+		set(code, "%s: %s", what, r.Stopped)
+		r.EndedEarly = false // the verdict gives the reason
+	}
+	r.EndedEarly = r.stop != ""
 	switch {
 	case r.stop == stopSafety:
-		set(ExitSafety, "stopped for safety: %s", r.Stopped)
+		stopped(ExitSafety, "stopped for safety")
 	case r.stop == stopUnreachable:
-		set(ExitUnreachable, "the target could not be reached: %s", r.Stopped)
+		stopped(ExitUnreachable, "the target could not be reached")
 	case broken > 0 && r.stop == stopData:
-		set(ExitBroken, "your data was rejected: %s", r.Stopped)
+		stopped(ExitBroken, "your data was rejected")
 	case broken > 0:
 		set(ExitBroken, "the target breaks the contract: %s", plural(broken, level+" case fails", level+" cases fail"))
 	case len(r.Stale) > 0:
 		set(ExitStale, "the known-failures file is stale: %s", r.Stale[0].Text)
 	case r.stop != "":
-		set(ExitInconclusive, "inconclusive: %s", r.Stopped)
+		stopped(ExitInconclusive, "inconclusive")
 	case undetermined > 0:
 		set(
 			ExitInconclusive,

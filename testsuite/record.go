@@ -41,7 +41,7 @@ func (r *run) results(ctx context.Context) *Results {
 		Stopped:          oneLine(r.hide.text(why)),
 	}
 	if r.target.c.Handler != nil {
-		out.Target = "a handler in this process"
+		out.Target, out.InProcess = "a handler in this process", true
 	}
 	confirmed := map[string]bool{}
 	for media, e := range r.controls {

@@ -3,7 +3,6 @@ package testsuite
 import (
 	"encoding/base64"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -18,8 +17,11 @@ type Results struct {
 	Schema int `json:"schema"`
 	// Version is that of the suite.
 	Version string `json:"version"`
-	// Target is the address, without who is calling.
+	// Target is the address, without credentials, or a phrase for a handler in the
+	// process.
 	Target string `json:"target"`
+	// InProcess marks a target that is a handler and has no address.
+	InProcess bool `json:"inProcess,omitempty"`
 	// Endpoint is the method and path of the page.
 	Endpoint string `json:"endpoint"`
 	// Seed is the random seed.
@@ -38,6 +40,8 @@ type Results struct {
 	Verdict string `json:"verdict"`
 	// Stopped is why the run ended early; empty if it did not.
 	Stopped string `json:"stopped,omitempty"`
+	// EndedEarly marks a run that ended early and whose verdict has another reason.
+	EndedEarly bool `json:"endedEarly,omitempty"`
 	// Controlled marks that a valid request was accepted, so that rejections prove
 	// something.
 	Controlled bool `json:"controlled"`
@@ -207,7 +211,7 @@ func (r *Results) Exchange(x *Result) *Exchange {
 // user to put in; a body that is too long for a line is left to --replay.
 func (r *Results) Curl(e *Exchange) string {
 	target := r.Target
-	if !strings.Contains(target, "://") {
+	if r.InProcess {
 		target = fixtures.TargetVariable
 	}
 	q := contracts.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}

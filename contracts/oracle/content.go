@@ -60,7 +60,7 @@ func (o *Oracle) readContent(r *contracts.Request, found *findings) Expectation 
 	}
 	if contentType != name && contentType != name+"; charset=utf-8" {
 		e = mostSevere(e, o.accept().WithLatitude(
-			"the page lists "+format.MediaType+" and says nothing of other spellings and parameters"))
+			"the page lists "+format.MediaType+" and says nothing about other spellings and parameters"))
 	}
 	if format.IsForm() {
 		if charset != "" && charset != "utf-8" {

@@ -246,7 +246,7 @@ func (o *Oracle) Expect(r *contracts.Request) Expectation {
 	e = mostSevere(e, o.readAccept(r))
 	for _, h := range r.Headers {
 		if !strings.EqualFold(h.Name, "Content-Type") && !strings.EqualFold(h.Name, "Accept") {
-			e = mostSevere(e, o.accept().WithLatitude("the page says nothing of "+h.Name))
+			e = mostSevere(e, o.accept().WithLatitude("the page says nothing about "+h.Name))
 		}
 	}
 	found := &findings{}

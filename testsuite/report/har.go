@@ -1,7 +1,6 @@
 package report
 
 import (
-	"strings"
 	"time"
 
 	"github.com/seed47566266/understudy/contracts"
@@ -13,7 +12,7 @@ import (
 // long bodies are cut, which a comment says.
 func har(r *results) ([]byte, error) {
 	base := r.Target
-	if !strings.Contains(base, "://") {
+	if r.InProcess {
 		base = "http://handler.invalid"
 	}
 	verdict := map[string]*testsuite.Result{}

@@ -73,7 +73,7 @@ func html(r *results) ([]byte, error) {
 		}
 		data.Levels = append(data.Levels, cells)
 	}
-	if endedEarly(r) {
+	if r.EndedEarly {
 		data.Early = r.Stopped
 	}
 	data.Media, _ = coverage(r)

@@ -100,7 +100,7 @@ func markdown(r *results) ([]byte, error) {
 			mdText(c.Reason),
 		)
 	}
-	if endedEarly(r) {
+	if r.EndedEarly {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
 	}
 	fmt.Fprintf(&b, "\n%s in %.1f s; %s (%s). Exit %d.\n", plural(r.Requests, "request"), r.Seconds, writes(r),

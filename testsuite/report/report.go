@@ -203,12 +203,6 @@ func counts(r *results, l fixtures.Level) bool {
 	return l == fixtures.LevelMust || l == fixtures.LevelShould && r.FailOn == fixtures.LevelShould
 }
 
-// endedEarly reports a run that was stopped for a reason that its verdict does not
-// give, because something else decided.
-func endedEarly(r *results) bool {
-	return r.Stopped != "" && !strings.Contains(r.Verdict, r.Stopped)
-}
-
 // group is cases that have something in common.
 type group struct {
 	// Rule is what those that fail have in common, Reason what others have.

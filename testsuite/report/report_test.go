@@ -213,7 +213,7 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 
 func TestARunThatEndedEarlySaysSo(t *testing.T) {
 	r := built()
-	r.Stopped = "the run was interrupted"
+	r.Stopped, r.EndedEarly = "the run was interrupted", true
 	for _, format := range []string{"text", "markdown", "html"} {
 		require.Contains(
 			t,

@@ -199,7 +199,7 @@ func (t *printer) summary(r *results) {
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())
-	if endedEarly(r) {
+	if r.EndedEarly {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
 	}
 	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
