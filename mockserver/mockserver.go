@@ -111,12 +111,18 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		router.NewRoute().Name(o.ID).MatcherFunc(o.matches).Handler(s.exchanges(o))
 	}
 	router.NotFoundHandler = s.exchanges(s.operations[0]) // the framework's 404
+	// Router.ServeHTTP copies the request twice, for variables that no route here has.
+	route := func(w http.ResponseWriter, r *http.Request) {
+		var match mux.RouteMatch
+		router.Match(r, &match) // if only the handler for what is not found
+		match.Handler.ServeHTTP(w, r)
+	}
 	s.handler = cors.New(cors.Options{
 		AllowedOrigins: []string{"*"},
 		AllowedMethods: methods,
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{ViolationsHeader},
-	}).Handler(router)
+	}).Handler(http.HandlerFunc(route))
 	return s, nil
 }
 
