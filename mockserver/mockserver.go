@@ -89,7 +89,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if s.maxBody < 1 {
 		return nil, errors.New("invalid largest body: use at least 1 byte")
 	}
-	if len(c.Operations) == 0 {
+	if c == nil || len(c.Operations) == 0 {
 		return nil, errors.New("the contract has no operation: parse a Help Page first")
 	}
 	s.steps = []step{(*Server).receive, (*Server).respond, (*Server).send}
@@ -108,7 +108,11 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		}
 		s.operations = append(s.operations, o)
 		methods = append(methods, o.Method)
-		router.NewRoute().Name(o.ID).MatcherFunc(o.matches).Handler(s.exchanges(o))
+		router.NewRoute().Name(o.ID).Methods(o.Method).MatcherFunc(o.matches).Handler(s.exchanges(o))
+	}
+	// A method that no operation of the route has is the framework's 405.
+	for _, o := range s.operations {
+		router.NewRoute().MatcherFunc(o.matches).Handler(s.exchanges(o))
 	}
 	router.NotFoundHandler = s.exchanges(s.operations[0]) // the framework's 404
 	// Router.ServeHTTP copies the request twice, for variables that no route here has.

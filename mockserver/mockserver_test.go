@@ -428,3 +428,21 @@ func TestADeclaredLengthTakesNoMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
 }
+
+// TestOperationsOfOneRouteAreDistinguishedByMethod has a contract of two.
+func TestOperationsOfOneRouteAreDistinguishedByMethod(t *testing.T) {
+	c := pageContract(t)
+	put := c.Operations[0]
+	put.Method, put.ID = http.MethodPut, "PUT-other"
+	c.Operations = append(c.Operations, put)
+	mock, err := mockserver.New(c)
+	require.NoError(t, err)
+	server := httptest.NewServer(mock)
+	defer server.Close()
+	for method, status := range map[string]int{http.MethodPost: 200, http.MethodPut: 200, http.MethodPatch: 405} {
+		got := send(t, method, server.URL+endpoint, contracts.MediaJSON, string(put.Sample))
+		assert.Equal(t, status, got.status, method)
+	}
+	_, err = mockserver.New(nil)
+	require.ErrorContains(t, err, "no operation")
+}

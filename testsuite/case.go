@@ -90,10 +90,6 @@ func (s *Suite) build() error {
 	if len(rows) > maxRows {
 		return &ConfigError{"Payloads.Rows", fmt.Sprintf("the data have %d rows: use %d or fewer", len(rows), maxRows)}
 	}
-	s.first = s.operation.RequestFormats[0].MediaType
-	if f := s.operation.JSON(); f != nil {
-		s.first = f.MediaType
-	}
 	b := &builder{suite: s, facts: map[contracts.RuleID]contracts.Fact{}}
 	for _, r := range s.rules {
 		b.facts[r.ID] = r.Fact
@@ -107,6 +103,7 @@ func (s *Suite) build() error {
 			return err
 		}
 		if i == 0 {
+			s.first = s.operation.JSON().MediaType // the generator makes no payloads without
 			for j := range made {
 				b.add(&made[j])
 			}

@@ -19,10 +19,7 @@ func mediaType(r *contracts.Request) string {
 
 // readContent reads media type, charset and body.
 func (o *Oracle) readContent(r *contracts.Request, found *findings) Expectation {
-	rule, line := contracts.RuleID{
-		Kind:  contracts.RuleRequest,
-		Media: o.json.MediaType,
-	}, o.operation.RequestFormats[0].Fact.Line
+	rule, line := contracts.RuleID{Kind: contracts.RuleRequest, Media: o.json.MediaType}, o.json.Fact.Line
 	if coding := r.Header("Content-Encoding"); coding != "" {
 		return Unspecified(ruleHTTP, 0, "the page does not say which content codings are accepted")
 	}
@@ -50,10 +47,8 @@ func (o *Oracle) readContent(r *contracts.Request, found *findings) Expectation 
 	e := o.accept()
 	charset := ""
 	_, parameters, hasParameters := strings.Cut(contentType, ";")
-	if _, values, err := mime.ParseMediaType(
-		contentType,
-	); err != nil ||
-		hasParameters && strings.TrimSpace(parameters) == "" {
+	_, values, err := mime.ParseMediaType(contentType)
+	if err != nil || hasParameters && strings.TrimSpace(parameters) == "" {
 		e = Unspecified(ruleHTTP, 0, "its parameters are malformed, which servers accept or reject")
 	} else {
 		charset = strings.ToLower(values["charset"])

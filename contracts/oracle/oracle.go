@@ -125,7 +125,11 @@ func New(o *contracts.Operation) (*Oracle, error) {
 			o.Route,
 		)
 	}
-	return &Oracle{operation: o, path: "/" + o.Route, json: o.JSON(), model: plan(o.Model(), "")}, nil
+	model, err := plan(o.Model(), "")
+	if err != nil {
+		return nil, err
+	}
+	return &Oracle{operation: o, path: "/" + o.Route, json: o.JSON(), model: model}, nil
 }
 
 // modelPlan is a model with the places of its fields.
@@ -153,7 +157,8 @@ type reading struct {
 	text func(*Oracle, *fieldPlan, string) Expectation
 }
 
-func plan(m *contracts.Model, at contracts.Path) *modelPlan {
+// plan prepares a model. It fails for a type or an annotation that has no reading here.
+func plan(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 	readings := map[contracts.Kind]reading{
 		contracts.KindGUID:    {readJSONGUID, readGUID},
 		contracts.KindDate:    {readJSONDate, readFormDate},
@@ -171,11 +176,24 @@ func plan(m *contracts.Model, at contracts.Path) *modelPlan {
 			length:   f.Length(),
 			reading:  readings[f.Type.Kind],
 		}
-		if elements := f.Elements(); elements != nil {
-			out.fields[i].elements = plan(elements, out.fields[i].path.Element())
+		for _, c := range f.Constraints {
+			if c.Kind != contracts.ConstraintRequired && c.Kind != contracts.ConstraintLength {
+				return nil, fmt.Errorf("the annotation %s of %s has no reading", c.Kind, out.fields[i].path)
+			}
+		}
+		elements := f.Elements()
+		if out.fields[i].reading.json == nil && elements == nil {
+			return nil, fmt.Errorf("%s is %s: only lists of models and single values have a reading",
+				out.fields[i].path, f.Type.Word())
+		}
+		if elements != nil {
+			var err error
+			if out.fields[i].elements, err = plan(elements, out.fields[i].path.Element()); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // field finds a field by name, whose case does not matter; nil if there is none.
@@ -262,6 +280,7 @@ func (n *findings) note(f *fieldPlan, e Expectation, isNull bool) {
 	switch {
 	case e.Outcome == OutcomeReject:
 		add(&n.breaks, e.Rule)
+	case e.Outcome == OutcomeUnspecified: // nobody can say whether the rule is obeyed
 	case isNull:
 		add(&n.obeys, f.rule(contracts.RuleNullable))
 	default:
@@ -294,14 +313,13 @@ func (o *Oracle) conclude(e Expectation, r *contracts.Request, found *findings) 
 		if f := o.operation.RequestFormat(mediaType(r)); f != nil {
 			media = f.MediaType
 		}
-		e.Obeys = append([]contracts.RuleID{
-			{
-				Kind: contracts.RuleMethod,
-			},
-			{Kind: contracts.RuleRoute},
-			ruleBody,
-			{Kind: contracts.RuleRequest, Media: media},
-		}, found.obeys...)
+		whole := []contracts.RuleID{{Kind: contracts.RuleMethod}, ruleRoute, ruleBody,
+			{Kind: contracts.RuleRequest, Media: media}}
+		for _, rule := range append(whole, found.obeys...) {
+			if e.Outcome == OutcomeAccept || rule != e.Rule {
+				e.Obeys = append(e.Obeys, rule)
+			}
+		}
 	}
 	return e
 }

@@ -148,6 +148,8 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 				assert.Empty(t, e.Obeys)
 			case oracle.OutcomeUnspecified:
 				assert.Empty(t, e.Breaks)
+				assert.NotEmpty(t, e.Rule)
+				assert.NotContains(t, e.Obeys, e.Rule, "%s %s", name, row.id)
 			}
 		}
 	}
@@ -180,6 +182,44 @@ func TestEveryBrokenRuleIsNamed(t *testing.T) {
 		assert.Equal(t, c.breaks, names(e.Breaks), c.body)
 		assert.Equal(t, c.obeys, names(e.Obeys), c.body)
 	}
+}
+
+// TestWhatHasNoReadingIsAnError has contracts that a page may give once its reader knows
+// more than the readings do.
+func TestWhatHasNoReadingIsAnError(t *testing.T) {
+	for name, change := range map[string]func(*contracts.Field){
+		"an object in a field": func(f *contracts.Field) {
+			f.Type = contracts.Type{Kind: contracts.KindModel,
+				Model: &contracts.Model{}}
+		},
+		"a list of strings": func(f *contracts.Field) {
+			f.Type = contracts.Type{Kind: contracts.KindList,
+				Element: &contracts.Type{Kind: contracts.KindString}}
+		},
+		"an unknown annotation": func(f *contracts.Field) { f.Constraints = []contracts.Constraint{{Kind: "range"}} },
+	} {
+		op := operation(t)
+		change(&op.Model().Fields[0])
+		_, err := oracle.New(op)
+		require.ErrorContains(t, err, "EncounterTypeId", name)
+		_, err = webapi.New(op, webapi.Profile{})
+		require.ErrorContains(t, err, "EncounterTypeId", name)
+	}
+}
+
+// TestALineIsTheRulesOwn has a page that lists the form before JSON.
+func TestALineIsTheRulesOwn(t *testing.T) {
+	op := operation(t)
+	formats := op.RequestFormats
+	op.RequestFormats = []contracts.Format{formats[2], formats[0], formats[1]}
+	o, err := oracle.New(op)
+	require.NoError(t, err)
+	e := o.Expect(&contracts.Request{Method: "POST", Path: "/" + op.Route,
+		Headers: []contracts.Header{{Name: "Content-Type", Value: "application/xml"}}, Body: []byte("<a/>")})
+	require.Equal(t, oracle.OutcomeReject, e.Outcome)
+	require.Equal(t, "request/application/json", e.Rule.String())
+	require.Equal(t, op.JSON().Fact.Line, e.Line)
+	require.NotEqual(t, formats[2].Fact.Line, e.Line)
 }
 
 func names(ids []contracts.RuleID) string {

@@ -1,6 +1,8 @@
 package webapi
 
 import (
+	"fmt"
+
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
 )
@@ -53,7 +55,9 @@ func (f *fieldPlan) as() readAs {
 	return f.conversion.as
 }
 
-func planModel(m *contracts.Model, at contracts.Path) *modelPlan {
+// planModel prepares a model. It fails for a type that has no conversion, and for an
+// annotation that has no validator.
+func planModel(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 	conversions := map[contracts.Kind]*conversion{
 		contracts.KindGUID:    &guidConversion,
 		contracts.KindDate:    &dateConversion,
@@ -69,18 +73,30 @@ func planModel(m *contracts.Model, at contracts.Path) *modelPlan {
 			typeName: f.Type.Kind.DotNet(), shape: primitiveShape, conversion: conversions[f.Type.Kind],
 		}
 		if elements := f.Elements(); elements != nil {
-			p.shape, p.list = listShape, planModel(elements, p.path.Element())
+			var err error
+			if p.list, err = planModel(elements, p.path.Element()); err != nil {
+				return nil, err
+			}
+			p.shape = listShape
 			p.typeName += "[" + elements.Name + "]"
 		}
 		if p.nullable && !f.Type.Kind.IsReference() {
 			p.typeName = "System.Nullable`1[" + p.typeName + "]"
 		}
 		p.requiredByReader = f.Required() != nil && !p.nullable
-		p.validators = validatorsOf(f)
+		if p.conversion == nil && p.list == nil {
+			return nil, fmt.Errorf("%s is %s: only lists of models and single values can be read", p.path, f.Type.Word())
+		}
+		for _, v := range validatorsOf(f) {
+			if v.check == nil {
+				return nil, fmt.Errorf("the annotation %s of %s has no validator", v.constraint.Kind, p.path)
+			}
+			p.validators = append(p.validators, v)
+		}
 		plan.fields = append(plan.fields, p)
 		plan.index[f.Name] = i
 	}
-	return plan
+	return plan, nil
 }
 
 func (f *fieldPlan) rule(kind contracts.RuleKind) contracts.RuleID {

@@ -131,7 +131,7 @@ func (c *call) unsupported(content *mediaType, out []byte) Response {
 		message = "The request entity's media type '" + name + "' is not supported for this resource."
 	}
 	rule := contracts.RuleID{Kind: contracts.RuleRequest, Media: e.requestTypes[0]}
-	c.violate(e.broken(rule, e.operation.RequestFormats[0].Fact, "", found))
+	c.violate(e.broken(rule, e.operation.JSON().Fact, "", found))
 	out = appendPair(append(out, '{'), "Message", message)
 	if e.profile.ErrorDetail {
 		out = appendPair(

@@ -85,7 +85,9 @@ func New(o *contracts.Operation, p Profile) (*Endpoint, error) {
 			o.Route,
 		)
 	}
-	e.root = planModel(o.Model(), "")
+	if e.root, err = planModel(o.Model(), ""); err != nil {
+		return nil, err
+	}
 	e.calls.New = func() any { return &call{e: e} }
 	return e, nil
 }
