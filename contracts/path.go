@@ -50,3 +50,16 @@ var reserved = func() map[string]bool {
 
 // IsReserved reports a word that begins ids that are about no field.
 func IsReserved(word string) bool { return reserved[strings.ToLower(word)] }
+
+// ParsePath reads a path as a user writes it, with or without the dot before the first
+// field's name: body and .body are the field called body.
+func ParsePath(text string) Path {
+	first := text
+	if end := strings.IndexAny(text, ".["); end >= 0 {
+		first = text[:end]
+	}
+	if first == "" {
+		return Path(text)
+	}
+	return Path("").Field(first) + Path(text[len(first):])
+}

@@ -37,7 +37,7 @@ type exchange struct {
 // client has gone.
 type step func(*Server, *exchange) error
 
-// exchange takes a request through the steps and logs it.
+// exchange takes a request through the steps, the last of which logs it.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) {
 	x := &exchange{w: w, r: r, operation: o, began: time.Now(), memory: s.buffers.Get().(*buffers)}
 	defer func() {
@@ -51,8 +51,6 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 			panic(http.ErrAbortHandler) //nolint:forbidigo // this has net/http drop the connection
 		}
 	}
-	x.took = time.Since(x.began)
-	s.logExchange(x)
 	if cap(x.body) <= keptBuffer && cap(x.response.Body) <= keptBuffer {
 		x.memory.body, x.memory.response = x.body, x.response.Body
 		s.buffers.Put(x.memory)
@@ -196,22 +194,25 @@ func (s *Server) send(x *exchange) error {
 	return nil
 }
 
-func (s *Server) logExchange(x *exchange) {
+// logExchange ends the chain: it writes the line of the request log.
+func (s *Server) logExchange(x *exchange) error {
+	x.took = time.Since(x.began)
 	ctx := context.Background()
 	if !s.log.Enabled(ctx, slog.LevelInfo) {
-		return
+		return nil
 	}
 	var room [6]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", x.r.Method),
 		slog.String("path", printablePath(x.r)),
 		slog.Int("status", x.response.Status),
-		slog.Int("bytes", len(x.body)),
+		slog.Int("request_bytes", len(x.body)),
 		slog.Duration("took", x.took.Round(time.Microsecond)))
 	if len(x.response.Violations) > 0 {
 		attrs = append(attrs, slog.String("violations", violationsLine(&x.response)))
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
+	return nil
 }
 
 // printablePath is the path without its query, which may hold anything, cut at

@@ -92,7 +92,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if c == nil || len(c.Operations) == 0 {
 		return nil, errors.New("the contract has no operation: parse a Help Page first")
 	}
-	s.steps = []step{(*Server).receive, (*Server).respond, (*Server).send}
+	s.steps = []step{(*Server).receive, (*Server).respond, (*Server).send, (*Server).logExchange}
 	s.gate = newGate(s.maxBody, s.beginLarge)
 	s.buffers.New = func() any { return new(buffers) }
 

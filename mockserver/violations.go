@@ -15,8 +15,8 @@ import (
 //
 // Each member is a String, the rule, with the parameters line (an Integer, the line of
 // the Help Page), pointer (a String, the JSON pointer to the place, left out for the
-// request as a whole) and found (a String, what was there instead, never a value of
-// the request). Where there are more, the last member is the Token more with the
+// request as a whole) and found (a String, what was there instead, never the value of
+// a field). Where there are more, the last member is the Token more with the
 // parameter count. A character outside ASCII is a question mark.
 const ViolationsHeader = "X-Understudy-Violations"
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/oracle"
@@ -105,6 +106,11 @@ func (s *Suite) build() error {
 		if i == 0 {
 			s.first = s.operation.JSON().MediaType // the generator makes no payloads without
 			for j := range made {
+				if made[j].Control {
+					s.controls[made[j].Media] = made[j].ID
+				}
+			}
+			for j := range made {
 				b.add(&made[j])
 			}
 			continue
@@ -114,8 +120,17 @@ func (s *Suite) build() error {
 	b.mirror()
 	b.aspects()
 	s.cases = b.cases
+	seen := map[string]bool{}
 	for i := range s.cases {
 		x := &s.cases[i]
+		if id := strings.ToLower(x.ID); seen[id] {
+			return fmt.Errorf("two cases have the id %s", x.ID)
+		} else {
+			seen[id] = true
+		}
+		if x.Aspect == AspectOutcome && x.Control == "" && !x.made.Control {
+			return fmt.Errorf("%s has no control: the page's format %s has no valid request", x.ID, x.Media)
+		}
 		s.index[x.ID] = i
 		if x.Aspect == AspectOutcome {
 			s.requests[x.ID] = i
@@ -156,9 +171,6 @@ type builder struct {
 	cases []Case
 }
 
-// controlID is the id of the valid request of a media type.
-func controlID(media string) string { return "media/listed/" + media }
-
 // add makes a case of one of the generator's.
 func (b *builder) add(f *fixtures.Case) {
 	if f.Combined {
@@ -178,7 +190,7 @@ func (b *builder) add(f *fixtures.Case) {
 		Level:   f.Level,
 		Basis:   f.LevelBasis,
 		Change:  f.What,
-		Control: controlID(f.Media),
+		Control: b.suite.controls[f.Media],
 		Sends:   f.ID,
 		Aspect:  AspectOutcome,
 		Expect:  f.Outcome,
@@ -212,7 +224,7 @@ func (b *builder) add(f *fixtures.Case) {
 }
 
 // replace puts the requests of another row of data in place of some: those that must
-// be accepted take turns between the rows; what is rejected differs from the control,
+// be accepted are assigned to the rows round-robin; what is rejected differs from the control,
 // which is of the first row.
 func (b *builder) replace(made []fixtures.Case, row, rows uint64) {
 	byID := map[string]*fixtures.Case{}
@@ -258,7 +270,7 @@ func (b *builder) mirror() {
 				continue
 			}
 			x.ID = m.MediaType + "/" + x.ID
-			x.Sends, x.Media, x.Control = x.ID, m.MediaType, controlID(m.MediaType)
+			x.Sends, x.Media, x.Control = x.ID, m.MediaType, b.suite.controls[m.MediaType]
 			x.Request = x.Request.WithHeader("Content-Type", m.MediaType)
 			more = append(more, x)
 		}

@@ -3,7 +3,6 @@ package testsuite
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,7 +161,7 @@ type prepared struct {
 
 func (s *Suite) prepare(c *Config) (*prepared, error) {
 	if (c.Target.URL == "") == (c.Target.Handler == nil) {
-		return nil, errors.New("give either the URL of a target or a handler")
+		return nil, &ConfigError{"Target.URL", "give either the URL of a target or a handler"}
 	}
 	if c.Target.Handler != nil {
 		c.Target.URL = "http://handler.invalid"
@@ -179,7 +178,7 @@ func (s *Suite) prepare(c *Config) (*prepared, error) {
 	if host, port := hostPort(base); c.Target.connect.isSet() && !c.Target.connect.matches(host, port) {
 		return nil, &ConfigError{
 			"Target.ConnectTo",
-			fmt.Sprintf("connections for %s:%s are to go elsewhere, and the target is %s:%s",
+			fmt.Sprintf("--connect-to matches %s:%s, and the target is %s:%s",
 				c.Target.connect.host, c.Target.connect.port, host, port),
 		}
 	}
@@ -260,7 +259,7 @@ func (c *Config) complete(s *Suite, loopback bool) error {
 	case c.Target.Timeout < 0:
 		return &ConfigError{"Target.Timeout", "the time-out is below zero: use 0 for the default, or more"}
 	case c.FailOn != fixtures.LevelMust && c.FailOn != fixtures.LevelShould:
-		return &ConfigError{"FailOn", fmt.Sprintf("a run cannot fail on %q: use must or should", c.FailOn)}
+		return &ConfigError{"FailOn", fmt.Sprintf("a run cannot fail on %q: use MUST or SHOULD", c.FailOn)}
 	}
 	for _, h := range c.Target.Headers {
 		if !headerName.MatchString(h.Name) || !isHeaderValue(h.Value) {

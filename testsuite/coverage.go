@@ -95,11 +95,11 @@ func (r *run) coverage(results *Results, byID map[string]*exchange) []Cell {
 				} else if why := r.suite.impossible(rule.ID, f.MediaType, side); why != "" {
 					cell.Reason, cell.Possible = why, false
 				} else if rule.ID.Kind == contracts.RuleResponse {
-					cell.Reason = "no response that was looked at came in it"
+					cell.Reason = "no response used this format"
 				} else if cell.Reason == "" && results.stop != "" {
 					cell.Reason = stoppedBefore
 				} else if cell.Reason == "" {
-					cell.Reason = "no case was selected"
+					cell.Reason = "no case exists or was selected"
 				}
 				all = append(all, cell)
 			}

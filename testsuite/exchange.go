@@ -50,7 +50,7 @@ func (r *run) judgeAll(e *exchange, a *response) judgements {
 	judge := func(x *Case) {
 		var pair [2]judgement
 		for i, confirmed := range []bool{false, true} {
-			pair[i] = r.judge.judge(x, a, confirmed)
+			pair[i] = r.judge.recovered(x, a, confirmed)
 			pair[i].reason = r.hide.short(pair[i].reason, longestReason)
 		}
 		all[x.Aspect] = pair
@@ -167,7 +167,7 @@ func (p *prepared) arrange(c *Config) {
 	}
 	first := p.suite.first
 	if p.controls[first] == nil && len(p.controls) > 0 {
-		p.controls[first] = unit(controlID(first)) // whether anything works at all
+		p.controls[first] = unit(p.suite.controls[first]) // whether anything works at all
 	}
 	p.order(first)
 }

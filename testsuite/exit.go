@@ -84,6 +84,12 @@ func (r *Results) conclude() {
 		set(ExitOK, "the response to %s is as expected", r.Only)
 	default:
 		set(ExitOK, "the target conforms to the Help Page: %s", plural(judged, "case passes", "cases pass"))
+		if skipped := r.Count(must, VerdictSkipped) + r.Count(should, VerdictSkipped); skipped > 0 {
+			r.Verdict += fmt.Sprintf("; %d skipped", skipped)
+		}
+		if r.Unconfirmed > 0 {
+			r.Verdict += fmt.Sprintf("; %d unconfirmed", r.Unconfirmed)
+		}
 	}
 	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
 		r.Verdict = fmt.Sprintf(

@@ -116,7 +116,7 @@ func (j *judge) accept(a *response, said reading, reason string) judgement {
 		http.StatusFailedDependency,
 		http.StatusPreconditionRequired,
 		http.StatusUnavailableForLegalReasons:
-		return unclear(fmt.Sprintf("%d: it depends on what the server holds, not on the page", a.status))
+		return unclear(fmt.Sprintf("%d: this depends on the server's data, not on the page", a.status))
 	}
 	return failed(FailureStatus, "the response was %d, not %s", a.status, j.meaning.accepted)
 }
@@ -151,6 +151,17 @@ func (j *judge) reject(x *Case, a *response, said reading, reason string, confir
 		return unclear(fmt.Sprintf("%d: there may be no such path at the target", a.status))
 	}
 	return failed(FailureStatus, "it was rejected with %d, not %s", a.status, j.meaning.rejected)
+}
+
+// recovered judges a case. A panic on what a server sent is an error of the suite, and of
+// this case alone.
+func (j *judge) recovered(x *Case, a *response, confirmed bool) (out judgement) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			out = judgement{verdict: VerdictError, reason: fmt.Sprint("internal error: ", problem)}
+		}
+	}()
+	return j.judge(x, a, confirmed)
 }
 
 // rejectsByStatus reports that another status rejects a case for what is wrong with

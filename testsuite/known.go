@@ -218,7 +218,7 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 		case x.Verdict == VerdictFail && x.Failure == k.Fails:
 			x.Verdict, x.Known = VerdictKnownFailure, reason
 		case x.Verdict == VerdictFail:
-			x.Reason += fmt.Sprintf("; it is known to fail in another way: %s", k.Fails)
+			x.Reason += fmt.Sprintf("; listed as a known failure of another kind: %s", k.Fails)
 		}
 	}
 }

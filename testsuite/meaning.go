@@ -40,13 +40,16 @@ func newMeaning(m *Meaning) (*meaning, error) {
 			return nil, &ConfigError{"Meaning.Reject", err.Error()}
 		}
 	}
+	for status := 100; status <= 599; status++ {
+		if out.accepted.has(status) && out.rejected.has(status) {
+			return nil, &ConfigError{"Meaning.Reject",
+				fmt.Sprintf("%d means both accepted and rejected: leave it out of one", status)}
+		}
+	}
 	if m.RejectedWhen != "" {
-		var found bool
-		if out.pointer, out.value, found = strings.Cut(
-			m.RejectedWhen,
-			"=",
-		); !found ||
-			!strings.HasPrefix(out.pointer, "/") {
+		pointer, value, found := strings.Cut(m.RejectedWhen, "=")
+		out.pointer, out.value = pointer, value
+		if !found || !strings.HasPrefix(pointer, "/") {
 			return nil, &ConfigError{
 				"Meaning.RejectedWhen",
 				fmt.Sprintf(
@@ -176,11 +179,11 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 	case a.problem != "":
 		return unclear(unclearBroken, "%s", a.problem)
 	case a.status == http.StatusSwitchingProtocols:
-		return unclear(unclearUpgrade, "101: it changes to another protocol, which was not asked for")
+		return unclear(unclearUpgrade, "101: unrequested protocol switch")
 	case m.saysRejected(a):
 		return readingRejected, notUnclear, ""
 	case m.accepted.has(a.status) && isHTMLDocument(a):
-		return unclear(unclearPage, "%d with an HTML page, as a log-in or error page is", a.status)
+		return unclear(unclearPage, "%d with an HTML page, probably a log-in or error page", a.status)
 	case m.accepted.has(a.status):
 		return readingAccepted, notUnclear, ""
 	case m.rejected.has(a.status):
@@ -189,7 +192,7 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 		where := a.header.Get("Location")
 		return unclear(unclearRedirect, "%d redirects to %q, which is not followed", a.status, where)
 	case a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") != "":
-		return unclear(unclearBusy, "503 and Retry-After: the server is not there for now")
+		return unclear(unclearBusy, "503 and Retry-After: the server is temporarily unavailable")
 	case a.status >= 500:
 		return readingError, notUnclear, ""
 	}
@@ -197,12 +200,12 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 	case http.StatusUnauthorized:
 		return unclear(
 			unclearCaller,
-			"401: it asks who is calling; give --header, --bearer-env, --bearer-cmd or --basic-env",
+			"401: authentication required; give --header, --bearer-env, --bearer-cmd or --basic-env",
 		)
 	case http.StatusForbidden:
 		return unclear(unclearForbidden, "403: the caller has no permission, or a firewall rejects the request")
 	case http.StatusProxyAuthRequired:
-		return unclear(unclearProxy, "407: a proxy asks who is calling")
+		return unclear(unclearProxy, "407: proxy authentication required")
 	case http.StatusRequestTimeout:
 		return unclear(unclearWait, "408: the server did not wait for the request")
 	case http.StatusTooManyRequests:
@@ -221,7 +224,7 @@ const (
 	// effectWritten is 2xx, or a status that counts as accepted.
 	effectWritten effect = "written"
 	// effectUnknown is everything else: no response, a redirect as after a booking,
-	// a page for people, a server error after who knows what.
+	// a page for people, a server error, so the effect is unknown.
 	effectUnknown effect = "unknown"
 )
 

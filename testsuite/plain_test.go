@@ -38,7 +38,7 @@ type plain struct {
 	tolerated   int // errors that are let pass
 	everything  bool
 	nothing     bool
-	// accepts, if it is not nil, decides whether a value is good, in place of fits.
+	// accepts, if it is not nil, decides whether a value is valid, in place of fits.
 	accepts func(f *plainField, v any) bool
 	// nullPasses has null stand for a value.
 	nullPasses bool

@@ -124,7 +124,7 @@ func (r *run) checkControl(ctx context.Context, e *exchange) {
 			fmt.Sprintf(
 				"the response to %s was %s. A payload that the page allows must be accepted before anything else "+
 					"can be "+
-					"verified; if the target wants data of its own, give them with --set Field=value or --data FILE",
+					"verified; if the target needs its own data, provide it with --set Field=value or --data FILE",
 				e.id,
 				e.excerpt(),
 			),
@@ -249,7 +249,7 @@ func (r *run) skip(ctx context.Context, e *exchange) string {
 }
 
 // stoppedBefore is why what is left of a stopped run is skipped.
-const stoppedBefore = "the run was stopped before"
+const stoppedBefore = "not sent: the run had already stopped"
 
 func (r *run) denied(ctx context.Context, d denial) string {
 	switch d {
@@ -280,7 +280,7 @@ func (r *run) enough() string {
 func (r *run) ended(ctx context.Context) string {
 	r.cutShort.Store(true)
 	if r.limits.Time > 0 && ctx.Err() != context.Canceled {
-		return "the time was up (--max-time)"
+		return "the time limit was reached (--max-time)"
 	}
 	return "the run was interrupted"
 }

@@ -34,7 +34,7 @@ func (s *Selection) complete() error {
 		s.Level = fixtures.LevelMay
 	}
 	if s.Level.Weight() == 0 {
-		return &ConfigError{"Selection.Level", fmt.Sprintf("unknown level %q: use must, should or may", s.Level)}
+		return &ConfigError{"Selection.Level", fmt.Sprintf("unknown level %q: use MUST, SHOULD or MAY", s.Level)}
 	}
 	if s.Shard.Of > 0 && (s.Shard.Part < 1 || s.Shard.Part > s.Shard.Of) {
 		return &ConfigError{
@@ -137,5 +137,5 @@ func (s *Suite) check(by *Selection) error {
 
 // isAbout reports that a case is about a field, or one of its elements' fields.
 func (x *Case) isAbout(field string) bool {
-	return x.Path != "" && contracts.Path(field).Covers(x.Path)
+	return x.Path != "" && contracts.ParsePath(field).Covers(x.Path)
 }

@@ -55,19 +55,20 @@ type Suite struct {
 	payloads  Payloads
 	rules     []contracts.Rule
 	cases     []Case
-	index     map[string]int // of cases, by id
-	requests  map[string]int // of the cases about outcomes, by id
-	first     string         // the page's first JSON media type, whose control decides
+	index     map[string]int    // of cases, by id
+	requests  map[string]int    // of the cases about outcomes, by id
+	first     string            // the page's first JSON media type; its control shows whether anything works
+	controls  map[string]string // the id of the valid request of each media type
 }
 
 // New makes the suite of a contract's operation. The error is about the contract or
 // the payloads; it shows no value of theirs.
 func New(c *contracts.Contract, p Payloads) (*Suite, error) {
 	if c == nil || len(c.Operations) == 0 {
-		return nil, errors.New("there is no contract: parse a Help Page first")
+		return nil, errors.New("the contract is nil or has no operations: parse a Help Page first")
 	}
 	if len(c.Operations) > 1 {
-		return nil, fmt.Errorf("the contract has %d operations: a suite is of one", len(c.Operations))
+		return nil, fmt.Errorf("the contract has %d operations: a suite covers one", len(c.Operations))
 	}
 	operation := c.Operations[0]
 	if p.Path != "" {
@@ -92,6 +93,7 @@ func New(c *contracts.Contract, p Payloads) (*Suite, error) {
 		rules:     operation.Rules(),
 		index:     map[string]int{},
 		requests:  map[string]int{},
+		controls:  map[string]string{},
 	}
 	if err := s.build(); err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func (s *Suite) Run(ctx context.Context, c Config) (*Results, error) {
 	ctx, cancel := c.Limits.bounded(ctx)
 	defer cancel()
 	if _, err := t.headers(ctx, ""); err != nil {
-		return nil, fmt.Errorf("no credentials: %w", err)
+		return nil, &ConfigError{"Target.Token", "no credentials: " + err.Error()}
 	}
 	return newRun(&c, p, t).do(ctx), nil
 }
@@ -137,7 +139,7 @@ func (s *Suite) Cases(selected Selection) ([]Case, error) {
 	return s.choose(&selected)
 }
 
-// Nearest is the id of the suite that is most like a text or a pattern.
+// Nearest is the case id closest to a text or a pattern.
 func (s *Suite) Nearest(text string) string {
 	ids := make([]string, len(s.cases))
 	for i := range s.cases {

@@ -7,7 +7,7 @@ import (
 )
 
 // Test runs the cases of a suite that a Config selects as subtests, one per case, by
-// id. A case fails that fails at the level Config.FailOn or a higher one; the others
+// id. A subtest fails if its case fails at Config.FailOn or a higher level; the others
 // are skipped or logged with their reason:
 //
 //	func TestBooking(t *testing.T) {

@@ -732,7 +732,7 @@ func TestARunThatIsCutShortIsNoPass(t *testing.T) {
 	} {
 		code, out := command(t, append([]string{"verify", "http://" + address}, args...)...)
 		require.Equal(t, testsuite.ExitInconclusive, code, out)
-		require.Contains(t, out, "the time was up")
+		require.Contains(t, out, "the time limit was reached")
 	}
 }
 

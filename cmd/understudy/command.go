@@ -64,7 +64,8 @@ func run(ctx context.Context, args []string, s streams) int {
 		Short: "A stand-in for an ASP.NET Web API, learned from its Help Page",
 		Long: "Understudy learns an HTTP API from its ASP.NET Help Page: it responds as the real\n" +
 			"server would, makes payloads whose outcome is known, and verifies that a server\n" +
-			"conforms, citing the line of the page behind each.",
+			"conforms, citing the line of the page for each.",
+		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,7 +18,12 @@ func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
 		Short: "Explain a rule, field or case: the page's line, and the framework's reading",
-		Args:  cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("give one rule, field or case; see 'understudy explain --help'")
+			}
+			return nil
+		},
 		Example: "  understudy explain Reason\n" +
 			"  understudy explain Reason/length\n" +
 			"  understudy explain Reason/length/251\n" +

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/oracle"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/fixtures/export"
@@ -234,12 +235,12 @@ func (f *generateFlags) filter(r *rows) error {
 	}
 	for _, x := range f.families {
 		if !families[x] {
-			return fmt.Errorf("no case is of the family %q: use %s", x, strings.Join(sortedKeys(families), ", "))
+			return fmt.Errorf("unknown family %q: use %s", x, strings.Join(sortedKeys(families), ", "))
 		}
 	}
 	delete(fields, "")
 	for _, x := range f.fields {
-		if !fields[x] {
+		if !slices.ContainsFunc(r.Cases, func(c fixtures.Case) bool { return isAbout(&c, x) }) {
 			return fmt.Errorf("no case is about the field %q: use %s", x, strings.Join(sortedKeys(fields), ", "))
 		}
 	}
@@ -250,7 +251,8 @@ func (f *generateFlags) filter(r *rows) error {
 			continue
 		}
 		matched = true
-		if chosen(f.families, string(c.Family)) && chosen(f.fields, string(c.Path)) &&
+		if chosen(f.families, string(c.Family)) &&
+			(len(f.fields) == 0 || slices.ContainsFunc(f.fields, func(x string) bool { return isAbout(&c, x) })) &&
 			chosen(f.outcomes, string(c.Outcome)) {
 			kept = append(kept, c)
 		}
@@ -263,6 +265,11 @@ func (f *generateFlags) filter(r *rows) error {
 	}
 	r.Cases = kept
 	return nil
+}
+
+// isAbout reports a case about a field, or a field of its elements.
+func isAbout(c *fixtures.Case, field string) bool {
+	return c.Path != "" && contracts.ParsePath(field).Covers(c.Path)
 }
 
 func chosen(list []string, value string) bool {

@@ -32,10 +32,18 @@ func reportCommand(s streams) *cobra.Command {
 		files[format] = cmd.Flags().String(format, "", "`file` to write the report "+format+" to; - is standard output")
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if *diff {
-			return cobra.ExactArgs(2)(cmd, args)
+		switch {
+		case *diff && len(args) != 2:
+			return errors.New("--diff compares two records: give their files")
+		case !*diff && len(args) != 1:
+			return errors.New("give the file of one record; see 'understudy report --help'")
 		}
-		return cobra.ExactArgs(1)(cmd, args)
+		for _, format := range report.Formats() {
+			if *diff && *files[format] != "" {
+				return fmt.Errorf("--diff prints what changed and writes no report: leave out --%s", format)
+			}
+		}
+		return nil
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		var records []*testsuite.Results

@@ -112,7 +112,7 @@ func (r *reader) infer(o *contracts.Operation, at int) error {
 	}
 	for i, m := range members {
 		if i >= len(fields) || fields[i].Name != m.name {
-			return r.fail(m.line, "the sample's member %s is not the table's field %d", m.name, i+1)
+			return r.fail(m.line, "the sample's field %s is not the table's field %d", m.name, i+1)
 		}
 	}
 	if len(members) < len(fields) {
@@ -166,7 +166,7 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 		return err
 	}
 	if len(members) == 0 {
-		return r.fail(at, "the sample's element of %s has no members", m.name)
+		return r.fail(at, "the sample's element of %s has no fields", m.name)
 	}
 	t.Fact = contracts.Fact{
 		Source:  contracts.SourceInferred,

@@ -173,7 +173,7 @@ func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 		"advice for each element":     post([]byte(`{"Reasons":[` + strings.Repeat("[],", 1<<18) + `1]}`)),
 		"advice for each, and UTF-16": wide,
 		"an empty value, often":       form(strings.Repeat("Reasons&", 100_000) + "Reasons.ReasonId="),
-		"a good value for each element": form(strings.Repeat("Reasons&", 100_000) +
+		"a valid value for each element": form(strings.Repeat("Reasons&", 100_000) +
 			"Reasons.ReasonId=84ef7a81-c643-4b8e-85e5-1ff52fc35f3d"),
 	} {
 		t.Run(name, func(t *testing.T) {

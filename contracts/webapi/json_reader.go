@@ -71,8 +71,8 @@ const (
 	faultSyntax    faultKind = iota // malformed JSON, even in Json.NET's dialect
 	faultEnd                        // the text ends early
 	faultDepth                      // nested too deeply
-	faultEncoding                   // bytes that are none of the charset
-	faultConvert                    // a value of another kind, or out of range
+	faultEncoding                   // bytes invalid in the declared charset
+	faultConvert                    // a value of the wrong type, or out of range
 	faultMissing                    // a required field is missing
 	faultReference                  // $ref, $id misused
 	faultPosition                   // a value or an end where it cannot stand

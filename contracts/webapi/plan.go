@@ -37,7 +37,7 @@ type fieldPlan struct {
 type conversion struct {
 	// as is what the JSON reader is asked for.
 	as readAs
-	// fromToken takes the value of a token; false if it is of another type.
+	// fromToken takes the value of a token; false if the type does not match.
 	fromToken func(v *value, t token, from *tokenValue) bool
 	// fromText takes a value of a form, which is not blank and has no white space
 	// around it, unless keepsSpace.

@@ -22,7 +22,7 @@ type Violation struct {
 	Source contracts.Source `json:"source"`
 	// Quote is the page's own words on that line.
 	Quote string `json:"quote"`
-	// Found says what was there instead. It never holds a value of the request,
+	// Found says what was there instead. It never holds the value of a field,
 	// so that it can be logged where patients' data cannot.
 	Found string `json:"found"`
 }

@@ -51,7 +51,7 @@ func github(r *results) ([]byte, error) {
 	}
 	more := ""
 	if n >= annotations {
-		more = fmt.Sprintf("; the step's summary has %d annotations more", n-annotations+1)
+		more = fmt.Sprintf("; %d more annotations were left out", n-annotations+1)
 	}
 	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s%s", r.Exit, r.Verdict, more)))
 	return []byte(b.String()), nil

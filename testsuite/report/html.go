@@ -54,7 +54,7 @@ func html(r *results) ([]byte, error) {
 		*results
 		Headline, Early string
 		WritesText      string
-		Good, Unclear   bool
+		Passed, Unclear bool
 		Columns         []testsuite.Verdict
 		Levels          [][]string
 		Media           []covered
@@ -62,7 +62,7 @@ func html(r *results) ([]byte, error) {
 		Sections        []section
 		Open            []group
 	}{
-		results: r, Headline: capital(r.Verdict), Good: r.Exit == testsuite.ExitOK,
+		results: r, Headline: capital(r.Verdict), Passed: r.Exit == testsuite.ExitOK,
 		Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable,
 		Columns: usedVerdicts(r), WritesText: writes(r),
 	}

@@ -344,7 +344,7 @@ func ConvertInt32(s []byte) (int32, Result) {
 		return ParseInt32(s)
 	}
 	if len(hex) == 0 || hex[0] == '-' {
-		return 0, Overflow // exceptions that are none of format, reported alike
+		return 0, Overflow // exceptions other than FormatException, reported alike
 	}
 	v, result := parseHexNumber(hex, 32)
 	return int32(v), result
