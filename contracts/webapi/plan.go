@@ -85,7 +85,7 @@ func planModel(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 		}
 		p.requiredByReader = f.Required() != nil && !p.nullable
 		if p.conversion == nil && p.list == nil {
-			return nil, fmt.Errorf("%s is %s: only lists of models and single values can be read", p.path, f.Type.Word())
+			return nil, fmt.Errorf("%s is %s: only single values and lists of models are read", p.path, f.Type.Word())
 		}
 		for _, v := range validatorsOf(f) {
 			if v.check == nil {
