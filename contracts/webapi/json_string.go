@@ -1,6 +1,7 @@
 package webapi
 
 import (
+	"encoding/binary"
 	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/contracts/webapi/dotnet"
@@ -43,12 +44,24 @@ var plain = func() (t [256]bool) {
 	return t
 }()
 
+// plainWord reports eight bytes of which each is plain.
+func plainWord(w uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	// A byte of x is zero where (x-ones)&^x has its top bit; a byte above a zero one may
+	// have it too, which costs a second look and no more.
+	zero := func(x uint64) uint64 { return (x - ones) &^ x }
+	return (zero(w^ones*'"')|zero(w^ones*'\'')|zero(w^ones*'\\')|zero(w^ones*'\r')|zero(w^ones*'\n'))&tops == 0
+}
+
 // text reads a string after its opening quote into str.
 func (r *reader) text(quote byte) *fault {
 	r.shift()
 	start, from, at := r.pos, r.pos, r.pos
 	scratch := len(r.scratch)
 	for {
+		for len(r.b)-at >= 8 && plainWord(binary.LittleEndian.Uint64(r.b[at:])) {
+			at += 8
+		}
 		for at < len(r.b) && plain[r.b[at]] {
 			at++
 		}

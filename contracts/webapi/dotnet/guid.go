@@ -21,13 +21,8 @@ func (g *GUID) Append(out []byte) []byte {
 	n := len(out)
 	out = append(out, "00000000-0000-0000-0000-000000000000"...)
 	d := out[n : n+36]
-	at := 0
-	for i, c := range g {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			at++
-		}
-		d[at], d[at+1] = lowerHex[c>>4], lowerHex[c&15]
-		at += 2
+	for i, at := range digitPairs {
+		d[at], d[at+1] = lowerHex[g[i]>>4], lowerHex[g[i]&15]
 	}
 	return out
 }
@@ -88,20 +83,18 @@ func parseDashed(s []byte, g *GUID) bool {
 	if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return false
 	}
-	at := 0
-	for i := range g {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			at++
-		}
+	s = s[:36]
+	var all byte // every nibble, so that one test is enough
+	for i, at := range digitPairs {
 		high, low := nibble[s[at]], nibble[s[at+1]]
-		if high|low > 15 {
-			return false
-		}
+		all |= high | low
 		g[i] = high<<4 | low
-		at += 2
 	}
-	return true
+	return all <= 15
 }
+
+// digitPairs are where the two digits of each byte stand in form D.
+var digitPairs = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 // parseLoose reads the groups of form D as the framework's number parser does:
 // a plus sign or 0x counts as digits of the group.
