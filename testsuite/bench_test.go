@@ -18,7 +18,7 @@ func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		r, err := s.Run(b.Context(), testsuite.Config{Target: testsuite.Target{Handler: mock}})
 		require.NoError(b, err)
-		require.Zero(b, r.Exit, r.Verdict)
+		require.Zero(b, r.Exit, r.Conclusion)
 	}
 }
 

@@ -48,8 +48,8 @@ type Case struct {
 	Quote string `json:"quote,omitempty"`
 	// Level is how much the case asks of a target.
 	Level fixtures.Level `json:"level"`
-	// Basis is the reason for the level.
-	Basis string `json:"basis"`
+	// LevelBasis is the reason for the level.
+	LevelBasis string `json:"levelBasis"`
 	// Why is what is expected and the reason, in a sentence.
 	Why string `json:"why"`
 	// Change is what was changed in the control.
@@ -180,22 +180,22 @@ func (b *builder) add(f *fixtures.Case) {
 		return // what another path does is not the page's to decide
 	}
 	x := Case{
-		ID:      f.ID,
-		Family:  f.Family,
-		Path:    f.Path,
-		Media:   f.Media,
-		Rule:    f.Rule,
-		Line:    f.Line,
-		Quote:   b.facts[f.Rule].Quote,
-		Level:   f.Level,
-		Basis:   f.LevelBasis,
-		Change:  f.What,
-		Control: b.suite.controls[f.Media],
-		Sends:   f.ID,
-		Aspect:  AspectOutcome,
-		Expect:  f.Outcome,
-		Request: f.Request,
-		made:    f,
+		ID:         f.ID,
+		Family:     f.Family,
+		Path:       f.Path,
+		Media:      f.Media,
+		Rule:       f.Rule,
+		Line:       f.Line,
+		Quote:      b.facts[f.Rule].Quote,
+		Level:      f.Level,
+		LevelBasis: f.LevelBasis,
+		Change:     f.What,
+		Control:    b.suite.controls[f.Media],
+		Sends:      f.ID,
+		Aspect:     AspectOutcome,
+		Expect:     f.Outcome,
+		Request:    f.Request,
+		made:       f,
 	}
 	if f.Path != "" {
 		x.Change = string(f.Path) + ": " + f.What
@@ -331,7 +331,7 @@ func unnamed(x *Case, f *contracts.Field) bool {
 func (b *builder) aspect(x Case, a Aspect, level fixtures.Level) Case {
 	x.ID += "/" + string(a)
 	x.Aspect, x.Level = a, level
-	x.Basis = "framework default"
+	x.LevelBasis = "framework default"
 	switch a {
 	case AspectStatus:
 		x.Why = fmt.Sprintf("The framework rejects it with %d.", x.status)
@@ -346,9 +346,9 @@ func (b *builder) aspect(x Case, a Aspect, level fixtures.Level) Case {
 		x.Rule = contracts.RuleID{Kind: contracts.RuleResponse, Media: f.MediaType}
 		x.Line, x.Quote = f.Fact.Line, f.Fact.Quote
 		x.Why = "A body is in one of the response formats that the page lists."
-		x.Basis = fmt.Sprintf("page line %d", f.Fact.Line)
+		x.LevelBasis = fmt.Sprintf("page line %d", f.Fact.Line)
 		if level == fixtures.LevelShould {
-			x.Basis = "assumption: what stands in front of the endpoint may have responded"
+			x.LevelBasis = "assumption: what stands in front of the endpoint may have responded"
 		}
 	}
 	return x

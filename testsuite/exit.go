@@ -47,7 +47,7 @@ func (r *Results) conclude() {
 	for _, l := range []fixtures.Level{must, should} {
 		judged += r.Count(l, VerdictPass, VerdictKnownFailure, VerdictUnexpectedPass)
 	}
-	set := func(code int, format string, args ...any) { r.Exit, r.Verdict = code, fmt.Sprintf(format, args...) }
+	set := func(code int, format string, args ...any) { r.Exit, r.Conclusion = code, fmt.Sprintf(format, args...) }
 	stopped := func(code int, what string) {
 		set(code, "%s: %s", what, r.Stopped)
 		r.EndedEarly = false // the verdict gives the reason
@@ -85,14 +85,14 @@ func (r *Results) conclude() {
 	default:
 		set(ExitOK, "the target conforms to the Help Page: %s", plural(judged, "case passes", "cases pass"))
 		if skipped := r.Count(must, VerdictSkipped) + r.Count(should, VerdictSkipped); skipped > 0 {
-			r.Verdict += fmt.Sprintf("; %d skipped", skipped)
+			r.Conclusion += fmt.Sprintf("; %d skipped", skipped)
 		}
 		if r.Unconfirmed > 0 {
-			r.Verdict += fmt.Sprintf("; %d unconfirmed", r.Unconfirmed)
+			r.Conclusion += fmt.Sprintf("; %d unconfirmed", r.Unconfirmed)
 		}
 	}
 	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
-		r.Verdict = fmt.Sprintf(
+		r.Conclusion = fmt.Sprintf(
 			"nothing new: %s, %s",
 			plural(judged-left, "case passes", "cases pass"),
 			plural(left, "fails as known", "fail as known"),

@@ -36,8 +36,8 @@ type Results struct {
 	Seconds float64 `json:"seconds"`
 	// Exit is the exit code.
 	Exit int `json:"exit"`
-	// Verdict is the reason for the exit code in a sentence.
-	Verdict string `json:"verdict"`
+	// Conclusion is the reason for the exit code in a sentence.
+	Conclusion string `json:"conclusion"`
 	// Stopped is why the run ended early; empty if it did not.
 	Stopped string `json:"stopped,omitempty"`
 	// EndedEarly marks a run that ended early and whose verdict has another reason.

@@ -39,7 +39,7 @@ func Test(t *testing.T, s *Suite, c Config) {
 		})
 	}
 	if results.Exit != ExitOK {
-		t.Error(results.Verdict)
+		t.Error(results.Conclusion)
 	}
 }
 

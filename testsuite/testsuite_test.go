@@ -110,7 +110,7 @@ func TestTheMockConformsAtEveryLevel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.FailOn, c.Strict = fixtures.LevelShould, true
 			r := run(t, c)
-			require.Zero(t, r.Exit, r.Verdict)
+			require.Zero(t, r.Exit, r.Conclusion)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
 			require.Empty(t, only(r, fixtures.LevelShould, notPass...))
 			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
@@ -144,7 +144,7 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 				suiteOf(t, c, testsuite.Payloads{}),
 				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true},
 			)
-			require.Zero(t, r.Exit, r.Verdict)
+			require.Zero(t, r.Exit, r.Conclusion)
 			require.Equal(
 				t,
 				testsuite.ExitBroken,
@@ -212,7 +212,7 @@ func TestServersWithoutTheFrameworksDefaultsConform(t *testing.T) {
 				suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}),
 				testsuite.Config{Target: testsuite.Target{Handler: h}},
 			)
-			require.Zero(t, r.Exit, r.Verdict)
+			require.Zero(t, r.Exit, r.Conclusion)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
 			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
 			r = run(t, testsuite.Config{Target: testsuite.Target{Handler: h}, FailOn: fixtures.LevelShould})
@@ -233,8 +233,8 @@ func TestAServerThatHangsIsUnreachable(t *testing.T) {
 	defer server.Close()
 	defer close(gone)
 	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL, Timeout: 50 * time.Millisecond}})
-	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
-	require.Contains(t, r.Verdict, "no response within 50ms")
+	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Conclusion)
+	require.Contains(t, r.Conclusion, "no response within 50ms")
 	require.Equal(t, 1, r.Requests)
 }
 
@@ -242,7 +242,7 @@ func TestNobodyThereIsUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL}})
-	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Conclusion)
 	require.Zero(t, r.Writes, "what was not sent is not charged")
 }
 
@@ -290,9 +290,9 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 					require.LessOrEqual(t, r.Writes, allowed)
 					require.LessOrEqual(t, int(target.requests.Load()), r.Requests)
 					if allowed == 0 {
-						require.Equal(t, testsuite.ExitInconclusive, r.Exit, "nothing is confirmed: %s", r.Verdict)
+						require.Equal(t, testsuite.ExitInconclusive, r.Exit, "nothing is confirmed: %s", r.Conclusion)
 					} else {
-						require.Equal(t, testsuite.ExitOK, r.Exit, r.Verdict)
+						require.Equal(t, testsuite.ExitOK, r.Exit, r.Conclusion)
 					}
 				})
 			}
@@ -349,7 +349,7 @@ func TestTheFirstUnexpectedWriteStopsTheRun(t *testing.T) {
 					c.Limits.UnexpectedWrites = new(most)
 				}
 				r := run(t, c)
-				require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
+				require.Equal(t, testsuite.ExitSafety, r.Exit, r.Conclusion)
 				require.EqualValues(t, most, target.accepted.Load())
 				require.Equal(t, most, r.UnexpectedWrites)
 				require.LessOrEqual(t, int(target.most.Load()), most, "each of those under way may be a write")
@@ -410,7 +410,7 @@ func TestTheLedgerHoldsWhatWasAccepted(t *testing.T) {
 		require.NotEmpty(t, line.Case)
 		kinds[line.Write]++
 	}
-	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Conclusion)
 	require.Equal(t, 2, r.UnexpectedWrites)
 	require.Equal(t, r.UnexpectedWrites, kinds["unexpected"])
 	require.Equal(t, r.Writes, kinds["allowed"])
@@ -431,7 +431,7 @@ func TestALedgerThatCannotBeWrittenStopsTheRun(t *testing.T) {
 	)
 	require.Equal(t, testsuite.ExitSafety, r.Exit)
 	require.Equal(t, 1, r.Requests)
-	require.Contains(t, r.Verdict, "disk full")
+	require.Contains(t, r.Conclusion, "disk full")
 }
 
 func TestRejectedDataStopTheRun(t *testing.T) {
@@ -441,8 +441,8 @@ func TestRejectedDataStopTheRun(t *testing.T) {
 	})}
 	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: target}, Limits: testsuite.Limits{Parallel: 1}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
-	require.Contains(t, r.Verdict, "your data was rejected")
-	require.Contains(t, r.Verdict, "no such user")
+	require.Contains(t, r.Conclusion, "your data was rejected")
+	require.Contains(t, r.Conclusion, "no such user")
 	require.Less(t, int(target.requests.Load()), 5)
 	require.Len(t, r.Failed(fixtures.LevelMust), 1+1, "the control, and the page's own sample")
 }
@@ -452,7 +452,7 @@ func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 	server.field("Note").required = true
 	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
-	require.Contains(t, r.Verdict, "The target requires Note, which the page does not list as Required")
+	require.Contains(t, r.Conclusion, "The target requires Note, which the page does not list as Required")
 	// With a value for it the run goes on.
 	r = runOf(
 		t,
@@ -460,7 +460,7 @@ func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 		testsuite.Config{Target: testsuite.Target{Handler: server}},
 	)
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
-	require.NotContains(t, r.Verdict, "your data")
+	require.NotContains(t, r.Conclusion, "your data")
 	var failed []string
 	for _, x := range r.Failed(fixtures.LevelMust) {
 		failed = append(failed, x.ID)
@@ -499,7 +499,7 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 			Selection: testsuite.Selection{Level: fixtures.LevelMust},
 		},
 	)
-	require.Zero(t, r.Exit, r.Verdict)
+	require.Zero(t, r.Exit, r.Conclusion)
 	rows := []map[string]string{{"UserId": known}}
 	r = runOf(
 		t,
@@ -509,7 +509,7 @@ func TestRealIdsAreTheOnlyOnesSent(t *testing.T) {
 			Selection: testsuite.Selection{Level: fixtures.LevelMust},
 		},
 	)
-	require.Zero(t, r.Exit, r.Verdict)
+	require.Zero(t, r.Exit, r.Conclusion)
 }
 
 func equalFold(a, b string) bool { return bytes.EqualFold([]byte(a), []byte(b)) }
@@ -559,7 +559,7 @@ func TestNoRequestIsSentTwiceThatMayHaveBeenAccepted(t *testing.T) {
 			Ledger: &ledger,
 		},
 	)
-	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Conclusion)
 	require.EqualValues(t, 1, cut.accepted.Load())
 	require.Contains(t, ledger.String(), `"write":"unknown"`)
 }
@@ -585,7 +585,7 @@ func TestAFlakyCaseIsNoFailure(t *testing.T) {
 			Selection: testsuite.Selection{Level: fixtures.LevelMust},
 		},
 	)
-	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Conclusion)
 	require.Equal(t, 1, r.Count(fixtures.LevelMust, testsuite.VerdictFlaky))
 }
 
@@ -609,7 +609,7 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 			Selection: testsuite.Selection{Level: fixtures.LevelMust, Run: []string{"UserId", "optional"}},
 		},
 	)
-	require.Zero(t, r.Exit, r.Verdict)
+	require.Zero(t, r.Exit, r.Conclusion)
 	require.EqualValues(t, 4, target.accepted.Load(), "each time that it is sent is charged")
 	require.Equal(t, 8, r.Writes)
 }
@@ -635,7 +635,7 @@ func TestATokenIsAskedForAgainAfter401(t *testing.T) {
 			Selection: testsuite.Selection{Level: fixtures.LevelMust, Media: []string{"application/json"}},
 		},
 	)
-	require.Zero(t, r.Exit, r.Verdict)
+	require.Zero(t, r.Exit, r.Conclusion)
 	require.Greater(t, issued.Load(), int64(5))
 }
 
@@ -675,7 +675,7 @@ func TestNoSecretIsInTheResults(t *testing.T) {
 		IDPath: "/body",
 	}
 	r := runOf(t, s, c)
-	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
 	record, err := json.Marshal(r)
 	require.NoError(t, err)
 	plan, err := s.Plan(c)
@@ -783,7 +783,7 @@ func TestAnotherRouteAndAnAddressThatEndsWithIt(t *testing.T) {
 				s = suiteOf(t, contract(t), testsuite.Payloads{Path: "/bookings"})
 			}
 			r := runOf(t, s, c)
-			require.Zero(t, r.Exit, r.Verdict)
+			require.Zero(t, r.Exit, r.Conclusion)
 		})
 	}
 }
@@ -799,7 +799,7 @@ func TestAnEnvelopeCanSayThatItWasRejected(t *testing.T) {
 			Meaning: testsuite.Meaning{RejectedWhen: "/success=false"},
 		},
 	)
-	require.Zero(t, r.Exit, r.Verdict)
+	require.Zero(t, r.Exit, r.Conclusion)
 	require.Equal(t, testsuite.ExitBroken, run(t, testsuite.Config{Target: testsuite.Target{Handler: server}}).Exit)
 }
 
@@ -815,8 +815,8 @@ func TestAnInterruptedRunSaysWhatItFound(t *testing.T) {
 	})
 	r, err := suite(t).Run(ctx, testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.NoError(t, err)
-	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Verdict)
-	require.Contains(t, r.Verdict, "interrupted")
+	require.Equal(t, testsuite.ExitInconclusive, r.Exit, r.Conclusion)
+	require.Contains(t, r.Conclusion, "interrupted")
 	require.Greater(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 50)
 	require.Greater(t, r.Count(fixtures.LevelMust, testsuite.VerdictSkipped), 500)
 }
@@ -834,7 +834,7 @@ func TestLimitsOfRequestsAndTimeAreKept(t *testing.T) {
 		},
 	)
 	require.Equal(t, testsuite.ExitInconclusive, r.Exit)
-	require.Contains(t, r.Verdict, "time limit was reached")
+	require.Contains(t, r.Conclusion, "time limit was reached")
 	// 1,000 requests at 100,000 a second take ten milliseconds or more.
 	r = run(
 		t,
@@ -957,7 +957,7 @@ func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 			Selection: testsuite.Selection{Run: []string{"UserId/missing", "optional"}},
 		},
 	)
-	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Verdict)
+	require.Equal(t, testsuite.ExitSafety, r.Exit, r.Conclusion)
 	require.EqualValues(t, r.Requests, target.requests.Load(), "what was not sent is not counted")
 	require.LessOrEqual(t, r.Writes, allowed)
 }
@@ -980,7 +980,7 @@ func TestFieldsMayBeNamedAsAnything(t *testing.T) {
 	r := runOf(t, s, testsuite.Config{
 		Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true,
 	})
-	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Verdict, only(r, fixtures.LevelMust, notPass...))
+	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Conclusion, only(r, fixtures.LevelMust, notPass...))
 	seen := map[string]bool{}
 	for _, x := range r.Cases {
 		require.False(t, seen[x.ID], x.ID)

@@ -114,7 +114,7 @@ func explainDifferences(b *strings.Builder, o *contracts.Operation, id string) {
 func explainCase(b *strings.Builder, x *testsuite.Case) {
 	fmt.Fprintf(b, "%s\n", x.ID)
 	writeWrapped(b, x.Why, "  ", "  ")
-	writeWrapped(b, string(x.Level)+": "+x.Basis, "  ", "    ")
+	writeWrapped(b, string(x.Level)+": "+x.LevelBasis, "  ", "    ")
 	if x.Line > 0 {
 		writeWrapped(b, fmt.Sprintf("%s, page line %d: %s", x.Rule, x.Line, x.Quote), "  ", "    ")
 	}

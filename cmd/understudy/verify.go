@@ -235,7 +235,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, suite *testsuite.Su
 		return err
 	}
 	if err != nil || !slices.ContainsFunc(reports, func(o output) bool { return o.file == nil && o.format == "text" }) {
-		_, _ = fmt.Fprintf(s.err, "understudy: exit %d: %s\n", r.Exit, testsuite.Visible(r.Verdict))
+		_, _ = fmt.Fprintf(s.err, "understudy: exit %d: %s\n", r.Exit, testsuite.Visible(r.Conclusion))
 	}
 	if r.Exit == testsuite.ExitOK {
 		return nil

@@ -65,7 +65,7 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 	if len(order)+gone == 0 {
 		t.line(0, "no case changed")
 	}
-	t.wrap(0, 2, fmt.Sprintf("exit %d -> %d: %s", older.Exit, newer.Exit, newer.Verdict))
+	t.wrap(0, 2, fmt.Sprintf("exit %d -> %d: %s", older.Exit, newer.Exit, newer.Conclusion))
 	_, err = w.Write(quiet([]byte(t.String())))
 	return worse, err
 }

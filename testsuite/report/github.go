@@ -53,7 +53,7 @@ func github(r *results) ([]byte, error) {
 	if n >= annotations {
 		more = fmt.Sprintf("; %d more annotations were left out", n-annotations+1)
 	}
-	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s%s", r.Exit, r.Verdict, more)))
+	fmt.Fprintf(&b, "::%s title=understudy::%s\n", kind, data(fmt.Sprintf("exit %d: %s%s", r.Exit, r.Conclusion, more)))
 	return []byte(b.String()), nil
 }
 

@@ -21,7 +21,7 @@ func har(r *results) ([]byte, error) {
 			verdict[x.ID] = x
 		}
 	}
-	archive := export.HAR{Version: r.Version, Comment: r.Verdict}
+	archive := export.HAR{Version: r.Version, Comment: r.Conclusion}
 	for i := range r.Exchanges {
 		e := &r.Exchanges[i]
 		comment := e.ID

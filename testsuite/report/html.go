@@ -62,7 +62,7 @@ func html(r *results) ([]byte, error) {
 		Sections        []section
 		Open            []group
 	}{
-		results: r, Headline: capital(r.Verdict), Passed: r.Exit == testsuite.ExitOK,
+		results: r, Headline: capital(r.Conclusion), Passed: r.Exit == testsuite.ExitOK,
 		Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable,
 		Columns: usedVerdicts(r), WritesText: writes(r),
 	}
@@ -96,14 +96,16 @@ func html(r *results) ([]byte, error) {
 			data.Sections = append(data.Sections, s)
 		}
 	}
-	add("Stated rules that are broken", true, fixtures.LevelMust, testsuite.VerdictFail)
-	add("Inconclusive", true, fixtures.LevelMust, testsuite.VerdictInconclusive)
-	add("Flaky", true, fixtures.LevelMust, testsuite.VerdictFlaky)
-	add("Known failures", false, fixtures.LevelMust, testsuite.VerdictKnownFailure)
-	add("Unexpected passes (listed as known failures)", true, fixtures.LevelMust, testsuite.VerdictUnexpectedPass)
-	add("Not as the framework does", false, fixtures.LevelShould, testsuite.VerdictFail)
-	add("Framework defaults: inconclusive", false, fixtures.LevelShould, testsuite.VerdictInconclusive)
-	add("Framework defaults: known failures", false, fixtures.LevelShould, testsuite.VerdictKnownFailure)
+	for _, l := range levels[:2] {
+		for _, v := range verdicts {
+			if words := inWords[v]; words != "" {
+				if v == testsuite.VerdictFail && !counts(r, l) {
+					words += uncounted
+				}
+				add(string(l)+" "+words, v != testsuite.VerdictKnownFailure && counts(r, l), l, v)
+			}
+		}
+	}
 	data.Open = append(
 		byReason(r, fixtures.LevelMust, testsuite.VerdictSkipped),
 		byReason(r, fixtures.LevelShould, testsuite.VerdictSkipped)...)

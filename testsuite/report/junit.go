@@ -107,7 +107,7 @@ func junit(r *results) ([]byte, error) {
 func details(r *results, x *testsuite.Result) string {
 	lines := []string{
 		x.Why,
-		"basis:    " + x.Basis,
+		"basis:    " + x.LevelBasis,
 		"change:   " + x.Change,
 		"expected: " + x.Expected,
 		"got:      " + x.Got,

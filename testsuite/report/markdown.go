@@ -10,7 +10,7 @@ import (
 // markdown is for a pull request or the summary of a step: a page, not a log.
 func markdown(r *results) ([]byte, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n%s of %s\n\n", mdText(r.Verdict), mdCode(r.Endpoint), mdCode(r.Target))
+	fmt.Fprintf(&b, "## %s\n\n%s of %s\n\n", mdText(r.Conclusion), mdCode(r.Endpoint), mdCode(r.Target))
 	columns := usedVerdicts(r)
 	b.WriteString("| level |")
 	for _, v := range columns {

@@ -321,3 +321,17 @@ var verdicts = []testsuite.Verdict{
 }
 
 var levels = []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay}
+
+// inWords are headings for the cases of a level with a verdict; those that pass or were
+// skipped have none.
+var inWords = map[testsuite.Verdict]string{
+	testsuite.VerdictFail:           "failures",
+	testsuite.VerdictKnownFailure:   "known failures",
+	testsuite.VerdictUnexpectedPass: "unexpected passes (listed as known failures)",
+	testsuite.VerdictFlaky:          "flaky",
+	testsuite.VerdictInconclusive:   "inconclusive",
+	testsuite.VerdictError:          "internal errors",
+}
+
+// uncounted follows the heading of failures at a level that does not count.
+const uncounted = ", which do not fail the run"

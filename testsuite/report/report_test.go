@@ -45,7 +45,7 @@ func built() *testsuite.Results {
 		Started:          time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
 		Seconds:          1.5,
 		Exit:             testsuite.ExitBroken,
-		Verdict:          "the target breaks the contract: 1 MUST case fails",
+		Conclusion:       "the target breaks the contract: 1 MUST case fails",
 		Controlled:       true,
 		Unconfirmed:      1,
 		Requests:         4,
@@ -67,7 +67,7 @@ func built() *testsuite.Results {
 	}
 	add := func(v testsuite.Verdict, l fixtures.Level, id string, x testsuite.Result) {
 		x.ID, x.Verdict, x.Level, x.Media, x.Expected = id, v, l, "application/json", "rejected"
-		x.Expect, x.Why, x.Basis = oracle.OutcomeReject, "Expected: rejected, because of the rule.", "page line 36"
+		x.Expect, x.Why, x.LevelBasis = oracle.OutcomeReject, "Expected: rejected, because of the rule.", "page line 36"
 		if x.Aspect == "" {
 			x.Aspect, x.Sends, x.Control = testsuite.AspectOutcome, id, control
 		}

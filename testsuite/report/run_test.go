@@ -111,7 +111,7 @@ func readText(t *testing.T, r *testsuite.Results, out []byte) {
 		}
 	}
 	require.Contains(t, string(out), "FAIL Note/length (page line 36: String length: inclusive between 0 and 1000)\n")
-	require.True(t, strings.HasSuffix(string(out), r.Verdict+"\n"), "the verdict is last")
+	require.True(t, strings.HasSuffix(string(out), r.Conclusion+"\n"), "the verdict is last")
 }
 
 func readGitHub(t *testing.T, _ *testsuite.Results, out []byte) {

@@ -23,7 +23,7 @@ func sarif(r *results) ([]byte, error) {
 			index[x.Rule] = i
 			description := x.Quote
 			if description == "" {
-				description = x.Basis
+				description = x.LevelBasis
 			}
 			rules = append(
 				rules,
@@ -68,7 +68,7 @@ func sarif(r *results) ([]byte, error) {
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
 			}}},
 			"partialFingerprints": object{"understudyCase/v1": x.ID},
-			"properties":          object{"case": x.ID, "level": x.Level, "basis": x.Basis, "change": x.Change},
+			"properties":          object{"case": x.ID, "level": x.Level, "basis": x.LevelBasis, "change": x.Change},
 		}
 		if x.Verdict == testsuite.VerdictKnownFailure {
 			finding["suppressions"] = []object{{"kind": "external", "justification": x.Known}}
@@ -94,7 +94,7 @@ func sarif(r *results) ([]byte, error) {
 					{
 						"executionSuccessful": r.Exit <= testsuite.ExitBroken,
 						"exitCode":            r.Exit,
-						"exitCodeDescription": r.Verdict,
+						"exitCodeDescription": r.Conclusion,
 						"startTimeUtc":        r.Started.Format("2006-01-02T15:04:05.000Z"),
 					},
 				},

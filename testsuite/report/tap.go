@@ -45,7 +45,7 @@ func tap(r *results) ([]byte, error) {
 		fields := map[string]any{
 			"verdict":  string(x.Verdict),
 			"reason":   x.Reason,
-			"basis":    x.Basis,
+			"basis":    x.LevelBasis,
 			"why":      x.Why,
 			"change":   x.Change,
 			"expected": x.Expected,
@@ -67,7 +67,7 @@ func tap(r *results) ([]byte, error) {
 		}
 		b.WriteString("  ...\n")
 	}
-	fmt.Fprintf(&b, "# exit %d: %s\n", r.Exit, tapText(r.Verdict))
+	fmt.Fprintf(&b, "# exit %d: %s\n", r.Exit, tapText(r.Conclusion))
 	return []byte(b.String()), nil
 }
 

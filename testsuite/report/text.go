@@ -28,15 +28,15 @@ func text(r *results) ([]byte, error) {
 				t.rule(r, "FAIL", g)
 			}
 		}
-		t.reasons(r, l, testsuite.VerdictFlaky, "flaky")
-		t.reasons(r, l, testsuite.VerdictInconclusive, "inconclusive")
-		t.reasons(r, l, testsuite.VerdictError, "internal errors")
-		t.reasons(r, l, testsuite.VerdictKnownFailure, "known failures")
-		t.reasons(r, l, testsuite.VerdictUnexpectedPass, "unexpected passes (listed as known failures)")
+		t.reasons(r, l, testsuite.VerdictFlaky, inWords[testsuite.VerdictFlaky])
+		t.reasons(r, l, testsuite.VerdictInconclusive, inWords[testsuite.VerdictInconclusive])
+		t.reasons(r, l, testsuite.VerdictError, inWords[testsuite.VerdictError])
+		t.reasons(r, l, testsuite.VerdictKnownFailure, inWords[testsuite.VerdictKnownFailure])
+		t.reasons(r, l, testsuite.VerdictUnexpectedPass, inWords[testsuite.VerdictUnexpectedPass])
 		t.reasons(r, l, testsuite.VerdictSkipped, "skipped")
 	}
 	if !counts(r, fixtures.LevelShould) {
-		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, "failures, which do not fail the run")
+		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, inWords[testsuite.VerdictFail]+uncounted)
 	}
 	if len(r.Stale) > 0 {
 		t.blank()
@@ -202,7 +202,7 @@ func (t *printer) summary(r *results) {
 	if r.EndedEarly {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
 	}
-	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Verdict))
+	t.wrap(0, 2, fmt.Sprintf("exit %d: %s", r.Exit, r.Conclusion))
 }
 
 // writes says how many requests were, or may have been, accepted. Those that must be
