@@ -54,23 +54,8 @@ func TestEveryRuleCitesALineOfThePage(t *testing.T) {
 // begin or end with.
 func TestRulesAndFieldsShareNoNamespace(t *testing.T) {
 	names := []string{
-		"body",
-		"Request",
-		"response",
-		"method",
-		"route",
-		"name",
-		"form",
-		"json",
-		"http",
-		"media",
-		"required",
-		"unknown",
-		"path",
-		"type",
-		"length",
-		"nullable",
-		"Plain",
+		"body", "Request", "response", "method", "route", "name", "form", "json", "http", "media", "required",
+		"unknown", "path", "type", "length", "nullable", "Plain",
 	}
 	o := contracts.Operation{
 		Method: "POST",

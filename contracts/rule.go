@@ -91,10 +91,8 @@ func (o *Operation) Rules() []Rule {
 		{RuleID{Kind: RuleRoute}, "The path is /" + o.Route + ".", o.RouteFact},
 	}
 	for _, f := range o.RequestFormats {
-		rules = append(
-			rules,
-			Rule{RuleID{Kind: RuleRequest, Media: f.MediaType}, "A body may be sent as " + f.MediaType + ".", f.Fact},
-		)
+		rules = append(rules,
+			Rule{RuleID{Kind: RuleRequest, Media: f.MediaType}, "A body may be sent as " + f.MediaType + ".", f.Fact})
 	}
 	if model := o.Model(); model != nil {
 		rules = append(rules, Rule{RuleID{Kind: RuleBody}, "The body is one " + model.Name + ".", model.Fact})

@@ -154,12 +154,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Error("panic", "method", r.Method, "problem", problem, "stack", string(debug.Stack()))
 		if !tracked.started {
 			x := &exchange{w: w, r: r, operation: s.operations[0]}
-			x.response = x.operation.endpoint.Reject(
-				x.request(),
-				http.StatusInternalServerError,
-				"An error has occurred.",
-				nil,
-			)
+			x.response = x.operation.endpoint.Reject(x.request(), http.StatusInternalServerError,
+				"An error has occurred.", nil)
 			_ = s.send(x) // the client has whatever could be sent
 		}
 	}()

@@ -160,29 +160,17 @@ func TestWhatThePageForbidsIsRejected(t *testing.T) {
 				`format"`,
 		},
 		{
-			"GET",
-			"GET",
-			"",
-			"",
-			405,
+			"GET", "GET", "", "", 405,
 			`{"Message":"The requested resource does not support http method 'GET'."}`,
 			`"method";line=1;found="the method GET"`,
 		},
 		{
-			"text/plain",
-			"POST",
-			"text/plain",
-			"x",
-			415,
+			"text/plain", "POST", "text/plain", "x", 415,
 			`{"Message":"The request entity's media type 'text/plain' is not supported for this resource."}`,
 			`"request/application/json";line=65;found="the media type text/plain"`,
 		},
 		{
-			"no body",
-			"POST",
-			"application/json",
-			"",
-			400,
+			"no body", "POST", "application/json", "", 400,
 			`{"Message":"The request is invalid."}`,
 			`"body";line=6;found="no body, or null"`,
 		},
@@ -299,19 +287,9 @@ func TestAPanicBecomesTheFrameworks500(t *testing.T) {
 
 func TestBrowsersMayCallAndReadTheViolations(t *testing.T) {
 	server := start(t)
-	preflight := send(
-		t,
-		http.MethodOptions,
-		server.URL+endpoint,
-		"",
-		"",
-		"Origin",
-		"http://localhost:3000",
-		"Access-Control-Request-Method",
-		"POST",
-		"Access-Control-Request-Headers",
-		"content-type",
-	)
+	preflight := send(t, http.MethodOptions, server.URL+endpoint,
+		"", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "POST",
+		"Access-Control-Request-Headers", "content-type")
 	assert.Equal(t, http.StatusNoContent, preflight.status)
 	assert.Equal(t, "*", preflight.header.Get("Access-Control-Allow-Origin"))
 	assert.Equal(t, "content-type", preflight.header.Get("Access-Control-Allow-Headers"))
@@ -365,23 +343,15 @@ func TestTheLogSaysWhatWasRejectedAndNamesNoValue(t *testing.T) {
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	mock.ServeHTTP(httptest.NewRecorder(), form)
 	assert.NotContains(t, log.String(), "Planted")
-	assert.Contains(
-		t,
-		log.String(),
-		"/PatientId breaks PatientId/type (page line 20): found a string in the wrong format",
-	)
+	assert.Contains(t, log.String(),
+		"/PatientId breaks PatientId/type (page line 20): found a string in the wrong format")
 	assert.Equal(t, 9, strings.Count(log.String(), "\n"), "one line a request")
 }
 
 func TestAHostileBodyDoesNotFloodTheHeader(t *testing.T) {
 	server := start(t)
-	got := send(
-		t,
-		http.MethodPost,
-		server.URL+endpoint,
-		"application/json",
-		`{"Reasons":[`+strings.Repeat("1,", 5000)+`1]}`,
-	)
+	got := send(t, http.MethodPost, server.URL+endpoint, "application/json",
+		`{"Reasons":[`+strings.Repeat("1,", 5000)+`1]}`)
 	assert.Equal(t, http.StatusBadRequest, got.status)
 	assert.Contains(t, got.header.Get(mockserver.ViolationsHeader), "more;count=4997")
 	assert.Less(t, len(got.header.Get(mockserver.ViolationsHeader)), 1000)

@@ -105,10 +105,8 @@ func (b *breaker) count(e *exchange, a *response, controlled bool) {
 			b.tripLocked(stopUnreachable, a.why)
 		}
 		if b.silent >= silentResponses {
-			b.tripLocked(
-				stopUnreachable,
-				fmt.Sprintf("%d requests in a row got no response; last: %s", b.silent, a.why),
-			)
+			b.tripLocked(stopUnreachable,
+				fmt.Sprintf("%d requests in a row got no response; last: %s", b.silent, a.why))
 		}
 		return
 	}

@@ -67,11 +67,8 @@ func (r *Results) conclude() {
 	case r.stop != "":
 		stopped(ExitInconclusive, "inconclusive")
 	case undetermined > 0:
-		set(
-			ExitInconclusive,
-			"inconclusive: %s",
-			plural(undetermined, "case is inconclusive", "cases are inconclusive"),
-		)
+		set(ExitInconclusive, "inconclusive: %s",
+			plural(undetermined, "case is inconclusive", "cases are inconclusive"))
 	case judged == 0:
 		set(ExitInconclusive, "inconclusive: no case was judged")
 	case !r.Controlled && r.Only == "":
@@ -92,11 +89,8 @@ func (r *Results) conclude() {
 		}
 	}
 	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
-		r.Conclusion = fmt.Sprintf(
-			"nothing new: %s, %s",
-			plural(judged-left, "case passes", "cases pass"),
-			plural(left, "fails as known", "fail as known"),
-		)
+		r.Conclusion = fmt.Sprintf("nothing new: %s, %s", plural(judged-left, "case passes", "cases pass"),
+			plural(left, "fails as known", "fail as known"))
 	}
 }
 

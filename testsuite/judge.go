@@ -110,10 +110,7 @@ func (j *judge) accept(a *response, said reading, reason string) judgement {
 	case http.StatusNotFound, http.StatusGone:
 		return unclear(fmt.Sprintf("%d: the target has no such path, or no such id", a.status))
 	case http.StatusPaymentRequired,
-		http.StatusConflict,
-		http.StatusPreconditionFailed,
-		http.StatusLocked,
-		http.StatusFailedDependency,
+		http.StatusConflict, http.StatusPreconditionFailed, http.StatusLocked, http.StatusFailedDependency,
 		http.StatusPreconditionRequired,
 		http.StatusUnavailableForLegalReasons:
 		return unclear(fmt.Sprintf("%d: this depends on the server's data, not on the page", a.status))
@@ -227,10 +224,8 @@ func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
 			return failed(FailureContent, "%s", problem)
 		}
 	case AspectNamed:
-		if !strings.Contains(
-			strings.ToLower(string(a.body[:min(len(a.body), maxParsed)])),
-			strings.ToLower(x.mentions),
-		) {
+		if !strings.Contains(strings.ToLower(string(a.body[:min(len(a.body), maxParsed)])),
+			strings.ToLower(x.mentions)) {
 			return failed(FailureContent, "the response does not name the field")
 		}
 	case AspectFormat:

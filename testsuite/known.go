@@ -168,10 +168,8 @@ func (k *known) unmatched(all []Case, ids map[string]bool) []string {
 		pattern := strings.ToLower(text)
 		found := ids[pattern]
 		if fixtures.IsPattern(pattern) {
-			found = slices.ContainsFunc(
-				all,
-				func(x Case) bool { return x.Level != fixtures.LevelMay && fixtures.Match(pattern, x.ID) },
-			)
+			found = slices.ContainsFunc(all,
+				func(x Case) bool { return x.Level != fixtures.LevelMay && fixtures.Match(pattern, x.ID) })
 		}
 		if !found {
 			list = append(list, text)
@@ -224,8 +222,6 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 }
 
 func (r *Results) stale(k *known, format string, args ...any) {
-	r.Stale = append(
-		r.Stale,
-		Stale{Line: k.Line, Text: fmt.Sprintf("line %d: %s", k.Line, fmt.Sprintf(format, args...))},
-	)
+	r.Stale = append(r.Stale,
+		Stale{Line: k.Line, Text: fmt.Sprintf("line %d: %s", k.Line, fmt.Sprintf(format, args...))})
 }

@@ -52,10 +52,8 @@ func newMeaning(m *Meaning) (*meaning, error) {
 		if !found || !strings.HasPrefix(pointer, "/") {
 			return nil, &ConfigError{
 				"Meaning.RejectedWhen",
-				fmt.Sprintf(
-					"invalid condition %q: use a JSON pointer and a value, such as /success=false",
-					m.RejectedWhen,
-				),
+				fmt.Sprintf("invalid condition %q: use a JSON pointer and a value, such as /success=false",
+					m.RejectedWhen),
 			}
 		}
 	}
@@ -198,10 +196,8 @@ func (m *meaning) read(a *response) (r reading, kind unclearKind, why string) {
 	}
 	switch a.status {
 	case http.StatusUnauthorized:
-		return unclear(
-			unclearCaller,
-			"401: authentication required; give --header, --bearer-env, --bearer-cmd or --basic-env",
-		)
+		return unclear(unclearCaller,
+			"401: authentication required; give --header, --bearer-env, --bearer-cmd or --basic-env")
 	case http.StatusForbidden:
 		return unclear(unclearForbidden, "403: the caller has no permission, or a firewall rejects the request")
 	case http.StatusProxyAuthRequired:

@@ -107,10 +107,8 @@ var behaviours = []behaviour{
 	{
 		"goes on first",
 		false,
-		say(
-			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-			true,
-		),
+		say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+			true),
 	},
 	{"speaks no HTTP", false, say("SSH-2.0-x\r\n", false)},
 	{"is of another version", false, say("HTTP/1.0 200 OK\r\n\r\nto the end", false)},
@@ -360,19 +358,13 @@ func (m *model) check(s *modelServer, c *Config, plan *Plan, results *Results, l
 	case c.Limits.Writes != nil && writes > *c.Limits.Writes:
 		return fmt.Errorf("%d requests arrived that may be accepted, and %d were allowed", writes, *c.Limits.Writes)
 	case c.Limits.UnexpectedWrites != nil && unexpected > *c.Limits.UnexpectedWrites:
-		return fmt.Errorf(
-			"%d requests may have been accepted that must be rejected, and %d were allowed",
-			unexpected,
-			*c.Limits.UnexpectedWrites,
-		)
+		return fmt.Errorf("%d requests may have been accepted that must be rejected, and %d were allowed",
+			unexpected, *c.Limits.UnexpectedWrites)
 	case taken > plan.Writes:
 		return fmt.Errorf("%d requests may have been accepted, and the plan said %d at worst", taken, plan.Writes)
 	case unexpected > results.UnexpectedWrites+results.UnknownWrites:
-		return fmt.Errorf(
-			"%d requests may have been accepted that must be rejected, and the results say %d",
-			unexpected,
-			results.UnexpectedWrites+results.UnknownWrites,
-		)
+		return fmt.Errorf("%d requests may have been accepted that must be rejected, and the results say %d",
+			unexpected, results.UnexpectedWrites+results.UnknownWrites)
 	}
 	return nil
 }

@@ -53,10 +53,8 @@ func mutants() []mutant {
 	}
 	add("lengths in characters", func(p *plain) { p.units = utf8.RuneCountInString })
 	add("lengths in bytes", func(p *plain) { p.units = func(s string) int { return len(s) } })
-	add(
-		"lengths without white space at the ends",
-		func(p *plain) { p.units = func(s string) int { return utf8.RuneCountInString(strings.TrimSpace(s)) } },
-	)
+	add("lengths without white space at the ends",
+		func(p *plain) { p.units = func(s string) int { return utf8.RuneCountInString(strings.TrimSpace(s)) } })
 	add("lengths of the first line", func(p *plain) {
 		p.units = func(s string) int {
 			line, _, _ := strings.Cut(s, "\n")
@@ -97,22 +95,16 @@ func mutants() []mutant {
 	like("GUIDs need no digits at the end", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]*$`))
 	like("GUIDs may be followed by more", "guid", matches(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}`))
 	like("GUIDs have small letters only", "guid", matches(`^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$`))
-	like(
-		"GUIDs are of version 4 only",
-		"guid",
-		matches(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`),
-	)
+	like("GUIDs are of version 4 only", "guid",
+		matches(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$`))
 	const date = `^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d`
 	like("dates are any ten characters", "date", matches(`^.{10}`))
 	like("dates have no calendar", "date", matches(`^\d{4}-\d\d-\d\d`))
 	like("dates have 31 days a month", "date", matches(date))
 	like("dates are in UTC only", "date", matches(date+`(\.\d+)?Z$`))
 	like("dates have no fractions", "date", matches(date+`(Z|[-+]\d\d:\d\d)$`))
-	like(
-		"numbers are taken for dates",
-		"date",
-		func(v any) bool { return fmt.Sprintf("%T", v) == "json.Number" || matches(date)(v) },
-	)
+	like("numbers are taken for dates", "date",
+		func(v any) bool { return fmt.Sprintf("%T", v) == "json.Number" || matches(date)(v) })
 	number := func(pattern string) func(any) bool {
 		expression := regexp.MustCompile(pattern)
 		return func(v any) bool {

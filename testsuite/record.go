@@ -153,14 +153,6 @@ func (p *prepared) sent(to *Target, e *exchange) Sent {
 
 // keptHeaders are those of a response that matter for its verdict.
 var keptHeaders = []string{
-	"Content-Type",
-	"Allow",
-	"Location",
-	"Retry-After",
-	"Server",
-	"X-Powered-By",
-	"X-AspNet-Version",
-	"X-Request-Id",
-	"X-Correlation-Id",
-	"X-Understudy-Violations",
+	"Content-Type", "Allow", "Location", "Retry-After", "Server", "X-Powered-By", "X-AspNet-Version",
+	"X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations",
 }

@@ -159,10 +159,8 @@ func (r *run) diagnose(ctx context.Context) string {
 	if len(wants) == 0 {
 		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target requires " + strings.Join(
-		wants,
-		", ",
-	) + ", which the page does not list as Required; --set gives every payload a value of it"
+	return "The target requires " + strings.Join(wants,
+		", ") + ", which the page does not list as Required; --set gives every payload a value of it"
 }
 
 // halt ends the run. The first reason counts.
@@ -260,20 +258,16 @@ func (r *run) denied(ctx context.Context, d denial) string {
 	case denialRequests:
 		return r.enough()
 	case denialWrites:
-		return fmt.Sprintf(
-			"it may be accepted, and %s allowed (--max-writes)",
-			plural(*r.limits.Writes, "write is", "writes are"),
-		)
+		return fmt.Sprintf("it may be accepted, and %s allowed (--max-writes)",
+			plural(*r.limits.Writes, "write is", "writes are"))
 	}
 	return ""
 }
 
 // enough is why what is left is skipped when as many requests were sent as may be.
 func (r *run) enough() string {
-	return fmt.Sprintf(
-		"%s were sent, and no more are allowed (--max-requests)",
-		plural(r.limits.Requests, "request", "requests"),
-	)
+	return fmt.Sprintf("%s were sent, and no more are allowed (--max-requests)",
+		plural(r.limits.Requests, "request", "requests"))
 }
 
 // ended says why there is no more time, and notes that there is none.
@@ -345,11 +339,8 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *response,
 		default:
 			r.halt(
 				stopSafety,
-				fmt.Sprintf(
-					"%s should have been rejected and may have been accepted: the response was %d",
-					e.id,
-					a.status,
-				),
+				fmt.Sprintf("%s should have been rejected and may have been accepted: the response was %d", e.id,
+					a.status),
 			)
 		}
 	}

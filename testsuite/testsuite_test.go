@@ -91,13 +91,8 @@ func only(r *testsuite.Results, l fixtures.Level, verdicts ...testsuite.Verdict)
 }
 
 var notPass = []testsuite.Verdict{
-	testsuite.VerdictFail,
-	testsuite.VerdictKnownFailure,
-	testsuite.VerdictUnexpectedPass,
-	testsuite.VerdictFlaky,
-	testsuite.VerdictSkipped,
-	testsuite.VerdictInconclusive,
-	testsuite.VerdictError,
+	testsuite.VerdictFail, testsuite.VerdictKnownFailure, testsuite.VerdictUnexpectedPass,
+	testsuite.VerdictFlaky, testsuite.VerdictSkipped, testsuite.VerdictInconclusive, testsuite.VerdictError,
 }
 
 func TestTheMockConformsAtEveryLevel(t *testing.T) {
@@ -139,32 +134,19 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 			require.NoError(t, err)
 			mock, err := mockserver.New(c)
 			require.NoError(t, err)
-			r := runOf(
-				t,
-				suiteOf(t, c, testsuite.Payloads{}),
-				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true},
-			)
+			r := runOf(t, suiteOf(t, c, testsuite.Payloads{}),
+				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true})
 			require.Zero(t, r.Exit, r.Conclusion)
 			require.Equal(
 				t,
 				testsuite.ExitBroken,
-				runOf(
-					t,
-					suiteOf(t, c, testsuite.Payloads{}),
-					testsuite.Config{Target: testsuite.Target{Handler: newPlain()}},
-				).Exit,
+				runOf(t, suiteOf(t, c, testsuite.Payloads{}),
+					testsuite.Config{Target: testsuite.Target{Handler: newPlain()}}).Exit,
 				"a server of the first page does not conform to this one",
 			)
 			for _, cell := range r.Coverage {
-				require.True(
-					t,
-					cell.Covered() || !cell.Stated || !cell.Possible,
-					"%s %s %s: %s",
-					cell.Rule,
-					cell.Media,
-					cell.Side,
-					cell.Reason,
-				)
+				require.True(t, cell.Covered() || !cell.Stated || !cell.Possible,
+					"%s %s %s: %s", cell.Rule, cell.Media, cell.Side, cell.Reason)
 			}
 		})
 	}
@@ -196,10 +178,8 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 	require.Equal(t, []string{
 		"request/text/json obeyed",
 		"request/text/json broken", // a body has one media type
-		"request/application/x-www-form-urlencoded obeyed",
-		"request/application/x-www-form-urlencoded broken",
-		"response/application/json broken",
-		"response/text/json obeyed",
+		"request/application/x-www-form-urlencoded obeyed", "request/application/x-www-form-urlencoded broken",
+		"response/application/json broken", "response/text/json obeyed",
 		"response/text/json broken", // the response's rules; plain knows one format
 	}, empty)
 }
@@ -207,11 +187,8 @@ func TestEveryStatedRuleIsTriedFromBothSidesInJSON(t *testing.T) {
 func TestServersWithoutTheFrameworksDefaultsConform(t *testing.T) {
 	for name, h := range map[string]http.Handler{"plain": newPlain(), "idiomatic": http.HandlerFunc(serveIdiomatic)} {
 		t.Run(name, func(t *testing.T) {
-			r := runOf(
-				t,
-				suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}),
-				testsuite.Config{Target: testsuite.Target{Handler: h}},
-			)
+			r := runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Combinations: 2}),
+				testsuite.Config{Target: testsuite.Target{Handler: h}})
 			require.Zero(t, r.Exit, r.Conclusion)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
 			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
@@ -301,10 +278,8 @@ func TestNoMoreIsWrittenThanAllowed(t *testing.T) {
 }
 
 func TestWithOneWriteEveryRejectionInJSONIsConfirmed(t *testing.T) {
-	r := run(
-		t,
-		testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}},
-	)
+	r := run(t,
+		testsuite.Config{Target: testsuite.Target{Handler: newPlain()}, Limits: testsuite.Limits{Writes: new(1)}})
 	for i := range r.Cases {
 		x := &r.Cases[i]
 		if x.Media == "application/json" && x.Level == fixtures.LevelMust && x.Expect == oracle.OutcomeReject {
@@ -454,11 +429,8 @@ func TestATargetThatAsksForMoreThanThePageIsNamed(t *testing.T) {
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	require.Contains(t, r.Conclusion, "The target requires Note, which the page does not list as Required")
 	// With a value for it the run goes on.
-	r = runOf(
-		t,
-		suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"Note": "a note"}}),
-		testsuite.Config{Target: testsuite.Target{Handler: server}},
-	)
+	r = runOf(t, suiteOf(t, contract(t), testsuite.Payloads{Set: map[string]string{"Note": "a note"}}),
+		testsuite.Config{Target: testsuite.Target{Handler: server}})
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	require.NotContains(t, r.Conclusion, "your data")
 	var failed []string
@@ -527,13 +499,8 @@ func TestDataAreUsedInTurns(t *testing.T) {
 			if bytes.Contains(cases[i].Request.Body, []byte(row["UserId"])) {
 				used[row["UserId"]]++
 				if cases[i].Expect == oracle.OutcomeReject && cases[i].Aspect == testsuite.AspectOutcome {
-					require.Equal(
-						t,
-						rows[0]["UserId"],
-						row["UserId"],
-						"what is rejected differs in one thing from the control: %s",
-						cases[i].ID,
-					)
+					require.Equal(t, rows[0]["UserId"], row["UserId"],
+						"what is rejected differs in one thing from the control: %s", cases[i].ID)
 				}
 			}
 		}
@@ -965,13 +932,11 @@ func TestNothingIsSentAfterAStopThatWaitedForItsTurn(t *testing.T) {
 // TestFieldsMayBeNamedAsAnything verifies the mock of a page whose fields have the names
 // of rules and families: no two cases have one id, and every case finds its own response.
 func TestFieldsMayBeNamedAsAnything(t *testing.T) {
-	page := strings.NewReplacer(
-		"EncounterTypeModeDurationId", "request", "EncounterTypeId", "body",
+	page := strings.NewReplacer("EncounterTypeModeDurationId", "request", "EncounterTypeId", "body",
 		"ProviderId", "response", "UserId", "method",
 		"PatientId", "route", "SpecialityId", "name", "SecondaryAppointmentOn", "json", "AppointmentOn", "form",
 		"Note", "http", "ReferredParentId", "required", "ParentId", "media",
-		"PaidAmount", "unknown", "AccountId", "path",
-	).Replace(string(contracts.Page()))
+		"PaidAmount", "unknown", "AccountId", "path").Replace(string(contracts.Page()))
 	c, err := helppage.Parse([]byte(page))
 	require.NoError(t, err)
 	mock, err := mockserver.New(c)

@@ -167,13 +167,8 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 					pass, _ := b.take(t.Context(), true)
 					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 					go func() { act <- f }()
-					a, sent, free := w.send(
-						ctx,
-						pass,
-						http.MethodPost,
-						[]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
-						true,
-					)
+					a, sent, free := w.send(ctx, pass, http.MethodPost,
+						[]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), true)
 					free()
 					cancel()
 					require.True(t, sent)
@@ -183,12 +178,8 @@ func TestAConnectionIsUsedAgainOnlyWhileItIsQuiet(t *testing.T) {
 			}
 			requests, _, _, _ := b.counts()
 			require.Equal(t, 12, requests)
-			require.EqualValues(
-				t,
-				4+3+3,
-				accepted.Load(),
-				"a new one after each that was not quiet, and the quiet one again",
-			)
+			require.EqualValues(t, 4+3+3, accepted.Load(),
+				"a new one after each that was not quiet, and the quiet one again")
 		})
 	}
 }

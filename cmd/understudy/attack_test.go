@@ -103,12 +103,9 @@ func TestALoopbackRunLeavesThroughNoProxy(t *testing.T) {
 	_, port, err := net.SplitHostPort(nobody(t))
 	require.NoError(t, err)
 	for _, host := range []string{"LOCALHOST", "localhost", "127.0.0.1", "[::1]"} {
-		out, code := understudyProcess(
-			t,
+		out, code := understudyProcess(t,
 			[]string{"HTTP_PROXY=http://" + address, "http_proxy=http://" + address, "NO_PROXY=", "no_proxy="},
-			"verify",
-			"http://"+host+":"+port,
-		)
+			"verify", "http://"+host+":"+port)
 		require.Equal(t, testsuite.ExitUnreachable, code, out)
 	}
 	require.Empty(t, proxy.all())
@@ -200,19 +197,8 @@ func TestALimitGoesByTheKindOfAResponseAndNotByItsText(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		})
-		code, out := command(
-			t,
-			"verify",
-			"http://"+address,
-			"--timeout",
-			"300ms",
-			"--run",
-			"UserId,Reason",
-			"--level",
-			"must",
-			"--media",
-			"application/json",
-		)
+		code, out := command(t, "verify", "http://"+address,
+			"--timeout", "300ms", "--run", "UserId,Reason", "--level", "must", "--media", "application/json")
 		require.Equal(t, testsuite.ExitInconclusive, code, out)
 		require.Less(t, len(target.all()), 30)
 	})
@@ -274,19 +260,9 @@ func TestNothingIsSentTwiceUnlessTheRunPays(t *testing.T) {
 		// which counts it.
 		address, count = onceAConnection(t)
 		file := filepath.Join(t.TempDir(), "r.json")
-		_, out, kinds = ledgerOf(
-			t,
-			"verify",
-			"http://"+address,
-			"--header",
-			header,
-			"--run",
-			"optional,Reason/length/25?,Reason/missing",
-			"--media",
-			"application/json",
-			"--report",
-			"json="+file,
-		)
+		_, out, kinds = ledgerOf(t, "verify", "http://"+address,
+			"--header", header, "--run", "optional,Reason/length/25?,Reason/missing", "--media",
+			"application/json", "--report", "json="+file)
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		var record struct{ Requests int }
@@ -324,31 +300,13 @@ func TestWhatIsSentAgainIsPaidForAgain(t *testing.T) {
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
-		args := append(
-			elsewhere(address),
-			"--bearer-cmd",
-			"echo t0ken",
-			"--max-writes",
-			"1",
-			"--max-requests",
-			"3",
-			"--run",
-			"optional",
-		)
+		args := append(elsewhere(address),
+			"--bearer-cmd", "echo t0ken", "--max-writes", "1", "--max-requests", "3", "--run", "optional")
 		_, out := command(t, args...)
 		require.Len(t, target.all(), 1, out)
 		n.Store(0)
-		_, out = command(
-			t,
-			"verify",
-			"http://"+address,
-			"--bearer-cmd",
-			"echo t0ken",
-			"--max-requests",
-			"3",
-			"--run",
-			"optional",
-		)
+		_, out = command(t, "verify", "http://"+address,
+			"--bearer-cmd", "echo t0ken", "--max-requests", "3", "--run", "optional")
 		require.LessOrEqual(t, len(target.all()), 1+3, out)
 	})
 }
@@ -397,10 +355,8 @@ func TestAReplayShowsNoControlCharacters(t *testing.T) {
 	_, address := attacked(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Server", "a\u009b31mb\u202e")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(
-			w,
-			"\x1b]0;owned\a\x1b[2J\u009b31m\u202e\n::stop-commands::x\n##[error]y\n##vso[task.setvariable]z",
-		)
+		_, _ = io.WriteString(w,
+			"\x1b]0;owned\a\x1b[2J\u009b31m\u202e\n::stop-commands::x\n##[error]y\n##vso[task.setvariable]z")
 	})
 	_, out := command(t, "verify", "http://"+address, "--replay", "UserId/missing")
 	require.NotRegexp(t, `[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202e}]`, out)
@@ -426,11 +382,8 @@ func TestAConfigurationIsReadWholeOrNotAtAll(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel() // a server that starts all the same ends at once
 			var out, errs strings.Builder
-			code := run(
-				ctx,
-				[]string{"serve", "--addr", "127.0.0.1:0", "--config", file},
-				streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }},
-			)
+			code := run(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--config", file},
+				streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }})
 			require.Equal(t, testsuite.ExitUsage, code, errs.String())
 			require.Contains(t, errs.String(), c.want)
 		})
@@ -439,21 +392,10 @@ func TestAConfigurationIsReadWholeOrNotAtAll(t *testing.T) {
 
 func TestAForeignHostHeaderMakesATargetRemote(t *testing.T) {
 	t.Parallel()
-	target, address := attacked(
-		t,
-		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) },
-	)
-	command(
-		t,
-		"verify",
-		"http://"+address,
-		"--header",
-		"Host: prod.example",
-		"--run",
-		"optional,UserId",
-		"--level",
-		"must",
-	)
+	target, address := attacked(t,
+		func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	command(t, "verify", "http://"+address,
+		"--header", "Host: prod.example", "--run", "optional,UserId", "--level", "must")
 	require.NotEmpty(t, target.all())
 	for _, id := range target.all() {
 		require.NotContains(t, id, "optional", "it may be accepted")
@@ -469,10 +411,8 @@ func TestAnUpgradeEndsWithTheRun(t *testing.T) {
 	_, address := attacked(t, func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
-			_, _ = io.WriteString(
-				conn,
-				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: Upgrade\r\n\r\n",
-			)
+			_, _ = io.WriteString(conn,
+				"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: Upgrade\r\n\r\n")
 			_, _ = io.Copy(io.Discard, conn) // until the other side closes
 			_ = conn.Close()
 		}
@@ -500,10 +440,7 @@ func TestACommandThatLeavesAChildDoesNotHoldTheRun(t *testing.T) {
 		"understudy",
 		"verify",
 		"http://" + address,
-		"--bearer-cmd",
-		"sleep 30 & echo t0ken",
-		"--max-requests",
-		"2",
+		"--bearer-cmd", "sleep 30 & echo t0ken", "--max-requests", "2",
 	}
 	out, _ := cmd.CombinedOutput() // the exit code is looked at
 	require.NoError(t, ctx.Err(), "it hangs: %s", out)
@@ -513,10 +450,7 @@ func TestACommandThatLeavesAChildDoesNotHoldTheRun(t *testing.T) {
 		"understudy",
 		"verify",
 		"http://" + address,
-		"--bearer-cmd",
-		"sleep 30; echo t0ken",
-		"--max-time",
-		"500ms",
+		"--bearer-cmd", "sleep 30; echo t0ken", "--max-time", "500ms",
 	}
 	out, _ = cmd.CombinedOutput()
 	require.NoError(t, ctx.Err(), "it hangs: %s", out)
@@ -553,32 +487,14 @@ func TestReportsFollowNoLinksAndShareNoFile(t *testing.T) {
 func TestARunSaysWhereItsLimitsComeFrom(t *testing.T) {
 	t.Parallel()
 	_, address := attacked(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
-	out, _ := understudyProcess(
-		t,
-		[]string{"UNDERSTUDY_MAX_WRITES=9999"},
-		"verify",
-		"http://"+address,
-		"--run",
-		"UserId",
-		"--report",
-		"tap="+filepath.Join(t.TempDir(), "x"),
-	)
+	out, _ := understudyProcess(t, []string{"UNDERSTUDY_MAX_WRITES=9999"}, "verify", "http://"+address, "--run",
+		"UserId", "--report", "tap="+filepath.Join(t.TempDir(), "x"))
 	require.Contains(t, out, "--max-writes is 9999, set by UNDERSTUDY_MAX_WRITES")
-	out, _ = understudyProcess(
-		t,
-		[]string{"UNDERSTUDY_MAX_WRITES=9999"},
-		"verify",
-		"http://"+address,
-		"--run",
-		"UserId",
-		"--max-unexpected-writes",
-		"3",
-	)
-	require.Regexp(
-		t,
+	out, _ = understudyProcess(t, []string{"UNDERSTUDY_MAX_WRITES=9999"}, "verify", "http://"+address,
+		"--run", "UserId", "--max-unexpected-writes", "3")
+	require.Regexp(t,
 		`writes allowed: 9999 \(UNDERSTUDY_MAX_WRITES\); stops at 3 unexpected writes\s+\(--max-unexpected-writes\)`,
-		out,
-	)
+		out)
 	file := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("verify:\n  max-writes: 7\n"), 0o600))
 	_, text := command(t, "verify", "http://"+address, "--config", file, "--plan")
@@ -696,23 +612,16 @@ func TestOptionsOfTheWholeServerReachTheMock(t *testing.T) {
 	text, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.Zero(t, stop())
-	require.Contains(
-		t,
-		string(text),
-		`{"Message":"No HTTP resource was found that matches the request URI 'http://x/*'."}`,
-	)
+	require.Contains(t, string(text),
+		`{"Message":"No HTTP resource was found that matches the request URI 'http://x/*'."}`)
 	require.Contains(t, log.String(), "method=OPTIONS")
 }
 
 func TestABoundBeyondAnyBodyIsNamed(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "page.txt")
-	page := strings.Replace(
-		string(contracts.Page()),
-		"inclusive between 0 and 250",
-		"inclusive between 0 and 100000000",
-		1,
-	)
+	page := strings.Replace(string(contracts.Page()), "inclusive between 0 and 250",
+		"inclusive between 0 and 100000000", 1)
 	require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
 	code, out := command(t, "verify", "http://127.0.0.1:1", "--page", file, "--plan", "--field", "Reason")
 	require.Zero(t, code)
@@ -766,17 +675,8 @@ func TestAnHonestServerThatEndsConnectionsIsNotStopped(t *testing.T) {
 		t,
 		append(elsewhere(address), "--max-writes", "4", "--run", "UserId,Reason/length", "--level", "must")...)
 	require.Zero(t, code, out)
-	code, out = command(
-		t,
-		"verify",
-		"http://"+address,
-		"--run",
-		"UserId,Reason/length",
-		"--level",
-		"must",
-		"--fail-on",
-		"inconclusive",
-	)
+	code, out = command(t, "verify", "http://"+address,
+		"--run", "UserId,Reason/length", "--level", "must", "--fail-on", "inconclusive")
 	require.Zero(t, code, out)
 }
 
@@ -796,17 +696,9 @@ func TestWhatWasSentIsNotReportedAsSkipped(t *testing.T) {
 	defer server.Close()
 	code, out := command(
 		t,
-		append(
-			elsewhere(server.Listener.Addr().String()),
-			"--max-writes",
-			"3",
-			"--run",
-			"UserId/missing,optional/all",
-			"--level",
-			"must",
-			"--media",
-			"application/json",
-		)...)
+		append(elsewhere(server.Listener.Addr().String()),
+			"--max-writes", "3", "--run", "UserId/missing,optional/all", "--level", "must", "--media",
+			"application/json")...)
 	require.EqualValues(t, 2, valid.Load())
 	require.Equal(t, testsuite.ExitInconclusive, code, out)
 	require.Contains(t, out, "429")
@@ -830,17 +722,8 @@ func TestWhatWasAcceptedOnceIsNotFlaky(t *testing.T) {
 		mock.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	code, out := command(
-		t,
-		"verify",
-		server.URL,
-		"--run",
-		"Reason/length/251,Reason/length/252",
-		"--level",
-		"must",
-		"--media",
-		"application/json",
-	)
+	code, out := command(t, "verify", server.URL, "--run", "Reason/length/251,Reason/length/252", "--level", "must",
+		"--media", "application/json")
 	require.Equal(t, testsuite.ExitBroken, code, out)
 	require.NotContains(t, out, "flaky")
 }

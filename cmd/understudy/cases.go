@@ -72,14 +72,8 @@ func casesCommand(s streams) *cobra.Command {
 			fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", x.Level, expect, line, x.ID)
 		}
 		if !*asJSON {
-			fmt.Fprintf(
-				&b,
-				"%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n",
-				len(cases),
-				count[fixtures.LevelMust],
-				count[fixtures.LevelShould],
-				count[fixtures.LevelMay],
-			)
+			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n",
+				len(cases), count[fixtures.LevelMust], count[fixtures.LevelShould], count[fixtures.LevelMay])
 		}
 		_, err = io.WriteString(s.out, b.String())
 		return written(err)
@@ -98,12 +92,8 @@ type choiceFlags struct {
 }
 
 func (f *choiceFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(
-		&f.run,
-		"run",
-		nil,
-		"cases by id: * is any text, a name includes what lies under it, @file a list",
-	)
+	flags.StringSliceVar(&f.run, "run", nil,
+		"cases by id: * is any text, a name includes what lies under it, @file a list")
 	flags.StringSliceVar(&f.skip, "skip", nil, "leave out cases by id, in the same way")
 	flags.StringVar(&f.level, "level", "may", "minimum level: must, should or may")
 	flags.StringSliceVar(&f.fields, "field", nil, "cases about these fields")

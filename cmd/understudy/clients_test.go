@@ -93,27 +93,17 @@ func TestReaders(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	r, err := report.Read(f)
 	require.NoError(t, err)
-	install := exec.CommandContext(
-		t.Context(),
-		"npm",
-		"install",
-		"--no-save",
-		"--prefix",
-		folder,
-		tapParser,
-		harValidator,
-	)
+	install := exec.CommandContext(t.Context(),
+		"npm", "install", "--no-save", "--prefix", folder, tapParser, harValidator)
 	text, err := install.CombinedOutput()
 	require.NoError(t, err, "%s", tail(text))
 	read := exec.CommandContext(t.Context(), "node", "-e", readReports)
 	read.Dir = folder
 	text, err = read.CombinedOutput()
 	require.NoError(t, err, "%s", tail(text))
-	require.Equal(
-		t,
+	require.Equal(t,
 		fmt.Sprintf("tap %d %d\nhar %d\n", len(r.Cases), len(r.Failed(fixtures.LevelMust)), len(r.Exchanges)),
-		string(text),
-	)
+		string(text))
 	t.Logf("%s", text)
 }
 

@@ -79,16 +79,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
-	root.AddCommand(
-		serveCommand(s),
-		verifyCommand(s),
-		casesCommand(s),
-		reportCommand(s),
-		generateCommand(s),
-		contractCommand(s),
-		explainCommand(s),
-		versionCommand(s),
-	)
+	root.AddCommand(serveCommand(s), verifyCommand(s), casesCommand(s), reportCommand(s), generateCommand(s),
+		contractCommand(s), explainCommand(s), versionCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return testsuite.ExitOK

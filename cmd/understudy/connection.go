@@ -39,12 +39,8 @@ func (f *connectionFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.certificate, "cert", "", "`file` of the client's certificate in PEM")
 	flags.StringVar(&f.key, "key", "", "`file` of its key in PEM")
 	flags.BoolVar(&f.insecure, "insecure", false, "do not check the target's certificate")
-	flags.StringVar(
-		&f.connectTo,
-		"connect-to",
-		"",
-		"connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything",
-	)
+	flags.StringVar(&f.connectTo, "connect-to", "",
+		"connect elsewhere, as HOST:PORT:HOST:PORT; empty parts fit anything")
 	flags.StringVar(&f.path, "path", "", "path of the endpoint (default: the page's route)")
 	flags.BoolVar(&f.anonymous, "no-case-header", false, "do not name the case in X-Understudy-Case")
 }

@@ -31,11 +31,8 @@ func verified(t *testing.T, env map[string]string, args ...string) (int, string)
 	t.Helper()
 	var out, errs strings.Builder
 	args = append([]string{"verify", "--run", "UserId/missing,UserId/kind,optional", "--level", "must"}, args...)
-	code := run(
-		t.Context(),
-		args,
-		streams{strings.NewReader(""), &out, &errs, func(name string) string { return env[name] }},
-	)
+	code := run(t.Context(), args,
+		streams{strings.NewReader(""), &out, &errs, func(name string) string { return env[name] }})
 	return code, out.String() + errs.String()
 }
 
@@ -73,10 +70,8 @@ func credentialsOf(t *testing.T) (certFile, keyFile string, pair tls.Certificate
 	folder := t.TempDir()
 	certFile, keyFile = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
 	require.NoError(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
-	require.NoError(
-		t,
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 	pair, err = tls.LoadX509KeyPair(certFile, keyFile)
 	require.NoError(t, err)
 	return certFile, keyFile, pair
@@ -96,11 +91,8 @@ func TestATargetBehindTLS(t *testing.T) {
 	authority := filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(
 		t,
-		os.WriteFile(
-			authority,
-			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
-			0o600,
-		),
+		os.WriteFile(authority,
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600),
 	)
 
 	code, text := verified(t, nil, server.URL, "--cacert", authority, "--cert", certFile, "--key", keyFile)
@@ -164,15 +156,8 @@ func TestConnectingElsewhere(t *testing.T) {
 	}))
 	defer server.Close()
 	address := server.Listener.Addr().String()
-	code, text := verified(
-		t,
-		nil,
-		"http://booking.example",
-		"--connect-to",
-		"booking.example:80:"+address,
-		"--max-writes",
-		"5",
-	)
+	code, text := verified(t, nil, "http://booking.example", "--connect-to", "booking.example:80:"+address,
+		"--max-writes", "5")
 	require.Zero(t, code, text)
 	require.Equal(t, "booking.example", host)
 	code, text = verified(t, nil, "http://booking.example", "--connect-to", "::"+address)
@@ -202,16 +187,8 @@ func TestAProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	}))
 	defer proxy.Close()
 	// The environment of a process is read once, so another one is needed.
-	out, code := understudyProcess(
-		t,
-		[]string{"HTTP_PROXY=" + proxy.URL},
-		"verify",
-		"http://booking.example",
-		"--run",
-		"UserId/missing",
-		"--max-writes",
-		"1",
-	)
+	out, code := understudyProcess(t, []string{"HTTP_PROXY=" + proxy.URL},
+		"verify", "http://booking.example", "--run", "UserId/missing", "--max-writes", "1")
 	require.Zero(t, code, out)
 	require.NotEmpty(t, asked)
 	require.Equal(t, "booking.example", asked[0])

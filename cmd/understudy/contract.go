@@ -115,15 +115,8 @@ func showField(w io.Writer, p *contracts.Place) {
 	if f.Type.Element != nil {
 		kind += " of " + f.Type.Element.Word()
 	}
-	_, _ = fmt.Fprintf(
-		w,
-		"%s\t%s\t%s\t%s\t%s\n",
-		p.Path,
-		kind,
-		strings.Join(rules, " "),
-		null,
-		strings.Join(lines, ", "),
-	)
+	_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Path, kind, strings.Join(rules, " "), null,
+		strings.Join(lines, ", "))
 }
 
 // inference is one inferred fact, or several for the same reason.
@@ -164,14 +157,8 @@ func writeInferred(b *strings.Builder, o *contracts.Operation) {
 		if len(f.lines) > 1 {
 			word = "lines "
 		}
-		text := fmt.Sprintf(
-			"%s %s (%s%s): %s.",
-			strings.Join(f.fields, ", "),
-			f.what,
-			word,
-			strings.Join(f.lines, ", "),
-			f.because,
-		)
+		text := fmt.Sprintf("%s %s (%s%s): %s.", strings.Join(f.fields, ", "), f.what, word,
+			strings.Join(f.lines, ", "), f.because)
 		writeWrapped(b, text, "  - ", "    ")
 	}
 }

@@ -126,11 +126,7 @@ func explainCase(b *strings.Builder, x *testsuite.Case) {
 	if line := fixtures.Curl(&x.Request, fixtures.TargetVariable, "-i"); len(line) <= most {
 		fmt.Fprintf(b, "  %s\n", line)
 	} else {
-		fmt.Fprintf(
-			b,
-			"  a body of %d bytes; to send it: understudy verify URL --replay '%s'\n",
-			len(x.Request.Body),
-			x.Sends,
-		)
+		fmt.Fprintf(b, "  a body of %d bytes; to send it: understudy verify URL --replay '%s'\n",
+			len(x.Request.Body), x.Sends)
 	}
 }

@@ -19,11 +19,8 @@ func generate(t testing.TB, args ...string) (out []byte, errs string) {
 	t.Helper()
 	var stdout bytes.Buffer
 	var stderr strings.Builder
-	code := run(
-		t.Context(),
-		append([]string{"generate"}, args...),
-		streams{strings.NewReader(""), &stdout, &stderr, func(string) string { return "" }},
-	)
+	code := run(t.Context(), append([]string{"generate"}, args...),
+		streams{strings.NewReader(""), &stdout, &stderr, func(string) string { return "" }})
 	require.Equal(t, 0, code, "%v: %s", args, stderr.String())
 	return stdout.Bytes(), stderr.String()
 }
@@ -49,11 +46,8 @@ func TestAClosedPipeEndsTheRunQuietly(t *testing.T) {
 	for _, room := range []int{0, 1, 100_000, 2_000_000} {
 		pipe := &closedPipe{room: room}
 		var errs strings.Builder
-		code := run(
-			t.Context(),
-			[]string{"generate", "-n", "20000"},
-			streams{strings.NewReader(""), pipe, &errs, func(string) string { return "" }},
-		)
+		code := run(t.Context(), []string{"generate", "-n", "20000"},
+			streams{strings.NewReader(""), pipe, &errs, func(string) string { return "" }})
 		require.Equal(t, 0, code)
 		require.Empty(t, errs.String())
 		require.True(t, bytes.Equal(whole[:room], pipe.got.Bytes()), "nothing before it is lost")
@@ -65,11 +59,8 @@ func TestAStoppedRunSaysHowFarItCame(t *testing.T) {
 	cancel()
 	var errs strings.Builder
 	name := filepath.Join(t.TempDir(), "out")
-	code := run(
-		ctx,
-		[]string{"generate", "-n", "100000000", "-o", name},
-		streams{strings.NewReader(""), io.Discard, &errs, func(string) string { return "" }},
-	)
+	code := run(ctx, []string{"generate", "-n", "100000000", "-o", name},
+		streams{strings.NewReader(""), io.Discard, &errs, func(string) string { return "" }})
 	require.Equal(t, testsuite.ExitMachine, code)
 	require.Contains(t, errs.String(), "of 100000000 rows")
 }

@@ -56,17 +56,9 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 		_, _ = w.Write(long)
 	})
 	reports := filepath.Join(t.TempDir(), "r")
-	peak := verifyPeak(
-		t,
-		testsuite.ExitBroken,
-		"http://"+address,
-		"--media",
-		"application/json",
-		"--header",
-		"X-Key: s3cret-of-mine",
-		"--report",
-		"json="+reports+".json,html="+reports+".html,har="+reports+".har",
-	)
+	peak := verifyPeak(t, testsuite.ExitBroken, "http://"+address,
+		"--media", "application/json", "--header", "X-Key: s3cret-of-mine", "--report",
+		"json="+reports+".json,html="+reports+".html,har="+reports+".har")
 	t.Logf("%d requests, peak %d MiB", len(target.all()), peak)
 	require.Greater(t, len(target.all()), 1500)
 	require.Less(t, peak, 150)
@@ -75,12 +67,8 @@ func TestARunKeepsNoLongResponse(t *testing.T) {
 func TestABoundBeyondAnyBodyTakesNoMemory(t *testing.T) {
 	measures(t)
 	file := filepath.Join(t.TempDir(), "page.txt")
-	page := strings.Replace(
-		string(contracts.Page()),
-		"inclusive between 0 and 250",
-		"inclusive between 0 and 2147483647",
-		1,
-	)
+	page := strings.Replace(string(contracts.Page()), "inclusive between 0 and 250",
+		"inclusive between 0 and 2147483647", 1)
 	require.NoError(t, os.WriteFile(file, []byte(page), 0o600))
 	peak := verifyPeak(t, 0, "http://127.0.0.1:1", "--plan", "--page", file)
 	t.Logf("peak %d MiB", peak)
@@ -183,13 +171,8 @@ func TestARunKeepsNoLongHeads(t *testing.T) {
 	}))
 	defer server.Close()
 	reports := filepath.Join(t.TempDir(), "r")
-	peak := verifyPeak(
-		t,
-		testsuite.ExitBroken,
-		server.URL,
-		"--report",
-		"json="+reports+".json,html="+reports+".html,har="+reports+".har",
-	)
+	peak := verifyPeak(t, testsuite.ExitBroken, server.URL, "--report",
+		"json="+reports+".json,html="+reports+".html,har="+reports+".har")
 	t.Logf("peak %d MiB", peak)
 	require.Less(t, peak, 150)
 }

@@ -24,15 +24,8 @@ var mayImport = map[string][]string{
 	"testsuite":               {"contracts", "contracts/oracle", "fixtures"},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
-		"contracts",
-		"contracts/helppage",
-		"contracts/oracle",
-		"contracts/webapi",
-		"fixtures",
-		"fixtures/export",
-		"mockserver",
-		"testsuite",
-		"testsuite/report",
+		"contracts", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
+		"fixtures/export", "mockserver", "testsuite", "testsuite/report",
 	},
 }
 

@@ -104,11 +104,8 @@ func openReports(list []string) ([]output, error) {
 		o := output{format: format, name: name}
 		if !slices.Contains(report.Formats(), format) {
 			closeUnused(all)
-			return nil, fmt.Errorf(
-				"--report %q: use NAME or NAME=FILE with one of %s",
-				item,
-				strings.Join(report.Formats(), ", "),
-			)
+			return nil, fmt.Errorf("--report %q: use NAME or NAME=FILE with one of %s", item,
+				strings.Join(report.Formats(), ", "))
 		}
 		if toFile {
 			file, err := openOutput(name, 0, all)

@@ -65,10 +65,7 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		b, err := os.ReadFile(ts.MkAbs(args[0]))
-		if line, _, complete := strings.Cut(
-			string(b),
-			"\n",
-		); err == nil && complete &&
+		if line, _, complete := strings.Cut(string(b), "\n"); err == nil && complete &&
 			strings.Contains(line, args[1]) {
 			if i := strings.Index(line, "http://"); i >= 0 {
 				ts.Setenv("URL", strings.TrimSpace(line[i:]))
@@ -135,11 +132,8 @@ func TestAnOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	for _, args := range [][]string{{"contract", "show"}, {"contract", "show", "--json"}, {"explain", "Reason"},
 		{"contract", "sample"}, {"version"}, {"serve", "--addr", "127.0.0.1:0"}} {
 		var errs strings.Builder
-		code := run(
-			context.Background(),
-			args,
-			streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }},
-		)
+		code := run(context.Background(), args,
+			streams{strings.NewReader(""), failingWriter{}, &errs, func(string) string { return "" }})
 		require.Equal(t, testsuite.ExitMachine, code, args)
 		require.Contains(t, errs.String(), "understudy: ", args)
 		require.Equal(t, 1, strings.Count(errs.String(), "\n"), args)

@@ -45,30 +45,16 @@ func serveCommand(s streams) *cobra.Command {
 	var profile webapi.Profile
 	flags := cmd.Flags()
 	addr := flags.String("addr", "127.0.0.1:4747", "`HOST:PORT` to listen on; port 0 picks one")
-	flags.BoolVar(
-		&profile.ErrorDetail,
-		"error-detail",
-		false,
-		"show the texts of exceptions, as a server does to its own machine",
-	)
+	flags.BoolVar(&profile.ErrorDetail, "error-detail", false,
+		"show the texts of exceptions, as a server does to its own machine")
 	flags.StringVar(&profile.TimeZone, "time-zone", "UTC", "the server's local time, an IANA `NAME`")
-	flags.StringVar(
-		&profile.ParameterName,
-		"parameter-name",
-		"model",
-		"the action's parameter, first part of ModelState's keys",
-	)
+	flags.StringVar(&profile.ParameterName, "parameter-name", "model",
+		"the action's parameter, first part of ModelState's keys")
 	successBody := flags.String("success-body", string(webapi.SuccessBodyEcho), "body of 200: `echo|none`")
-	nullBody := flags.String(
-		"null-body",
-		string(webapi.NullBodyReject),
-		"what the action does with no body or null: `reject|accept`",
-	)
-	maxBody := flags.Int64(
-		"max-body",
-		mockserver.DefaultMaxBody,
-		"largest request body in `BYTES`; a longer one gets 413",
-	)
+	nullBody := flags.String("null-body", string(webapi.NullBodyReject),
+		"what the action does with no body or null: `reject|accept`")
+	maxBody := flags.Int64("max-body", mockserver.DefaultMaxBody,
+		"largest request body in `BYTES`; a longer one gets 413")
 	logFormat := flags.String("log-format", "text", "form of the request log on stderr: `text|json`")
 	quiet := flags.Bool("quiet", false, "log no requests")
 	configurable(cmd, s)
@@ -87,13 +73,8 @@ func serveCommand(s streams) *cobra.Command {
 		// A reader of the log that ends may take the log with it, not the mock.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		memory := tuneMemory(s)
-		mock, err := mockserver.New(
-			c,
-			mockserver.WithProfile(profile),
-			mockserver.WithMaxBody(*maxBody),
-			mockserver.WithLogger(logger),
-			mockserver.WithLargeWork(memory.beginLarge),
-		)
+		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody),
+			mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))
 		if err != nil {
 			return err
 		}

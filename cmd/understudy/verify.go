@@ -50,10 +50,8 @@ func verifyCommand(s streams) *cobra.Command {
 			"      --max-writes 40 --set UserId=… --known known.yaml --report text,html=r.html",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf(
-					"give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'",
-					cmd.CommandPath(),
-				)
+				return fmt.Errorf("give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'",
+					cmd.CommandPath())
 			}
 			return nil
 		},
@@ -63,12 +61,8 @@ func verifyCommand(s streams) *cobra.Command {
 	f.connectionFlags.add(flags)
 	flags.StringVar(&f.accept, "accept", "2xx", "statuses that mean accepted")
 	flags.StringVar(&f.reject, "reject", "400,422", "statuses that mean rejected")
-	flags.StringVar(
-		&f.rejectedWhen,
-		"rejected-when",
-		"",
-		"a response below 300 is a rejection if its JSON has a value, as /success=false",
-	)
+	flags.StringVar(&f.rejectedWhen, "rejected-when", "",
+		"a response below 300 is a rejection if its JSON has a value, as /success=false")
 	flags.StringVar(&f.failOn, "fail-on", "must", "what fails the run: must, should or inconclusive")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
@@ -84,22 +78,13 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
-	flags.IntVar(
-		&f.parallel,
-		"parallel",
-		0,
-		"parallel requests (default: on loopback 4, else 1)",
-	)
+	flags.IntVar(&f.parallel, "parallel", 0, "parallel requests (default: on loopback 4, else 1)")
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")
 	flags.StringVar(&f.idPath, "id-path", "", "JSON pointer to the new id in a response, for the ledger")
 	flags.StringSliceVar(&f.redact, "redact", nil, "fields whose values are shown nowhere")
-	flags.StringSliceVar(
-		&f.reports,
-		"report",
-		[]string{"text"},
-		"what to write, as NAME or NAME=FILE: "+strings.Join(report.Formats(), ", "),
-	)
+	flags.StringSliceVar(&f.reports, "report", []string{"text"},
+		"what to write, as NAME or NAME=FILE: "+strings.Join(report.Formats(), ", "))
 	contract := pageFlag(cmd)
 	configurable(cmd, s)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -115,13 +100,8 @@ func verifyCommand(s streams) *cobra.Command {
 		for _, name := range []string{"max-writes", "max-unexpected-writes"} {
 			// A limit that is not on the command line is easily forgotten.
 			if from := origin(cmd.Flags(), name); from != "" && from != "--"+name {
-				_, _ = fmt.Fprintf(
-					s.err,
-					"understudy: --%s is %s, set by %s\n",
-					name,
-					cmd.Flags().Lookup(name).Value,
-					from,
-				)
+				_, _ = fmt.Fprintf(s.err, "understudy: --%s is %s, set by %s\n", name,
+					cmd.Flags().Lookup(name).Value, from)
 			}
 		}
 		if f.plan {
@@ -177,11 +157,8 @@ func (f *verifyFlags) apply(
 	}
 	for _, name := range f.redact {
 		if strings.EqualFold(name, f.idPath[strings.LastIndexByte(f.idPath, '/')+1:]) {
-			return nil, fmt.Errorf(
-				"--id-path %q leads to %s, which --redact hides: leave out one of them",
-				f.idPath,
-				name,
-			)
+			return nil, fmt.Errorf("--id-path %q leads to %s, which --redact hides: leave out one of them",
+				f.idPath, name)
 		}
 	}
 	suite, err := testsuite.New(contract, payloads)

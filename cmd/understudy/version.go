@@ -14,14 +14,8 @@ func versionCommand(s streams) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(
-				s.out,
-				"understudy %s %s %s/%s\n",
-				version(),
-				runtime.Version(),
-				runtime.GOOS,
-				runtime.GOARCH,
-			)
+			_, err := fmt.Fprintf(s.out, "understudy %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS,
+				runtime.GOARCH)
 			return written(err)
 		},
 	}

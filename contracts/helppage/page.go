@@ -142,10 +142,8 @@ func (r *reader) page() (*contracts.Contract, error) {
 		return nil, r.fail(at, "expected a method with a body (POST, PUT or PATCH) and a route")
 	}
 	if !routePattern.MatchString(route) {
-		return nil, r.fail(
-			at,
-			"expected a route of plain segments after the method; parameters in it are not supported",
-		)
+		return nil, r.fail(at,
+			"expected a route of plain segments after the method; parameters in it are not supported")
 	}
 	// The recorded routing (api/{controller}/{action}/{id}) is what Web API 2
 	// projects start with; another number of segments needs another route table.

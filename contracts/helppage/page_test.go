@@ -19,11 +19,8 @@ func TestTheEmbeddedPage(t *testing.T) {
 	assert.Equal(t, "api/Calendar/PatientAppointmentPost_v2", o.Route)
 	assert.Equal(t, "AppointmentModel", o.Model().Name)
 	assert.Equal(t, "IHttpActionResult", o.Response.Type)
-	assert.Equal(
-		t,
-		[]string{"application/json", "text/json", "application/x-www-form-urlencoded"},
-		mediaTypes(o.RequestFormats),
-	)
+	assert.Equal(t, []string{"application/json", "text/json", "application/x-www-form-urlencoded"},
+		mediaTypes(o.RequestFormats))
 	assert.Equal(t, []string{"application/json", "text/json"}, mediaTypes(o.Response.Formats))
 	assert.True(t, strings.HasPrefix(string(o.Sample), "{\n\"EncounterTypeId\""))
 
@@ -230,10 +227,8 @@ func TestAPageWithoutASampleGoesByRequired(t *testing.T) {
 }
 
 func TestADescriptionIsKept(t *testing.T) {
-	o := operation(
-		t,
-		strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1),
-	)
+	o := operation(t,
+		strings.Replace(aPage([]string{"A|string"}), "| A | string |", "| A | What it is for. | string |", 1))
 	assert.Equal(t, "What it is for.", o.Model().Fields[0].Description)
 }
 

@@ -90,11 +90,8 @@ func (r *reader) infer(o *contracts.Operation, at int) error {
 		for i := range fields {
 			f := &fields[i]
 			if f.Type.Element != nil {
-				return r.fail(
-					f.Type.Fact.Line-1,
-					"nothing shows what an element of %s is: the page has no JSON sample",
-					f.Name,
-				)
+				return r.fail(f.Type.Fact.Line-1,
+					"nothing shows what an element of %s is: the page has no JSON sample", f.Name)
 			}
 			f.Type.Nullable = f.Required() == nil || f.Type.Kind.IsReference()
 			f.Type.NullableFact = contracts.Fact{
@@ -141,13 +138,8 @@ func (r *reader) object(model *contracts.Model, members []member) error {
 			return err
 		}
 		if m.kind != f.Type.Kind {
-			return r.fail(
-				m.line,
-				"the sample shows %s as %s, the table as %s",
-				f.Name,
-				m.kind.Word(),
-				f.Type.Kind.Word(),
-			)
+			return r.fail(m.line, "the sample shows %s as %s, the table as %s", f.Name, m.kind.Word(),
+				f.Type.Kind.Word())
 		}
 	}
 	return nil
@@ -198,11 +190,8 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 func (r *reader) recognize(m *member) error {
 	var ok bool
 	if m.kind, m.index, ok = contracts.SampleKind(m.value); !ok {
-		return r.fail(
-			m.line,
-			"the sample's value of %s is not one that the Help Page makes for a supported type",
-			m.name,
-		)
+		return r.fail(m.line, "the sample's value of %s is not one that the Help Page makes for a supported type",
+			m.name)
 	}
 	return nil
 }

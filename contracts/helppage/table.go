@@ -67,12 +67,8 @@ func (r *reader) row(m *contracts.Model) (f contracts.Field, err error) {
 		f.Description = cells[1]
 	}
 	if first := m.Field(f.Name); first != nil {
-		return f, r.fail(
-			at,
-			"duplicate field %s (first on line %d); names are compared case-insensitively",
-			f.Name,
-			first.Type.Fact.Line,
-		)
+		return f, r.fail(at, "duplicate field %s (first on line %d); names are compared case-insensitively", f.Name,
+			first.Type.Fact.Line)
 	}
 	if f.Type, err = r.typeWord(at, cells[len(cells)-1]); err != nil {
 		return f, err
@@ -107,11 +103,8 @@ func (r *reader) typeWord(at int, word string) (contracts.Type, error) {
 	}
 	if element, found := strings.CutPrefix(word, contracts.KindList.Word()); found {
 		if _, single := contracts.KindOf(element); single {
-			return t, r.fail(
-				at,
-				"%q is a list of single values, which is not supported; only lists of models are",
-				word,
-			)
+			return t, r.fail(at, "%q is a list of single values, which is not supported; only lists of models are",
+				word)
 		}
 		if identifier.MatchString(element) {
 			t.Kind = contracts.KindList
@@ -123,11 +116,6 @@ func (r *reader) typeWord(at int, word string) (contracts.Type, error) {
 	for _, kind := range contracts.Kinds() {
 		words = append(words, kind.Word())
 	}
-	return t, r.fail(
-		at,
-		"unknown type word %q; known are %s and “%sNAME”",
-		word,
-		strings.Join(words, ", "),
-		contracts.KindList.Word(),
-	)
+	return t, r.fail(at, "unknown type word %q; known are %s and “%sNAME”", word, strings.Join(words, ", "),
+		contracts.KindList.Word())
 }

@@ -139,24 +139,18 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 	value, err := parseJSON(text)
 	switch {
 	case errors.Is(err, errDepth) && closes(text):
-		return mostSevere(
-			e,
-			Unspecified(ruleJSON, 0, "how deep JSON may nest is the parser's choice (RFC 8259, section 9)"),
-		)
+		return mostSevere(e,
+			Unspecified(ruleJSON, 0, "how deep JSON may nest is the parser's choice (RFC 8259, section 9)"))
 	case err != nil:
 		return reject(ruleJSON, 0, "it is not JSON (RFC 8259)")
 	}
 	if value.extended {
-		e = mostSevere(
-			e,
-			Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept (RFC 8259, section 9)"),
-		)
+		e = mostSevere(e,
+			Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept (RFC 8259, section 9)"))
 	}
 	if value.surrogate {
-		e = mostSevere(
-			e,
-			Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"),
-		)
+		e = mostSevere(e,
+			Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"))
 	}
 	return mostSevere(e, o.readBody(value, found))
 }

@@ -60,12 +60,7 @@ func (o *Oracle) readDecimal(f *fieldPlan, s string) Expectation {
 	if len(significant)-scale > 30 {
 		return tooLarge
 	}
-	if value, _, err := big.ParseFloat(
-		strings.TrimPrefix(s, "-"),
-		10,
-		400,
-		big.ToNearestEven,
-	); err != nil ||
+	if value, _, err := big.ParseFloat(strings.TrimPrefix(s, "-"), 10, 400, big.ToNearestEven); err != nil ||
 		value.Cmp(decimalLimit) >= 0 {
 		return tooLarge
 	}

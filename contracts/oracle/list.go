@@ -33,10 +33,8 @@ func (o *Oracle) readList(f *fieldPlan, v *jsonValue, found *findings) Expectati
 		default:
 			element := o.readObject(f.elements, x, f.rule(contracts.RuleType), f.Type.Fact.Line, found)
 			if len(x.members) < len(f.elements.fields) {
-				element = mostSevere(
-					element,
-					f.unspecified("the page does not say which fields of an element are required"),
-				)
+				element = mostSevere(element,
+					f.unspecified("the page does not say which fields of an element are required"))
 			}
 			e = mostSevere(e, element)
 		}

@@ -127,15 +127,8 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 				},
 				nil,
 			)
-			assert.Equal(
-				t,
-				row.status,
-				got.Status,
-				"%s %s: the framework's reading of %q",
-				name,
-				row.id,
-				cut(row.request.Body),
-			)
+			assert.Equal(t, row.status, got.Status, "%s %s: the framework's reading of %q", name, row.id,
+				cut(row.request.Body))
 			switch e.Outcome {
 			case oracle.OutcomeAccept:
 				assert.Equal(t, 200, row.status, "%s %s: %q", name, row.id, cut(row.request.Body))
@@ -153,11 +146,8 @@ func TestBothReadingsOfTheRecordings(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(
-		t,
-		4812+1301,
-		count[oracle.OutcomeAccept]+count[oracle.OutcomeReject]+count[oracle.OutcomeUnspecified],
-	)
+	require.Equal(t, 4812+1301,
+		count[oracle.OutcomeAccept]+count[oracle.OutcomeReject]+count[oracle.OutcomeUnspecified])
 	t.Logf("%v", count)
 }
 

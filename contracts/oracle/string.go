@@ -30,11 +30,8 @@ func readString(o *Oracle, f *fieldPlan, s string) Expectation {
 	}
 	switch {
 	case f.required != nil && strings.TrimFunc(s, unicode.IsSpace) == "":
-		return Unspecified(
-			f.rule(contracts.RuleRequired),
-			f.required.Fact.Line,
-			"Required may reject blank text that the length admits",
-		)
+		return Unspecified(f.rule(contracts.RuleRequired), f.required.Fact.Line,
+			"Required may reject blank text that the length admits")
 	case strings.ContainsRune(s, 0):
 		return o.accept().WithLatitude("many data stores hold no NUL in text")
 	case n > storedText && f.length == nil:

@@ -81,11 +81,8 @@ func (o *Oracle) readOtherPath(path string, line int) Expectation {
 	case sibling && actionName.MatchString(got[last]):
 		return Unspecified(ruleRoute, line, "another action may be there")
 	}
-	return reject(
-		ruleRoute,
-		line,
-		"it is another path",
-	).WithLatitude("the page speaks of one path, and something else may be at others")
+	return reject(ruleRoute, line,
+		"it is another path").WithLatitude("the page speaks of one path, and something else may be at others")
 }
 
 // readAccept is unspecified where the client admits none of the response's formats.

@@ -108,11 +108,9 @@ var differences = map[string]func(t *testing.T){
 	},
 	"string/length-units": func(t *testing.T) {
 		accepts(t, with("Reason", `"`+strings.Repeat("😀", 125)+`"`), "Reason")
-		assert.Equal(
-			t,
+		assert.Equal(t,
 			map[string][]string{"model.Reason": {"The field Reason must be a string with a maximum length of 250."}},
-			rejects(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)),
-		)
+			rejects(t, with("Reason", `"`+strings.Repeat("😀", 126)+`"`)))
 		accepts(t, with("Reason", `"`+strings.Repeat("日", 250)+`"`), "Reason")
 	},
 	"string/from-other-kinds": func(t *testing.T) {
@@ -140,9 +138,7 @@ var differences = map[string]func(t *testing.T){
 				"model.PatientId": {
 					"Error converting value \"x\" to type 'System.Nullable`1[System.Guid]'. Path 'PatientId', line " +
 						"1, position " +
-						strconv.Itoa(
-							len(bad)-1,
-						) + ".",
+						strconv.Itoa(len(bad)-1) + ".",
 				},
 			},
 			rejects(t, bad),
@@ -186,12 +182,8 @@ var differences = map[string]func(t *testing.T){
 				"2026": "2026-02-03T00:00:00", "/Date(0)/": "1970-01-01T00:00:00Z",
 			"Tue, 03 Feb 2026 21:04:03 GMT": "2026-02-03T21:04:03Z", "2026-02-03 9:04 PM": "2026-02-03T21:04:00",
 		} {
-			assert.Equal(
-				t,
-				`"`+want+`"`,
-				accepts(t, with("AppointmentOn", `"`+spelling+`"`), "AppointmentOn"),
-				spelling,
-			)
+			assert.Equal(t, `"`+want+`"`, accepts(t, with("AppointmentOn", `"`+spelling+`"`), "AppointmentOn"),
+				spelling)
 		}
 	},
 	"date/offset-is-lost": func(t *testing.T) {
@@ -203,11 +195,8 @@ var differences = map[string]func(t *testing.T){
 	},
 	"value/derails": func(t *testing.T) {
 		errs := rejects(t, with("Note", `{"a":1}`, "PatientId", `"x"`))
-		assert.Contains(
-			t,
-			errs["model.Note"][0],
-			"Unexpected character encountered while parsing value: {. Path 'Note'",
-		)
+		assert.Contains(t, errs["model.Note"][0],
+			"Unexpected character encountered while parsing value: {. Path 'Note'")
 		assert.Len(t, errs["model.Note"], 2, "one fault, two errors")
 		assert.NotContains(t, errs, "model.PatientId", "what follows is not read")
 	},
@@ -218,11 +207,8 @@ var differences = map[string]func(t *testing.T){
 		assert.Equal(t, `"last"`, accepts(t, body, "Note"))
 	},
 	"list/form-gap": func(t *testing.T) {
-		assert.Equal(
-			t,
-			`[{"ReasonId":"`+aGUID+`"}]`,
-			acceptsForm(t, leastForm+"&Reasons[0].ReasonId="+aGUID+"&Reasons[2].ReasonId="+aGUID, "Reasons"),
-		)
+		assert.Equal(t, `[{"ReasonId":"`+aGUID+`"}]`,
+			acceptsForm(t, leastForm+"&Reasons[0].ReasonId="+aGUID+"&Reasons[2].ReasonId="+aGUID, "Reasons"))
 	},
 	"required/key": func(t *testing.T) {
 		body := with("UserId", "", "Reason", "")
@@ -259,11 +245,8 @@ var differences = map[string]func(t *testing.T){
 		accepts(t, with()+" and more", "Reason")
 	},
 	"body/names": func(t *testing.T) {
-		assert.Equal(
-			t,
-			`"n"`,
-			accepts(t, strings.Replace(with("NOTE", `"n"`, "Unknown", `{"a":[1]}`), "UserId", "userid", 1), "Note"),
-		)
+		assert.Equal(t, `"n"`,
+			accepts(t, strings.Replace(with("NOTE", `"n"`, "Unknown", `{"a":[1]}`), "UserId", "userid", 1), "Note"))
 	},
 	"body/depth": func(t *testing.T) {
 		accepts(t, with("Extra", strings.Repeat("[", 254)+strings.Repeat("]", 254)), "Reason")

@@ -29,17 +29,11 @@ func (c *call) readForm(body []byte) []value {
 	f, ok := parseForm(body)
 	if !ok {
 		c.key = append(c.key[:0], c.e.profile.ParameterName...)
-		c.errs.exception(
-			c.key,
-			"The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key",
-		)
+		c.errs.exception(c.key,
+			"The key is invalid JQuery syntax because it is missing a closing bracket\nParameter name: key")
 		c.violate(
-			c.e.broken(
-				contracts.RuleID{Kind: contracts.RuleBody},
-				c.e.operation.Model().Fact,
-				"",
-				"a name with an opening bracket that is not closed",
-			),
+			c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "",
+				"a name with an opening bracket that is not closed"),
 		)
 		return nil
 	}

@@ -111,14 +111,8 @@ func FuzzHeaders(f *testing.F) {
 	for _, r := range recordings(f, "responses.ndjson.gz", 2982) {
 		req := r.request()
 		if r.Group == "accept" || r.Group == "content-type" || r.Group == "route" {
-			f.Add(
-				req.Method,
-				req.Target,
-				req.Header.Get("Content-Type"),
-				req.Header.Get("Accept"),
-				req.Header.Get("Accept-Charset"),
-				req.Header.Get("X-Requested-With"),
-			)
+			f.Add(req.Method, req.Target, req.Header.Get("Content-Type"), req.Header.Get("Accept"),
+				req.Header.Get("Accept-Charset"), req.Header.Get("X-Requested-With"))
 			added++
 		}
 	}
@@ -126,9 +120,7 @@ func FuzzHeaders(f *testing.F) {
 	es := endpoints(f)
 	f.Fuzz(func(t *testing.T, method, target, contentType, accept, acceptCharset, requestedWith string) {
 		req := &webapi.Request{Method: method, Target: target, Body: []byte("{}"), Header: http.Header{
-			"Content-Type": {
-				contentType,
-			},
+			"Content-Type":     {contentType},
 			"Accept":           {accept},
 			"Accept-Charset":   {acceptCharset},
 			"X-Requested-With": {requestedWith},
@@ -139,10 +131,8 @@ func FuzzHeaders(f *testing.F) {
 			require.Contains(
 				t,
 				[]string{
-					"application/json; charset=utf-8",
-					"text/json; charset=utf-8",
-					"application/json; charset=utf-16",
-					"text/json; charset=utf-16",
+					"application/json; charset=utf-8", "text/json; charset=utf-8",
+					"application/json; charset=utf-16", "text/json; charset=utf-16",
 				},
 				got.ContentType,
 			)
@@ -183,11 +173,8 @@ func TestAResponseThatGrowsIsCutShort(t *testing.T) {
 				require.LessOrEqual(t, len(got.Body), max(1<<20, 64*len(req.Body)))
 				if got.Status == http.StatusInternalServerError {
 					cut++
-					require.Contains(
-						t,
-						strings.ReplaceAll(string(got.Body), "\x00", ""),
-						`{"Message":"An error has occurred."}`,
-					)
+					require.Contains(t, strings.ReplaceAll(string(got.Body), "\x00", ""),
+						`{"Message":"An error has occurred."}`)
 				}
 			}
 			if strings.HasPrefix(name, "a value") || strings.HasPrefix(name, "the same") {

@@ -42,11 +42,8 @@ func TestACharacterOutsideTheBMPIsTwo(t *testing.T) {
 
 	detail := front(t).Respond(post([]byte(body)), nil)
 	assert.Equal(t, 500, detail.Status)
-	assert.Contains(
-		t,
-		string(detail.Body),
-		`Unable to translate Unicode character \\\\uD83D at index 124 to specified code page.`,
-	)
+	assert.Contains(t, string(detail.Body),
+		`Unable to translate Unicode character \\\\uD83D at index 124 to specified code page.`)
 	assert.NotEmpty(t, detail.Violations)
 
 	for name, text := range map[string]string{

@@ -302,11 +302,8 @@ func (c *call) wrapped(field *fieldPlan, v *value) *fault {
 			return f
 		}
 		if r.tok == tokenStartObject {
-			return c.serialization(
-				faultConvert,
-				"Unexpected token when deserializing primitive value: ",
-				r.tok.String(),
-			)
+			return c.serialization(faultConvert, "Unexpected token when deserializing primitive value: ",
+				r.tok.String())
 		}
 		if f := c.scalar(field, v); f != nil {
 			return f

@@ -19,10 +19,8 @@ func (c *call) metadata(m *modelPlan, list *value) (meta metadata, f *fault) {
 				return meta, f
 			}
 			if r.tok != tokenString && r.tok != tokenNull {
-				return meta, c.serialization(
-					faultReference,
-					"JSON reference $ref property must have a string or null value.",
-				)
+				return meta, c.serialization(faultReference,
+					"JSON reference $ref property must have a string or null value.")
 			}
 			given, reference := r.tok == tokenString, r.val.text
 			if f := c.mustRead(); f != nil {

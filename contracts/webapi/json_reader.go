@@ -279,14 +279,8 @@ func (r *reader) close(t token, in container) *fault {
 		r.overDepth = false
 	}
 	if closed != in {
-		return r.fail(
-			faultSyntax,
-			"JsonToken ",
-			t.String(),
-			" is not valid for closing JsonType ",
-			containerNames[closed],
-			".",
-		)
+		return r.fail(faultSyntax, "JsonToken ", t.String(), " is not valid for closing JsonType ",
+			containerNames[closed], ".")
 	}
 	r.afterValue(false)
 	return nil

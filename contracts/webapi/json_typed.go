@@ -124,12 +124,8 @@ func (r *reader) finishedTyped() *fault {
 			return nil
 		}
 		if r.b[r.pos] != '/' {
-			return r.fail(
-				faultSyntax,
-				"Additional text encountered after finished reading JSON content: ",
-				r.char(),
-				".",
-			)
+			return r.fail(faultSyntax, "Additional text encountered after finished reading JSON content: ",
+				r.char(), ".")
 		}
 		if f := r.comment(false); f != nil {
 			return f

@@ -39,12 +39,8 @@ func (r *reader) finished() (bool, *fault) {
 		if r.b[r.pos] == '/' {
 			return true, r.comment(true)
 		}
-		return false, r.fail(
-			faultSyntax,
-			"Additional text encountered after finished reading JSON content: ",
-			r.char(),
-			".",
-		)
+		return false, r.fail(faultSyntax, "Additional text encountered after finished reading JSON content: ",
+			r.char(), ".")
 	}
 	return false, r.set(tokenNone, tokenValue{}, true)
 }
@@ -63,12 +59,8 @@ func (r *reader) value() (bool, *fault) {
 		case '"', '\'':
 			return true, r.quoted(c, readAny)
 		case 't':
-			return true, r.literal(
-				"true",
-				tokenBoolean,
-				tokenValue{kind: valueBool, i: 1},
-				"Error parsing boolean value.",
-			)
+			return true, r.literal("true", tokenBoolean, tokenValue{kind: valueBool, i: 1},
+				"Error parsing boolean value.")
 		case 'f':
 			return true, r.literal("false", tokenBoolean, tokenValue{kind: valueBool}, "Error parsing boolean value.")
 		case 'n':
@@ -184,12 +176,8 @@ func (r *reader) postValue(ignoreComments bool) (found bool, f *fault) {
 			r.resume()
 			return false, nil
 		default:
-			return false, r.fail(
-				faultSyntax,
-				"After parsing a value an unexpected character was encountered: ",
-				r.char(),
-				".",
-			)
+			return false, r.fail(faultSyntax, "After parsing a value an unexpected character was encountered: ",
+				r.char(), ".")
 		}
 	}
 }
@@ -223,12 +211,8 @@ func (r *reader) property() *fault {
 			return f
 		}
 		if r.pos == len(r.b) || r.b[r.pos] != ':' {
-			return r.fail(
-				faultSyntax,
-				"Invalid character after parsing property name. Expected ':' but got: ",
-				r.char(),
-				".",
-			)
+			return r.fail(faultSyntax, "Invalid character after parsing property name. Expected ':' but got: ",
+				r.char(), ".")
 		}
 	}
 	r.pos++

@@ -70,10 +70,8 @@ func (p *Profile) complete() (*dotnet.TimeZone, error) {
 	case err != nil || p.TimeZone == "Local":
 		return nil, fmt.Errorf("invalid time zone %q: use an IANA name such as UTC or America/Chicago", p.TimeZone)
 	case !isIdentifier(p.ParameterName):
-		return nil, fmt.Errorf(
-			"invalid parameter name %q: use a C# identifier of letters, digits and _",
-			p.ParameterName,
-		)
+		return nil, fmt.Errorf("invalid parameter name %q: use a C# identifier of letters, digits and _",
+			p.ParameterName)
 	case p.SuccessBody != SuccessBodyEcho && p.SuccessBody != SuccessBodyNone:
 		return nil, fmt.Errorf("invalid success body %q: use %q or %q", p.SuccessBody, SuccessBodyEcho, SuccessBodyNone)
 	case p.NullBody != NullBodyReject && p.NullBody != NullBodyAccept:

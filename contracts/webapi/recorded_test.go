@@ -150,20 +150,8 @@ func (r *recording) meets(t *testing.T, e *webapi.Endpoint, recorded *recordedRe
 		got.Allow == recorded.Headers["Allow"] && bytes.Equal(got.Body, body) {
 		return true
 	}
-	t.Errorf(
-		"%s: %s %s %v\n  body     %.600q\n  recorded %d %v %.900s\n  got      %d %s %s %.900s",
-		r.Group,
-		r.Method,
-		r.Path,
-		r.Headers,
-		bytesOf(r.Body, r.BodyBase64),
-		recorded.Status,
-		recorded.Headers,
-		body,
-		got.Status,
-		got.ContentType,
-		got.Allow,
-		got.Body,
-	)
+	t.Errorf("%s: %s %s %v\n  body     %.600q\n  recorded %d %v %.900s\n  got      %d %s %s %.900s", r.Group,
+		r.Method, r.Path, r.Headers, bytesOf(r.Body, r.BodyBase64),
+		recorded.Status, recorded.Headers, body, got.Status, got.ContentType, got.Allow, got.Body)
 	return false
 }

@@ -82,18 +82,11 @@ func (c *call) nullModel(out []byte) Response {
 func (c *call) methodNotAllowed(req *Request, out []byte) Response {
 	e := c.e
 	c.violate(
-		e.broken(
-			contracts.RuleID{Kind: contracts.RuleMethod},
-			e.operation.RouteFact,
-			"",
-			"the method "+printable(req.Method),
-		),
+		e.broken(contracts.RuleID{Kind: contracts.RuleMethod}, e.operation.RouteFact, "",
+			"the method "+printable(req.Method)),
 	)
-	resp := messageOnly(
-		http.StatusMethodNotAllowed,
-		"The requested resource does not support http method '"+req.Method+"'.",
-		out,
-	)
+	resp := messageOnly(http.StatusMethodNotAllowed,
+		"The requested resource does not support http method '"+req.Method+"'.", out)
 	resp.Allow = e.operation.Method
 	return resp
 }
@@ -168,11 +161,8 @@ func (c *call) encodable(resp Response) Response {
 		out = appendPair(
 			append(out, ','),
 			"ExceptionMessage",
-			fmt.Sprintf(
-				`Unable to translate Unicode character \\u%04X at index %d to specified code page.`,
-				unit,
-				index,
-			),
+			fmt.Sprintf(`Unable to translate Unicode character \\u%04X at index %d to specified code page.`, unit,
+				index),
 		)
 		out = appendPair(append(out, ','), "ExceptionType", "System.Text.EncoderFallbackException")
 		out = appendPair(append(out, ','), "StackTrace", encoderStack)

@@ -76,12 +76,8 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 		found = "bytes invalid in the declared charset"
 	case faultMissing:
 		c.violate(
-			c.e.broken(
-				field.rule(contracts.RuleRequired),
-				field.fact.Required().Fact,
-				c.pointer(field.name),
-				"nothing",
-			),
+			c.e.broken(field.rule(contracts.RuleRequired), field.fact.Required().Fact, c.pointer(field.name),
+				"nothing"),
 		)
 		return
 	case faultReference:

@@ -80,10 +80,8 @@ func New(o *contracts.Operation, p Profile) (*Endpoint, error) {
 		}
 	}
 	if o.Model() == nil || len(e.requestTypes) == 0 || len(e.responseTypes) == 0 {
-		return nil, fmt.Errorf(
-			"the page of /%s lists no JSON format: nothing can be read, and no response written",
-			o.Route,
-		)
+		return nil, fmt.Errorf("the page of /%s lists no JSON format: nothing can be read, and no response written",
+			o.Route)
 	}
 	if e.root, err = planModel(o.Model(), ""); err != nil {
 		return nil, err

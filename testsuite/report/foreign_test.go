@@ -139,10 +139,8 @@ func TestNoForeignTextIsMoreThanText(t *testing.T) {
 				require.NoError(t, err)
 				out := b.String()
 				require.True(t, utf8.ValidString(out))
-				odd := strings.IndexFunc(
-					out,
-					func(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsPrint(c) },
-				)
+				odd := strings.IndexFunc(out,
+					func(c rune) bool { return c != '\n' && c != '\t' && !unicode.IsPrint(c) })
 				require.Negative(t, odd)
 				require.NotContains(t, out, "##[")
 				require.NotContains(t, out, "##vso[")
@@ -236,12 +234,8 @@ func TestALineOfShellIsWhatItSays(t *testing.T) {
 				out, err := cmd.CombinedOutput()
 				require.NoError(t, err, "%s", out)
 				if i == 0 {
-					require.Equal(
-						t,
-						strings.ToValidUTF8(text, "\uFFFD"),
-						string(out),
-						"the body that is piped is the body",
-					)
+					require.Equal(t, strings.ToValidUTF8(text, "\uFFFD"), string(out),
+						"the body that is piped is the body")
 				}
 			}
 			left, err := os.ReadDir(folder)

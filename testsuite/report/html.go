@@ -121,15 +121,8 @@ func ruleRows(r *results) []row {
 			rows = append(rows, row{Rule: c.Rule, Text: c.Text, Line: c.Line, Stated: c.Stated})
 		}
 		s := square{
-			Title: fmt.Sprintf(
-				"%s, %s in %s: %d pass, %d fail, %d SHOULD failures",
-				c.Rule,
-				c.Side,
-				c.Media,
-				c.Pass,
-				c.Fail,
-				c.ShouldFail,
-			),
+			Title: fmt.Sprintf("%s, %s in %s: %d pass, %d fail, %d SHOULD failures", c.Rule, c.Side, c.Media,
+				c.Pass, c.Fail, c.ShouldFail),
 		}
 		switch {
 		case c.Fail > 0:

@@ -29,28 +29,17 @@ func markdown(r *results) ([]byte, error) {
 		if len(groups) == 0 {
 			continue
 		}
-		fmt.Fprintf(
-			&b,
+		fmt.Fprintf(&b,
 			"\n### %s failures\n\n| rule | page | cases | first case | expected | got |\n|---|---|---:|---|---|---|\n",
-			l,
-		)
+			l)
 		for _, g := range groups {
 			page := "-"
 			if g.Line > 0 {
 				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
 			}
 			x := g.Cases[0]
-			fmt.Fprintf(
-				&b,
-				"| %s | %s | %d | %s: %s | %s | %s |\n",
-				mdCode(g.Rule.String()),
-				mdText(page),
-				len(g.Cases),
-				mdCode(x.ID),
-				mdText(x.Change),
-				mdText(x.Expected),
-				mdCode(x.Got),
-			)
+			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page),
+				len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
 		}
 	}
 	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky,
@@ -61,13 +50,8 @@ func markdown(r *results) ([]byte, error) {
 			for _, g := range byReason(r, l, v) {
 				lines = append(
 					lines,
-					fmt.Sprintf(
-						"- %s, %s: %s (%s)",
-						l,
-						plural(len(g.Cases), "case"),
-						mdText(g.Reason),
-						mdText(ids(g.Cases, 3)),
-					),
+					fmt.Sprintf("- %s, %s: %s (%s)", l, plural(len(g.Cases), "case"), mdText(g.Reason),
+						mdText(ids(g.Cases, 3))),
 				)
 			}
 		}
@@ -91,14 +75,8 @@ func markdown(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "- and %d more not tried\n", len(missing)-i)
 			break
 		}
-		fmt.Fprintf(
-			&b,
-			"- not tried: %s %s in %s: %s\n",
-			mdCode(c.Rule.String()),
-			mdText(c.Side),
-			mdCode(c.Media),
-			mdText(c.Reason),
-		)
+		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), mdText(c.Side), mdCode(c.Media),
+			mdText(c.Reason))
 	}
 	if r.EndedEarly {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))

@@ -122,16 +122,8 @@ func record(r *results) ([]byte, error) {
 	}
 	b.Truncate(b.Len() - len("\n}\n"))
 	e.SetIndent("", "")
-	err := errors.Join(
-		appendList(
-			&b,
-			e,
-			"coverage",
-			r.Coverage,
-		),
-		appendList(&b, e, "cases", r.Cases),
-		appendList(&b, e, "exchanges", r.Exchanges),
-	)
+	err := errors.Join(appendList(&b, e, "coverage", r.Coverage), appendList(&b, e, "cases", r.Cases),
+		appendList(&b, e, "exchanges", r.Exchanges))
 	b.WriteString("\n}\n")
 	return b.Bytes(), err
 }
@@ -310,14 +302,9 @@ func plural(n int, one string) string {
 
 // verdicts are those that a table of a level has columns for.
 var verdicts = []testsuite.Verdict{
-	testsuite.VerdictPass,
-	testsuite.VerdictFail,
-	testsuite.VerdictKnownFailure,
-	testsuite.VerdictUnexpectedPass,
-	testsuite.VerdictFlaky,
-	testsuite.VerdictInconclusive,
-	testsuite.VerdictSkipped,
-	testsuite.VerdictError,
+	testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure,
+	testsuite.VerdictUnexpectedPass, testsuite.VerdictFlaky, testsuite.VerdictInconclusive,
+	testsuite.VerdictSkipped, testsuite.VerdictError,
 }
 
 var levels = []fixtures.Level{fixtures.LevelMust, fixtures.LevelShould, fixtures.LevelMay}

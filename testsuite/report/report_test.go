@@ -81,12 +81,8 @@ func built() *testsuite.Results {
 		Change: "Note: 1001 characters",
 		Quote:  "String length: inclusive between 0 and 1000",
 	}
-	add(
-		testsuite.VerdictPass,
-		fixtures.LevelMust,
-		control,
-		testsuite.Result{Case: testsuite.Case{Rule: media}, Got: "200"},
-	)
+	add(testsuite.VerdictPass, fixtures.LevelMust, control,
+		testsuite.Result{Case: testsuite.Case{Rule: media}, Got: "200"})
 	add(testsuite.VerdictFail, fixtures.LevelMust, "Note/length/1001", testsuite.Result{Case: length,
 		Failure: testsuite.FailureAccepted, Reason: "it was accepted with 200", Got: "200", Confirmed: true})
 	add(testsuite.VerdictKnownFailure, fixtures.LevelMust, "Note/length/1002", testsuite.Result{Case: length,
@@ -215,12 +211,8 @@ func TestARunThatEndedEarlySaysSo(t *testing.T) {
 	r := built()
 	r.Stopped, r.EndedEarly = "the run was interrupted", true
 	for _, format := range []string{"text", "markdown", "html"} {
-		require.Contains(
-			t,
-			strings.ToLower(string(write(t, format, r))),
-			"ended early: the run was interrupted",
-			format,
-		)
+		require.Contains(t, strings.ToLower(string(write(t, format, r))), "ended early: the run was interrupted",
+			format)
 	}
 }
 

@@ -58,15 +58,8 @@ func run(t *testing.T, known string) *testsuite.Results {
 		Target: testsuite.Target{Handler: http.HandlerFunc(careless), Version: "1.2.3"},
 		Known:  []byte(known),
 		Selection: testsuite.Selection{Run: []string{
-			"Note/missing",
-			"Note/kind",
-			"Note/length",
-			"UserId/missing",
-			"UserId/kind/word",
-			"method/GET",
-			"method/PUT",
-			"transport/no-host",
-			"syntax/cut-half",
+			"Note/missing", "Note/kind", "Note/length", "UserId/missing", "UserId/kind/word", "method/GET",
+			"method/PUT", "transport/no-host", "syntax/cut-half",
 		}},
 	})
 	require.NoError(t, err)
@@ -123,13 +116,8 @@ func readGitHub(t *testing.T, _ *testsuite.Results, out []byte) {
 
 // unexpected passes make the file of known failures stale at either level.
 func unexpected(r *testsuite.Results) int {
-	return r.Count(
-		fixtures.LevelMust,
-		testsuite.VerdictUnexpectedPass,
-	) + r.Count(
-		fixtures.LevelShould,
-		testsuite.VerdictUnexpectedPass,
-	)
+	return r.Count(fixtures.LevelMust, testsuite.VerdictUnexpectedPass) + r.Count(fixtures.LevelShould,
+		testsuite.VerdictUnexpectedPass)
 }
 
 func readJUnit(t *testing.T, r *testsuite.Results, out []byte) {
@@ -152,11 +140,8 @@ func readJUnit(t *testing.T, r *testsuite.Results, out []byte) {
 	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictFail), count[junit.StatusFailed])
 	require.Equal(t, r.Count(fixtures.LevelMust, testsuite.VerdictInconclusive)+unexpected(r), count[junit.StatusError])
 	require.Equal(t, passed, count[junit.StatusPassed])
-	require.Contains(
-		t,
-		names["Note/length/1002"].Error.Error(),
-		"page line 36: String length: inclusive between 0 and 1000",
-	)
+	require.Contains(t, names["Note/length/1002"].Error.Error(),
+		"page line 36: String length: inclusive between 0 and 1000")
 }
 
 func readRecord(t *testing.T, r *testsuite.Results, out []byte) {
@@ -183,11 +168,8 @@ func readHTML(t *testing.T, _ *testsuite.Results, out []byte) {
 		case html.TextNode:
 			text.WriteString(n.Data + " ")
 		case html.ElementNode:
-			require.NotContains(
-				t,
-				[]string{"script", "link", "img", "iframe", "object", "embed", "form", "a", "base"},
-				n.Data,
-			)
+			require.NotContains(t,
+				[]string{"script", "link", "img", "iframe", "object", "embed", "form", "a", "base"}, n.Data)
 			if n.Data == "details" {
 				cases++
 			}
@@ -232,11 +214,8 @@ func readTAP(t *testing.T, r *testsuite.Results, out []byte) {
 	}
 	require.False(t, inYAML)
 	require.Equal(t, len(r.Cases), n)
-	require.Equal(
-		t,
-		r.Count(fixtures.LevelMust, testsuite.VerdictFail, testsuite.VerdictInconclusive)+unexpected(r),
-		failed,
-	)
+	require.Equal(t,
+		r.Count(fixtures.LevelMust, testsuite.VerdictFail, testsuite.VerdictInconclusive)+unexpected(r), failed)
 }
 
 func readSARIF(t *testing.T, r *testsuite.Results, out []byte) {
@@ -262,11 +241,9 @@ func readMarkdown(t *testing.T, r *testsuite.Results, out []byte) {
 	t.Helper()
 	row := regexp.MustCompile(`(?m)^\| MUST \| (\d+) \| (\d+) \|`).FindStringSubmatch(string(out))
 	require.NotNil(t, row, "%s", out)
-	require.EqualValues(
-		t,
+	require.EqualValues(t,
 		[]any{r.Count(fixtures.LevelMust, testsuite.VerdictPass), r.Count(fixtures.LevelMust, testsuite.VerdictFail)},
-		[]any{number(t, row[1]), number(t, row[2])},
-	)
+		[]any{number(t, row[1]), number(t, row[2])})
 }
 
 func number(t *testing.T, text string) int {
@@ -304,13 +281,8 @@ func readKnown(t *testing.T, r *testsuite.Results, out []byte) {
 	require.Empty(t, again.Stale)
 	require.Empty(t, again.Failed(fixtures.LevelShould))
 	known := func(r *testsuite.Results) int {
-		return r.Count(
-			fixtures.LevelMust,
-			testsuite.VerdictKnownFailure,
-		) + r.Count(
-			fixtures.LevelShould,
-			testsuite.VerdictKnownFailure,
-		)
+		return r.Count(fixtures.LevelMust, testsuite.VerdictKnownFailure) + r.Count(fixtures.LevelShould,
+			testsuite.VerdictKnownFailure)
 	}
 	require.Equal(t, known(r)+len(r.Failed(fixtures.LevelShould)), known(again))
 }

@@ -54,15 +54,9 @@ func sarif(r *results) ([]byte, error) {
 			"ruleIndex": add(x),
 			"level":     level,
 			"message": object{
-				"text": string(
-					x.Level,
-				) + " " + sarifText(
-					x.ID+": "+x.Reason,
-				) + ". " + sarifText(
+				"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(
 					x.Why,
-				) + " Expected: " + x.Expected + ". Got: " + sarifText(
-					x.Got,
-				) + ".",
+				) + " Expected: " + x.Expected + ". Got: " + sarifText(x.Got) + ".",
 			},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},

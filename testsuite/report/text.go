@@ -191,10 +191,8 @@ func (t *printer) summary(r *results) {
 		t.wrap(
 			0,
 			2,
-			plural(
-				r.Unconfirmed,
-				"rejection",
-			)+" unconfirmed: the valid request that differs in one thing was not accepted in this run",
+			plural(r.Unconfirmed,
+				"rejection")+" unconfirmed: the valid request that differs in one thing was not accepted in this run",
 		)
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))

@@ -98,9 +98,7 @@ func decimalFrom(n *big.Int, scale int, neg bool) (Decimal, bool) {
 			drop = min(scale, drop+len(q.String())-len(maxDecimal.String())+1)
 			q, r = q.QuoRem(n, powerOfTen(drop), r)
 			// One digit fewer may fit.
-			if q2, r2 := new(
-				big.Int,
-			).QuoRem(n, powerOfTen(drop-1), new(big.Int)); q2.Cmp(maxDecimal) <= 0 &&
+			if q2, r2 := new(big.Int).QuoRem(n, powerOfTen(drop-1), new(big.Int)); q2.Cmp(maxDecimal) <= 0 &&
 				scale-drop+1 <= maxScale {
 				q, r, drop = q2, r2, drop-1
 			}
