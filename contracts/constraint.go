@@ -41,6 +41,19 @@ func (c *Constraint) sentence(field string) string {
 	return field + " is required."
 }
 
+// TextLength is the length of a text in the unit of Min and Max: a character outside the
+// basic plane is two.
+func TextLength(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
 // Required is the field's annotation Required; nil if it has none.
 func (f *Field) Required() *Constraint { return f.constraint(ConstraintRequired) }
 

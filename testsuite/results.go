@@ -2,7 +2,9 @@ package testsuite
 
 import (
 	"encoding/base64"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -88,6 +90,21 @@ type Result struct {
 	Got string `json:"got,omitempty"`
 	// Known is the reason that the known-failures file gives.
 	Known string `json:"known,omitempty"`
+}
+
+// Explain is what a case expected and why, and what it got, in a few lines.
+func (x *Result) Explain() string {
+	lines := []string{
+		x.Why,
+		"basis:    " + x.LevelBasis,
+		"change:   " + x.Change,
+		"expected: " + x.Expected,
+		"got:      " + x.Got,
+	}
+	if x.Line > 0 {
+		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Exchange is a request that was sent and what came back, without secrets. The

@@ -1,8 +1,6 @@
 package testsuite
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 )
 
@@ -43,19 +41,11 @@ func Test(t *testing.T, s *Suite, c Config) {
 	}
 }
 
-// explain is a case's result in a few lines.
+// explain is what a result is and the request again, in a few lines.
 func (r *Results) explain(x *Result) string {
-	lines := []string{
-		string(x.Level) + ": " + x.Reason,
-		"  change    " + x.Change,
-		"  expected  " + x.Expected,
-		"  got       " + x.Got,
-	}
-	if x.Line > 0 {
-		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
-	}
+	text := string(x.Level) + ": " + x.Reason + "\n" + x.Explain()
 	if e := r.Exchange(x); e != nil {
-		lines = append(lines, "  "+r.Curl(e))
+		text += "\n" + r.Curl(e)
 	}
-	return strings.Join(lines, "\n")
+	return text
 }

@@ -72,7 +72,7 @@ func casesCommand(s streams) *cobra.Command {
 			fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", x.Level, expect, line, x.ID)
 		}
 		if !*asJSON {
-			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY. LINE is the line in the Help Page.\n",
+			fmt.Fprintf(&b, "%d cases: %d MUST, %d SHOULD, %d MAY.\nLINE is the line in the Help Page.\n",
 				len(cases), count[fixtures.LevelMust], count[fixtures.LevelShould], count[fixtures.LevelMay])
 		}
 		_, err = io.WriteString(s.out, b.String())

@@ -298,7 +298,7 @@ func listRows(w io.Writer, cases []fixtures.Case) error {
 		fmt.Fprintf(&b, "%-11s  %4s  %s\n", c.Outcome, line, c.ID)
 		count[c.Outcome]++
 	}
-	fmt.Fprintf(&b, "%d cases: %d accept, %d reject, %d unspecified. LINE is the line in the Help Page.\n", len(cases),
+	fmt.Fprintf(&b, "%d cases: %d accept, %d reject, %d unspecified.\nLINE is the line in the Help Page.\n", len(cases),
 		count[oracle.OutcomeAccept], count[oracle.OutcomeReject], count[oracle.OutcomeUnspecified])
 	_, err := io.WriteString(w, b.String())
 	return written(err)

@@ -23,7 +23,7 @@ func readJSONString(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
 const storedText = 4000
 
 func readString(o *Oracle, f *fieldPlan, s string) Expectation {
-	n := utf16Units(s)
+	n := contracts.TextLength(s)
 	if f.length != nil && (n < f.length.Min || n > f.length.Max) {
 		return reject(f.rule(contracts.RuleLength), f.length.Fact.Line,
 			fmt.Sprintf("its length is %d, not %d to %d UTF-16 units", n, f.length.Min, f.length.Max))
@@ -38,15 +38,4 @@ func readString(o *Oracle, f *fieldPlan, s string) Expectation {
 		return o.accept().WithLatitude("the page bounds no length, but storage does")
 	}
 	return o.accept()
-}
-
-func utf16Units(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xFFFF {
-			n++
-		}
-	}
-	return n
 }

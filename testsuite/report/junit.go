@@ -103,22 +103,13 @@ func junit(r *results) ([]byte, error) {
 	return append(append([]byte(xml.Header), b...), '\n'), nil
 }
 
-// details is a case's result in a few lines.
+// details is a case's result in a few lines, and what can be seen of its exchange.
 func details(r *results, x *testsuite.Result) string {
-	lines := []string{
-		x.Why,
-		"basis:    " + x.LevelBasis,
-		"change:   " + x.Change,
-		"expected: " + x.Expected,
-		"got:      " + x.Got,
-	}
-	if x.Line > 0 {
-		lines = append([]string{fmt.Sprintf("page line %d: %s", x.Line, x.Quote)}, lines...)
-	}
+	text := x.Explain()
 	if e := r.Exchange(x); e != nil {
-		lines = append(lines, "response: "+cut(oneLine(e.Received.Body.String()), 500), r.Curl(e))
+		text += "\nresponse: " + cut(oneLine(e.Received.Body.String()), 500) + "\n" + r.Curl(e)
 	}
-	return strings.Join(lines, "\n")
+	return text
 }
 
 // xmlText is text without the characters that XML 1.0 cannot hold.
