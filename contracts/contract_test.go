@@ -141,3 +141,13 @@ func TestAKindHasOneRowOfTheTable(t *testing.T) {
 	_, _, ok := contracts.SampleKind([]byte("1.1"))
 	assert.False(t, ok)
 }
+
+func TestAPathIsReadAsAUserWritesIt(t *testing.T) {
+	for text, path := range map[string]contracts.Path{
+		"Reason": "Reason", "body": ".body", ".body": ".body", "body[].path": ".body[].path",
+		"Reasons[].ReasonId": "Reasons[].ReasonId", "": "",
+	} {
+		assert.Equal(t, path, contracts.ParsePath(text), text)
+	}
+	assert.Equal(t, contracts.Path("").Field("body").Element().Field("path"), contracts.ParsePath("body[].path"))
+}

@@ -165,3 +165,11 @@ func TestStatusesAreReadAndWritten(t *testing.T) {
 		require.Error(t, err, text)
 	}
 }
+
+// TestAPanicOfTheJudgeIsAnErrorOfOneCase has the judge panic: there is no response.
+func TestAPanicOfTheJudgeIsAnErrorOfOneCase(t *testing.T) {
+	s := newSuite(t)
+	got := (&judge{}).recovered(&s.cases[0], nil, true)
+	require.Equal(t, VerdictError, got.verdict)
+	require.Contains(t, got.reason, "internal error: ")
+}

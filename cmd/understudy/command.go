@@ -62,9 +62,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	root := &cobra.Command{
 		Use:   "understudy",
 		Short: "A stand-in for an ASP.NET Web API, learned from its Help Page",
-		Long: "Understudy learns an HTTP API from its ASP.NET Help Page: it responds as the real\n" +
-			"server would, makes payloads whose outcome is known, and verifies that a server\n" +
-			"conforms, citing the line of the page for each.",
+		Long: "Understudy learns an HTTP API from its ASP.NET Help Page: it responds as the\n" +
+			"real server would, makes payloads whose outcome is known, and verifies that a\n" +
+			"server conforms, citing the line of the page for each.",
 		Version:           version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,

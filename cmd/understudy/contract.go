@@ -13,10 +13,12 @@ import (
 )
 
 func contractCommand(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page", Args: cobra.NoArgs,
+		// A command that does nothing by itself would print its help for a misspelled one too.
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	show := &cobra.Command{
 		Use:   "show",
-		Short: "Print the contract: fields, types, rules, and where each comes from",
+		Short: "Print fields, types, rules, and where each comes from",
 		Args:  cobra.NoArgs,
 	}
 	contract := pageFlag(show)

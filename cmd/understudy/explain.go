@@ -17,7 +17,7 @@ import (
 func explainCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain ID|FIELD",
-		Short: "Explain a rule, field or case: the page's line, and the framework's reading",
+		Short: "Explain a rule, field or case by the page's line",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("give one rule, field or case; see 'understudy explain --help'")

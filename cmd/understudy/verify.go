@@ -47,7 +47,7 @@ func verifyCommand(s streams) *cobra.Command {
 		Example: "  understudy verify http://127.0.0.1:5000\n" +
 			"  understudy verify https://test.example.com/v1 --plan\n" +
 			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN \\\n" +
-			"      --max-writes 40 --set UserId=… --known known.yaml --report text,html=r.html",
+			"      --max-writes 40 --set UserId=… --known known.yaml --report html=r.html",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("give one URL of a server, such as http://127.0.0.1:5000; see '%s --help'",
