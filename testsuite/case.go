@@ -120,18 +120,16 @@ func (s *Suite) build() error {
 	b.mirror()
 	b.aspects()
 	s.cases = b.cases
-	seen := map[string]bool{}
 	for i := range s.cases {
 		x := &s.cases[i]
-		if id := strings.ToLower(x.ID); seen[id] {
+		id := strings.ToLower(x.ID)
+		if _, taken := s.index[id]; taken {
 			return fmt.Errorf("two cases have the id %s", x.ID)
-		} else {
-			seen[id] = true
 		}
 		if x.Aspect == AspectOutcome && x.Control == "" && !x.made.Control {
 			return fmt.Errorf("%s has no control: the page's format %s has no valid request", x.ID, x.Media)
 		}
-		s.index[x.ID] = i
+		s.index[id] = i
 		if x.Aspect == AspectOutcome {
 			s.requests[x.ID] = i
 		}

@@ -137,20 +137,20 @@ const (
 type unclearKind int
 
 const (
-	notUnclear unclearKind = iota
-	unclearSilent
-	unclearBroken // off
-	unclearLate
-	unclearUpgrade
-	unclearPage
-	unclearRedirect
-	unclearBusy // 503 or 429
-	unclearCaller
-	unclearForbidden
-	unclearProxy
-	unclearWait
-	unclearDown
-	unclearPath
+	notUnclear       unclearKind = iota
+	unclearSilent                // no response
+	unclearBroken                // a response that breaks off
+	unclearLate                  // no response in time
+	unclearUpgrade               // another protocol
+	unclearPage                  // an HTML page
+	unclearRedirect              // 3xx
+	unclearBusy                  // 429, or 503 with Retry-After
+	unclearCaller                // 401
+	unclearForbidden             // 403
+	unclearProxy                 // 407
+	unclearWait                  // 408
+	unclearDown                  // every request gets one server error
+	unclearPath                  // every request gets 404 or 410
 )
 
 // observe settles what a response means, while all of it is there.

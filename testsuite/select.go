@@ -82,14 +82,10 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 
 // only are the case with an id and those that look at the same request.
 func (s *Suite) only(id string) (chosen []Case, err error) {
-	at := slices.IndexFunc(s.cases, func(x Case) bool { return x.ID == id })
-	if at < 0 {
-		at = slices.IndexFunc(s.cases, func(x Case) bool { return strings.EqualFold(x.ID, id) })
-	}
-	if at < 0 {
+	at, found := s.index[strings.ToLower(id)]
+	if !found {
 		return nil, &ConfigError{
-			"Selection.Only",
-			fmt.Sprintf("no case has the id %q; the nearest is %q", id, s.Nearest(id)),
+			"Selection.Only", fmt.Sprintf("no case has the id %q; the nearest is %q", id, s.Nearest(id)),
 		}
 	}
 	for i := range s.cases {

@@ -55,7 +55,7 @@ type Suite struct {
 	payloads  Payloads
 	rules     []contracts.Rule
 	cases     []Case
-	index     map[string]int    // of cases, by id
+	index     map[string]int    // of cases, by id in lower case
 	requests  map[string]int    // of the cases about outcomes, by id
 	first     string            // the page's first JSON media type; its control shows whether anything works
 	controls  map[string]string // the id of the valid request of each media type

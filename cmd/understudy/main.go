@@ -1,10 +1,7 @@
 // Understudy learns an HTTP API from its ASP.NET Help Page and stands in for it. Run
 // "understudy help" for its commands.
 //
-// Exit codes: 0 fine; 1 the target broke the contract; 2 usage or configuration;
-// 3 the target could not be reached; 4 stopped for safety; 5 the known-failures
-// file is stale; 6 inconclusive; 7 the machine: an output that cannot be written,
-// requests that were lost at a stop.
+// Its exit codes are the constants of package testsuite whose names begin with Exit.
 package main
 
 import (

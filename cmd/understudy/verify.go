@@ -41,9 +41,10 @@ func verifyCommand(s streams) *cobra.Command {
 		Long: "Verify sends requests whose outcome is known to a server and reports which rules\n" +
 			"of the page hold. A target that is not on loopback gets only requests that must\n" +
 			"be rejected, one at a time, until --max-writes allows a number of writes.\n\n" +
-			"Exit codes: 0 it conforms to the page; 1 it does not; 2 usage; 3 it could not be\n" +
-			"reached; 4 stopped for safety; 5 the known-failures file is stale; 6\n" +
-			"inconclusive; 7 an output that cannot be written.",
+			"Exit codes: 0 the target conforms; 1 it breaks a stated rule; 2 usage or\n" +
+			"configuration; 3 it could not be reached; 4 stopped for safety (a ledger that\n" +
+			"cannot be written included); 5 the known-failures file is stale; 6 inconclusive;\n" +
+			"7 an output that cannot be written, and other failures of the machine.",
 		Example: "  understudy verify http://127.0.0.1:5000\n" +
 			"  understudy verify https://test.example.com/v1 --plan\n" +
 			"  understudy verify https://test.example.com/v1 --bearer-env TOKEN \\\n" +
