@@ -607,8 +607,8 @@ func TestATokenIsAskedForAgainAfter401(t *testing.T) {
 }
 
 func TestNoSecretIsInTheResults(t *testing.T) {
-	const header, token, user, reason = "k3y-of-the-house", "Bearer " +
-		"tok3n-of-the-day", "0f8fad5b-d9cb-469f-a165-70867728950e", "a private matter"
+	const header, token = "k3y-of-the-house", "Bearer tok3n-of-the-day"
+	const user, reason = "0f8fad5b-d9cb-469f-a165-70867728950e", "a private matter"
 	// The server echoes whatever it gets, and fails now and then.
 	var turn atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

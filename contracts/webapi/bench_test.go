@@ -168,6 +168,9 @@ func BenchmarkHostile(b *testing.B) {
 }
 
 func TestHostileBodiesGetResponses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its responses have tens of megabytes; make race runs it")
+	}
 	es := endpoints(t)
 	for name, req := range hostile() {
 		t.Run(name, func(t *testing.T) { holds(t, es, req) })
