@@ -51,7 +51,8 @@ bench: ## run the Go benchmarks; the output suits benchstat
 
 .PHONY: bench-http
 bench-http: ## measure the mock over HTTP: against a bare handler, its memory, large bodies
-	go test -run '^$$' -bench '^Benchmark(HTTP|Memory|Large)$$' -benchtime 5x ./cmd/understudy
+	go test -run '^$$' -bench '^BenchmarkHTTP$$' -benchtime 20x ./cmd/understudy
+	go test -run '^$$' -bench '^Benchmark(Memory|Large)$$' -benchtime 5x ./cmd/understudy
 
 RUNS ?= 100000
 

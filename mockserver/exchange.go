@@ -24,14 +24,40 @@ type exchange struct {
 	// began is when the request's head was there; took, how long everything took.
 	began time.Time
 	took  time.Duration
-	// body is the request's, memory that of both bodies.
-	body   []byte
-	memory *buffers
+	// request is the part of r that determines the response; its Body is what was read.
+	request webapi.Request
+	// memory is what the request's body is read into, and the response's written.
+	memory struct{ request, response []byte }
 	// done are called at the end, the last one first.
 	done []func()
 	// response is what is sent, with the violations behind it.
 	response webapi.Response
 }
+
+// start has an exchange begin with what it keeps of the one before: memory.
+func (x *exchange) start(w http.ResponseWriter, r *http.Request, o *operation) {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	*x = exchange{
+		w: w, r: r, operation: o, began: time.Now(), memory: x.memory, done: x.done,
+		request: webapi.Request{Method: r.Method, Target: target(r), Scheme: scheme, Host: r.Host, Header: r.Header},
+	}
+}
+
+// keep makes the exchange ready for the next one: the memory of its bodies stays,
+// unless large.
+func (x *exchange) keep() {
+	clear(x.done)
+	body, response := x.request.Body, x.response.Body
+	*x = exchange{done: x.done[:0]}
+	if cap(body) <= keptBuffer && cap(response) <= keptBuffer {
+		x.memory.request, x.memory.response = body, response
+	}
+}
+
+const keptBuffer = 64 << 10
 
 // step is one part of an exchange. An error ends the exchange without a response: the
 // client has gone.
@@ -39,7 +65,14 @@ type step func(*Server, *exchange) error
 
 // exchange takes a request through the steps, the last of which logs it.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) {
-	x := &exchange{w: w, r: r, operation: o, began: time.Now(), memory: s.buffers.Get().(*buffers)}
+	x := s.exchanges.Get().(*exchange)
+	x.start(w, r, o)
+	s.run(x)
+	x.keep() // not after a panic, when others may still hold it
+	s.exchanges.Put(x)
+}
+
+func (s *Server) run(x *exchange) {
 	defer func() {
 		for _, done := range slices.Backward(x.done) {
 			done()
@@ -47,31 +80,9 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 	}()
 	for _, step := range s.steps {
 		if err := step(s, x); err != nil {
-			s.log.Info("request", "method", r.Method, "path", printablePath(r), "problem", err.Error())
+			s.log.Info("request", "method", x.r.Method, "path", printablePath(x.r), "problem", err.Error())
 			panic(http.ErrAbortHandler) //nolint:forbidigo // this has net/http drop the connection
 		}
-	}
-	if cap(x.body) <= keptBuffer && cap(x.response.Body) <= keptBuffer {
-		x.memory.body, x.memory.response = x.body, x.response.Body
-		s.buffers.Put(x.memory)
-	}
-}
-
-// buffers are the memory of one exchange, kept for the next one unless large.
-type buffers struct {
-	body, response []byte
-}
-
-const keptBuffer = 64 << 10
-
-// request is the part of the request that determines the response.
-func (x *exchange) request() *webapi.Request {
-	scheme := "http"
-	if x.r.TLS != nil {
-		scheme = "https"
-	}
-	return &webapi.Request{
-		Method: x.r.Method, Target: target(x.r), Scheme: scheme, Host: x.r.Host, Header: x.r.Header, Body: x.body,
 	}
 }
 
@@ -91,9 +102,11 @@ var errUnreadable = errors.New("the body could not be read")
 
 // receive reads the body. One that is too long gets its response here.
 func (s *Server) receive(x *exchange) error {
-	body, leave, err := s.readBody(x.w, x.r, x.memory.body[:0])
-	x.done = append(x.done, leave)
-	x.body = body
+	body, leave, err := s.readBody(x.w, x.r, x.memory.request[:0])
+	if leave != nil {
+		x.done = append(x.done, leave)
+	}
+	x.request.Body = body
 	if err == nil && len(body) > largeBody {
 		pause(x.w, 0) // the wait is ours
 		var finish func()
@@ -105,8 +118,8 @@ func (s *Server) receive(x *exchange) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		x.w.Header().Set("Connection", "close")
-		x.body = nil
-		x.response = x.operation.endpoint.Reject(x.request(), http.StatusRequestEntityTooLarge,
+		x.request.Body = nil
+		x.response = x.operation.endpoint.Reject(&x.request, http.StatusRequestEntityTooLarge,
 			"Maximum request length exceeded.", x.memory.response)
 	case err != nil:
 		return errUnreadable
@@ -116,14 +129,13 @@ func (s *Server) receive(x *exchange) error {
 
 // readBody reads at most maxBody bytes into buf. Memory is taken as bytes arrive,
 // whatever length is declared, and for a large body only once the gate has let it
-// in; leave is called when the body is no longer needed.
+// in; leave, unless nil, is called when the body is no longer needed.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (body []byte, leave func(), err error) {
-	leave = func() {}
 	if r.Body == nil || r.Body == http.NoBody {
-		return buf, leave, nil
+		return buf, nil, nil
 	}
 	if r.ContentLength > s.maxBody {
-		return buf, leave, &http.MaxBytesError{Limit: s.maxBody}
+		return buf, nil, &http.MaxBytesError{Limit: s.maxBody}
 	}
 	declared := r.ContentLength
 	if declared < 0 {
@@ -138,7 +150,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 		if len(buf) > largeBody && !admitted {
 			pause(w, 0) // the wait is ours
 			if leave, err = s.gate.admit(r.Context(), declared); err != nil {
-				return buf, func() {}, err
+				return buf, nil, err
 			}
 			admitted = true
 		}
@@ -163,7 +175,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 // respond has the framework's reading respond, unless there is a response already.
 func (s *Server) respond(x *exchange) error {
 	if x.response.Status == 0 {
-		x.response = x.operation.endpoint.Respond(x.request(), x.memory.response)
+		x.response = x.operation.endpoint.Respond(&x.request, x.memory.response)
 	}
 	return nil
 }
@@ -206,12 +218,15 @@ func (s *Server) logExchange(x *exchange) error {
 		slog.String("method", x.r.Method),
 		slog.String("path", printablePath(x.r)),
 		slog.Int("status", x.response.Status),
-		slog.Int("request_bytes", len(x.body)),
+		slog.Int("request_bytes", len(x.request.Body)),
 		slog.Duration("took", x.took.Round(time.Microsecond)))
 	if len(x.response.Violations) > 0 {
 		attrs = append(attrs, slog.String("violations", violationsLine(&x.response)))
 	}
-	s.log.LogAttrs(ctx, slog.LevelInfo, "request", attrs...)
+	// Logger.LogAttrs would look up its caller, which no line shows.
+	line := slog.NewRecord(x.began.Add(x.took), slog.LevelInfo, "request", 0)
+	line.AddAttrs(attrs...)
+	_ = s.log.Handler().Handle(ctx, line) // there is nowhere left to say that it failed
 	return nil
 }
 

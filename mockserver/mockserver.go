@@ -66,7 +66,7 @@ type Server struct {
 	operations []*operation
 	steps      []step
 	handler    http.Handler
-	buffers    sync.Pool
+	exchanges  sync.Pool
 	gate       *gate
 }
 
@@ -94,7 +94,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	}
 	s.steps = []step{(*Server).receive, (*Server).respond, (*Server).send, (*Server).logExchange}
 	s.gate = newGate(s.maxBody, s.beginLarge)
-	s.buffers.New = func() any { return new(buffers) }
+	s.exchanges.New = func() any { return new(exchange) }
 
 	// The framework decides on every path itself, so none may be cleaned or
 	// redirected before it.
@@ -108,13 +108,13 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		}
 		s.operations = append(s.operations, o)
 		methods = append(methods, o.Method)
-		router.NewRoute().Name(o.ID).Methods(o.Method).MatcherFunc(o.matches).Handler(s.exchanges(o))
+		router.NewRoute().Name(o.ID).Methods(o.Method).MatcherFunc(o.matches).Handler(s.serve(o))
 	}
 	// A method that no operation of the route has is the framework's 405.
 	for _, o := range s.operations {
-		router.NewRoute().MatcherFunc(o.matches).Handler(s.exchanges(o))
+		router.NewRoute().MatcherFunc(o.matches).Handler(s.serve(o))
 	}
-	router.NotFoundHandler = s.exchanges(s.operations[0]) // the framework's 404
+	router.NotFoundHandler = s.serve(s.operations[0]) // the framework's 404
 	// Router.ServeHTTP copies the request twice, for variables that no route here has.
 	route := func(w http.ResponseWriter, r *http.Request) {
 		var match mux.RouteMatch
@@ -135,8 +135,8 @@ func (o *operation) matches(r *http.Request, _ *mux.RouteMatch) bool {
 	return o.endpoint.Matches(target(r))
 }
 
-// exchanges is the handler of an operation.
-func (s *Server) exchanges(o *operation) http.Handler {
+// serve is the handler of an operation.
+func (s *Server) serve(o *operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.exchange(w, r, o) })
 }
 
@@ -153,8 +153,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.log.Error("panic", "method", r.Method, "problem", problem, "stack", string(debug.Stack()))
 		if !tracked.started {
-			x := &exchange{w: w, r: r, operation: s.operations[0]}
-			x.response = x.operation.endpoint.Reject(x.request(), http.StatusInternalServerError,
+			x := new(exchange)
+			x.start(w, r, s.operations[0])
+			x.response = x.operation.endpoint.Reject(&x.request, http.StatusInternalServerError,
 				"An error has occurred.", nil)
 			_ = s.send(x) // the client has whatever could be sent
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -83,16 +82,16 @@ func serveCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-func requestLog(w io.Writer, format string, quiet bool) (*slog.Logger, error) {
+func requestLog(lines *logBuffer, format string, quiet bool) (*slog.Logger, error) {
 	options := &slog.HandlerOptions{}
 	if quiet {
 		options.Level = slog.LevelError
 	}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(newTextLog(lines, options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(slog.NewJSONHandler(lines, options)), nil
 	}
 	return nil, fmt.Errorf("--log-format %q: use text or json", format)
 }
