@@ -39,8 +39,8 @@ var reserved = func() map[string]bool {
 	words := map[string]bool{}
 	for _, word := range []string{
 		"method", "route", "request", "response", "body", "json", "http", // rules
-		"optional", "required", "several", "name", "unknown", "metadata", "wrapped", "syntax", "depth", "encoding",
-		"media", "form", "path", "accept", "header", "coding", "transport", "meaning", "combination", "valid",
+		"optional", "required", "several", "name", "syntax", "depth", "encoding", "media", "form", "protocol",
+		"transport", "meaning", "combination", "valid", // families
 		"application", "text",
 	} {
 		words[word] = true

@@ -26,7 +26,7 @@ func BenchmarkRun(b *testing.B) {
 func BenchmarkSuite(b *testing.B) {
 	c := contract(b)
 	for b.Loop() {
-		_, err := testsuite.New(c, testsuite.Payloads{})
+		_, err := testsuite.New(c, testsuite.Payloads{Now: sampleDay})
 		require.NoError(b, err)
 	}
 }

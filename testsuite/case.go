@@ -40,6 +40,8 @@ type Case struct {
 	Path contracts.Path `json:"field,omitempty"`
 	// Media is the media type of the body.
 	Media string `json:"media"`
+	// Tags are words by which people look for the case.
+	Tags []string `json:"tags,omitempty"`
 	// Rule is the rule behind the outcome.
 	Rule contracts.RuleID `json:"rule"`
 	// Line is the page's line of the rule, 0 where there is none.
@@ -146,7 +148,9 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 	for name, value := range row {
 		set[name] = value
 	}
-	g, err := fixtures.New(s.operation, fixtures.Options{Seed: s.payloads.Seed, Now: s.payloads.Now, Set: set})
+	g, err := fixtures.New(s.operation, fixtures.Options{
+		Seed: s.payloads.Seed, Now: s.payloads.Now, Set: set, StrictJSON: s.payloads.StrictJSON,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -155,11 +159,14 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 		all = append(all, g.ValidCase(uint64(i)))
 	}
 	all = append(all, g.Naughty()...)
-	if s.payloads.Combinations == 0 {
-		return all, nil
+	if s.payloads.Combinations > 0 {
+		rows, err := g.Combinations(s.payloads.Combinations)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
 	}
-	rows, err := g.Combinations(s.payloads.Combinations)
-	return append(all, rows...), err
+	return fixtures.Distinct(all), nil
 }
 
 // builder makes the cases of a suite from those of the generator.
@@ -182,6 +189,7 @@ func (b *builder) add(f *fixtures.Case) {
 		Family:     f.Family,
 		Path:       f.Path,
 		Media:      f.Media,
+		Tags:       f.Tags,
 		Rule:       f.Rule,
 		Line:       f.Line,
 		Quote:      b.facts[f.Rule].Quote,
@@ -292,8 +300,8 @@ func (b *builder) aspects() {
 			continue
 		}
 		key := ruleIn{x.Rule, x.Media}
-		if x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust || seen[key] || x.barred != "" ||
-			x.made.NotSent != "" {
+		firm := x.Level == fixtures.LevelMust || x.Rule.Kind == contracts.RuleRequest
+		if x.Expect != oracle.OutcomeReject || !firm || seen[key] || x.barred != "" || x.made.NotSent != "" {
 			continue
 		}
 		seen[key] = true
@@ -309,7 +317,9 @@ func (b *builder) aspects() {
 		default:
 			x.status = http.StatusBadRequest
 			out = append(out, b.aspect(x, AspectModelState, fixtures.LevelShould))
-			if f := b.suite.operation.Field(x.Path); f != nil && !unnamed(&x, f) {
+			// Who cannot read the text cannot tell whose value it is.
+			readable := x.Rule.Kind != contracts.RuleJSON
+			if f := b.suite.operation.Field(x.Path); f != nil && readable && !unnamed(&x, f) {
 				x.mentions = f.Name
 				out = append(out, b.aspect(x, AspectNamed, fixtures.LevelShould))
 			}

@@ -198,7 +198,7 @@ func newModel(t testing.TB) *model {
 	m := &model{suite: newSuite(t), mayWrite: map[string]bool{}}
 	cases, err := m.suite.Cases(Selection{Fields: []string{"UserId", "Reason"}})
 	require.NoError(t, err)
-	whole, err := m.suite.Cases(Selection{Run: []string{"media/listed", "optional", "method"}})
+	whole, err := m.suite.Cases(Selection{Run: []string{"media/listed", "optional", "protocol/method"}})
 	require.NoError(t, err)
 	for _, x := range append(whole, cases...) {
 		if len(x.Request.Body) < 2000 && x.Request.Raw == nil {

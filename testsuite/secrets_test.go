@@ -111,9 +111,9 @@ func TestASecretIsHiddenHoweverAServerWritesIt(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json; x="+url.QueryEscape(spelled))
 				w.Header().Set("Location", "/"+spelled)
 				switch r.Header.Get("X-Understudy-Case") {
-				case "UserId/missing":
+				case "UserId/required/missing":
 					w.WriteHeader(http.StatusFound)
-				case "UserId/null":
+				case "UserId/type/null":
 					w.Header().Set("Content-Length", "100000")
 				default:
 					w.WriteHeader(http.StatusBadRequest)
@@ -130,7 +130,7 @@ func TestASecretIsHiddenHoweverAServerWritesIt(t *testing.T) {
 						Headers: []contracts.Header{{Name: "X-Key", Value: secret}},
 					},
 					Selection: testsuite.Selection{
-						Run: []string{"UserId/missing", "UserId/null", "UserId/kind/word", "optional"},
+						Run: []string{"UserId/required/missing", "UserId/type/null", "UserId/type/word", "optional"},
 					},
 					Ledger: &ledger,
 					IDPath: "/b",

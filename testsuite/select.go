@@ -22,6 +22,8 @@ type Selection struct {
 	Fields []string
 	// Media selects by media type of the body.
 	Media []string
+	// Tags selects by the words by which people look for cases.
+	Tags []string
 	// Level is the minimum level; empty is LevelMay.
 	Level fixtures.Level
 	// Shard is one part of the cases, by id.
@@ -64,6 +66,7 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 			!fitsAny(by.Run, byID),
 			slices.ContainsFunc(by.Skip, byID),
 			!fitsAny(by.Fields, x.isAbout),
+			!fitsAny(by.Tags, func(tag string) bool { return slices.Contains(x.Tags, strings.ToLower(tag)) }),
 			!fitsAny(by.Media, func(m string) bool { return strings.EqualFold(m, x.Media) }),
 			!by.Shard.Has(x.Sends):
 		default:
@@ -74,7 +77,7 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 	if len(chosen) == 0 && by.Shard.Whole() {
 		return nil, &ConfigError{
 			"Selection",
-			"no case fits all of the selection: leave out one of run, skip, level, field and media",
+			"no case fits all of the selection: leave out one of run, skip, level, field, tag and media",
 		}
 	}
 	return chosen, nil
@@ -123,12 +126,27 @@ func (s *Suite) check(by *Selection) error {
 			return &ConfigError{"Selection.Media", fmt.Sprintf("the page lists no request format %q", m)}
 		}
 	}
+	for _, tag := range by.Tags {
+		if !some(func(x *Case) bool { return slices.Contains(x.Tags, strings.ToLower(tag)) }) {
+			return &ConfigError{
+				"Selection.Tags", fmt.Sprintf("no case has the tag %q; the nearest is %q", tag, s.nearestTag(tag)),
+			}
+		}
+	}
 	for _, name := range by.Fields {
 		if !some(func(x *Case) bool { return x.isAbout(name) }) {
 			return &ConfigError{"Selection.Fields", fmt.Sprintf("no case is about a field %q of the page", name)}
 		}
 	}
 	return nil
+}
+
+func (s *Suite) nearestTag(tag string) string {
+	var all []string
+	for i := range s.cases {
+		all = append(all, s.cases[i].Tags...)
+	}
+	return fixtures.Nearest(tag, all)
 }
 
 // isAbout reports that a case is about a field, or one of its elements' fields.

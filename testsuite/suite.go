@@ -35,8 +35,11 @@ import (
 type Payloads struct {
 	// Seed is the random seed.
 	Seed uint64
-	// Now is the reference date; the zero time is the day of the page's sample.
+	// Now is the reference date; the zero time is today, in UTC.
 	Now time.Time
+	// StrictJSON expects of text that is not JSON, and that some readers take for it, that
+	// it is rejected.
+	StrictJSON bool
 	// Set fixes fields of every valid payload, by name.
 	Set map[string]string
 	// Rows are rows of field values, assigned to cases round-robin; at most 50.
@@ -86,6 +89,9 @@ func New(c *contracts.Contract, p Payloads) (*Suite, error) {
 			"Payloads.Combinations",
 			fmt.Sprintf("combinations of %d fields are not made: use 1, 2 or 3", p.Combinations),
 		}
+	}
+	if p.Now.IsZero() {
+		p.Now = time.Now().UTC()
 	}
 	s := &Suite{
 		operation: &operation,

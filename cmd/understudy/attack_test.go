@@ -261,7 +261,7 @@ func TestNothingIsSentTwiceUnlessTheRunPays(t *testing.T) {
 		address, count = onceAConnection(t)
 		file := filepath.Join(t.TempDir(), "r.json")
 		_, out, kinds = ledgerOf(t, "verify", "http://"+address,
-			"--header", header, "--run", "optional,Reason/length/25?,Reason/missing", "--media",
+			"--header", header, "--run", "optional,Reason/length/25?,Reason/required/missing", "--media",
 			"application/json", "--report", "json="+file)
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -344,9 +344,10 @@ func TestSilenceAfterAnInvalidRequestIsAFailure(t *testing.T) {
 		_, _ = w.Write(seen.Body.Bytes())
 	}))
 	defer server.Close()
-	code, out := command(t, "verify", server.URL, "--run", "UserId/missing,UserId/kind,optional", "--level", "must")
+	code, out := command(t, "verify", server.URL, "--run", "UserId/required/missing,UserId/type,optional",
+		"--level", "must")
 	require.Equal(t, testsuite.ExitBroken, code, out)
-	require.Contains(t, out, "MUST UserId/missing")
+	require.Contains(t, out, "MUST UserId/required/missing")
 	require.NotContains(t, out, "could not be reached")
 }
 
@@ -358,7 +359,7 @@ func TestAReplayShowsNoControlCharacters(t *testing.T) {
 		_, _ = io.WriteString(w,
 			"\x1b]0;owned\a\x1b[2J\u009b31m\u202e\n::stop-commands::x\n##[error]y\n##vso[task.setvariable]z")
 	})
-	_, out := command(t, "verify", "http://"+address, "--replay", "UserId/missing")
+	_, out := command(t, "verify", "http://"+address, "--replay", "UserId/required/missing")
 	require.NotRegexp(t, `[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202e}]`, out)
 	require.NotRegexp(t, `(?m)^\s*::|##\[|##vso\[`, out)
 	require.Contains(t, out, `\u001b]0;owned`)
@@ -636,7 +637,7 @@ func TestARunThatIsCutShortIsNoPass(t *testing.T) {
 	_, address := attacked(t, func(http.ResponseWriter, *http.Request) {})
 	for _, args := range [][]string{
 		{"--rate", "0.5", "--max-time", "1s"},
-		{"--rate", "0.5", "--max-time", "1s", "--run", "optional", "--level", "must"},
+		{"--rate", "0.5", "--max-time", "1s", "--run", "optional,UserId", "--level", "must"},
 		{"--max-time", "1ns"},
 	} {
 		code, out := command(t, append([]string{"verify", "http://" + address}, args...)...)
@@ -697,7 +698,7 @@ func TestWhatWasSentIsNotReportedAsSkipped(t *testing.T) {
 	code, out := command(
 		t,
 		append(elsewhere(server.Listener.Addr().String()),
-			"--max-writes", "3", "--run", "UserId/missing,optional/all", "--level", "must", "--media",
+			"--max-writes", "3", "--run", "UserId/required/missing,optional/all", "--level", "must", "--media",
 			"application/json")...)
 	require.EqualValues(t, 2, valid.Load())
 	require.Equal(t, testsuite.ExitInconclusive, code, out)

@@ -16,6 +16,12 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
+// What two commands say of one flag.
+const (
+	nowUsage        = "reference date, as YYYY-MM-DD or today"
+	strictJSONUsage = "what is not JSON must be rejected, even if some readers take it"
+)
+
 // casesCommand lists the cases of verify.
 func casesCommand(s streams) *cobra.Command {
 	f := &choiceFlags{}
@@ -84,6 +90,8 @@ func casesCommand(s streams) *cobra.Command {
 // choiceFlags choose cases and what they are made of; verify and cases share them.
 type choiceFlags struct {
 	run, skip, fields, media []string
+	tags                     []string
+	strictJSON               bool
 	level, shard             string
 	seed                     uint64
 	combinations             int
@@ -98,12 +106,14 @@ func (f *choiceFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.level, "level", "may", "minimum level: must, should or may")
 	flags.StringSliceVar(&f.fields, "field", nil, "cases about these fields")
 	flags.StringSliceVar(&f.media, "media", nil, "cases in these media types")
+	flags.StringSliceVar(&f.tags, "tag", nil, "cases by what people call them: sql, xss, unicode, length, cwe-89")
 	flags.Uint64Var(&f.seed, "seed", 0, "random seed")
 	flags.IntVar(&f.combinations, "combinations", 0, "add rows that cross the values of 1, 2 or 3 fields")
 	flags.StringVar(&f.shard, "shard", "1/1", "part of the cases, as i/n")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
 	flags.StringVar(&f.data, "data", "", "CSV `file` of real values, one column per field, assigned round-robin")
-	flags.StringVar(&f.now, "now", "", "reference date, as YYYY-MM-DD or today (default: the page's)")
+	flags.StringVar(&f.now, "now", "today", nowUsage)
+	flags.BoolVar(&f.strictJSON, "strict-json", false, strictJSONUsage)
 }
 
 // choices are what the flags choose.
@@ -112,13 +122,14 @@ func (f *choiceFlags) choices() (p testsuite.Payloads, sel testsuite.Selection, 
 		return p, sel, fmt.Errorf("--shard: %w", err)
 	}
 	sel.Level, sel.Fields, sel.Media = fixtures.Level(strings.ToUpper(f.level)), f.fields, f.media
+	sel.Tags = f.tags
 	if sel.Run, err = patterns(f.run); err != nil {
 		return p, sel, err
 	}
 	if sel.Skip, err = patterns(f.skip); err != nil {
 		return p, sel, err
 	}
-	p.Seed, p.Combinations = f.seed, f.combinations
+	p.Seed, p.Combinations, p.StrictJSON = f.seed, f.combinations, f.strictJSON
 	if p.Set, err = parseSet(f.set); err != nil {
 		return p, sel, err
 	}
@@ -145,6 +156,7 @@ var flagOf = map[string]string{
 	"Selection.Skip":          "--skip",
 	"Selection.Fields":        "--field",
 	"Selection.Media":         "--media",
+	"Selection.Tags":          "--tag",
 	"Selection.Level":         "--level",
 	"Selection.Shard":         "--shard",
 	"Limits.Writes":           "--max-writes",

@@ -30,7 +30,8 @@ import (
 func verified(t *testing.T, env map[string]string, args ...string) (int, string) {
 	t.Helper()
 	var out, errs strings.Builder
-	args = append([]string{"verify", "--run", "UserId/missing,UserId/kind,optional", "--level", "must"}, args...)
+	args = append([]string{"verify", "--run", "UserId/required/missing,UserId/type,optional", "--level", "must"},
+		args...)
 	code := run(t.Context(), args,
 		streams{strings.NewReader(""), &out, &errs, func(name string) string { return env[name] }})
 	return code, out.String() + errs.String()
@@ -188,7 +189,7 @@ func TestAProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	defer proxy.Close()
 	// The environment of a process is read once, so another one is needed.
 	out, code := understudyProcess(t, []string{"HTTP_PROXY=" + proxy.URL},
-		"verify", "http://booking.example", "--run", "UserId/missing", "--max-writes", "1")
+		"verify", "http://booking.example", "--run", "UserId/required/missing", "--max-writes", "1")
 	require.Zero(t, code, out)
 	require.NotEmpty(t, asked)
 	require.Equal(t, "booking.example", asked[0])

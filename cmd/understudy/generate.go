@@ -27,8 +27,9 @@ type generateFlags struct {
 	count                            uint64
 	seed                             uint64
 	set, families, fields, outcomes  []string
-	id                               string
-	list, ascii, noNUL               bool
+	tags                             []string
+	id, level                        string
+	list, ascii, noNUL, strictJSON   bool
 	maxBytes                         int
 }
 
@@ -44,14 +45,15 @@ func generateCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Make payloads whose outcome is known: valid, edge-case and invalid",
-		Long: "Make payloads whose outcome is known, from the page and a seed. The same seed\n" +
-			"gives the same bytes, whatever the number of workers, shards or the day.\n\n" +
+		Long: "Make payloads whose outcome is known, from the page and a seed. The same seed and\n" +
+			"--now give the same bytes, whatever the number of workers or shards.\n\n" +
 			"Kinds: valid (rows by number), cases (one rule violation or boundary value\n" +
 			"each), combinations (pairs of valid values, and one invalid), naughty (strings\n" +
 			"that break software), all. Without --kind: valid, or the catalogue if --list or\n" +
 			"a filter is given.\n\n" +
 			"Outcomes: accept (the page allows it), reject (a stated rule, or the grammar of\n" +
-			"JSON or HTTP, forbids it), unspecified (the page is silent).",
+			"JSON or HTTP, forbids it), unspecified (the page is silent). Levels: MUST (a stated\n" +
+			"rule), SHOULD (a reading against which something can be said: the latitude), MAY.",
 		Example: "  understudy generate -n 1000 --seed 7 > valid.ndjson\n" +
 			"  understudy generate --list --family length --outcome reject\n" +
 			"  understudy generate --id Reason/length/251 --format raw\n" +
@@ -66,10 +68,13 @@ func generateCommand(s streams) *cobra.Command {
 	flags.StringSliceVar(&f.families, "family", nil, "cases of these families")
 	flags.StringSliceVar(&f.fields, "field", nil, "cases about these fields")
 	flags.StringSliceVar(&f.outcomes, "outcome", nil, "cases with these outcomes")
+	flags.StringSliceVar(&f.tags, "tag", nil, "cases by what people call them: sql, xss, unicode, length, cwe-89")
+	flags.StringVar(&f.level, "level", "may", "minimum level of cases: must, should or may")
 	flags.StringVar(&f.id, "id", "", "cases by id: * is any text, a name includes what lies under it")
 	flags.BoolVar(&f.list, "list", false, "print the catalogue as a table, without payloads")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
-	flags.StringVar(&f.now, "now", "", "reference date, as YYYY-MM-DD or today (default: the page's)")
+	flags.StringVar(&f.now, "now", "today", nowUsage)
+	flags.BoolVar(&f.strictJSON, "strict-json", false, strictJSONUsage)
 	flags.BoolVar(&f.ascii, "ascii", false, "ASCII characters only")
 	flags.BoolVar(&f.noNUL, "no-nul", false, "leave NUL out")
 	flags.IntVar(&f.maxBytes, "max-bytes", 0, "leave out cases with a longer body (0: no limit)")
@@ -110,8 +115,12 @@ func generateCommand(s streams) *cobra.Command {
 
 // filtered says that only some cases are asked for.
 func (f *generateFlags) filtered() bool {
-	return len(f.families)+len(f.fields)+len(f.outcomes) > 0 || f.id != ""
+	return len(f.families)+len(f.fields)+len(f.outcomes)+len(f.tags) > 0 || f.id != "" ||
+		f.minimum() != fixtures.LevelMay
 }
+
+// minimum is the level that cases must have.
+func (f *generateFlags) minimum() fixtures.Level { return fixtures.Level(strings.ToUpper(f.level)) }
 
 func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	if f.kind != "" && !slices.Contains(generateKinds, f.kind) {
@@ -125,10 +134,13 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 			return fmt.Errorf("unknown outcome %q: use one of %s", o, strings.Join(known, ", "))
 		}
 	}
+	if f.minimum().Weight() == 0 {
+		return fmt.Errorf("unknown level %q: use must, should or may", f.level)
+	}
 	if f.kind == kindValid && (f.filtered() || f.list) {
 		return errors.New(
-			"--list, --family, --field, --outcome and --id choose from the catalogue, and --kind valid has none: " +
-				"use --kind cases",
+			"--list, --family, --field, --outcome, --tag, --level and --id choose from the catalogue, and " +
+				"--kind valid has none: use --kind cases",
 		)
 	}
 	if f.kind == "" && !f.filtered() && !f.list {
@@ -144,7 +156,7 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 }
 
 func (f *generateFlags) options() (fixtures.Options, error) {
-	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes}
+	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes, StrictJSON: f.strictJSON}
 	var err error
 	if o.Now, err = parseDay(f.now); err != nil {
 		return o, err
@@ -153,12 +165,9 @@ func (f *generateFlags) options() (fixtures.Options, error) {
 	return o, err
 }
 
-// parseDay reads --now; the zero time stands for the day of the page's sample.
+// parseDay reads --now. Today is that of the machine's clock and zone.
 func parseDay(text string) (time.Time, error) {
-	switch text {
-	case "":
-		return time.Time{}, nil
-	case "today":
+	if text == "today" {
 		y, m, d := time.Now().Date()
 		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC), nil
 	}
@@ -213,6 +222,7 @@ func (f *generateFlags) rows(g *fixtures.Generator) (*rows, error) {
 	if wants(kindNaughty) {
 		r.Cases = append(r.Cases, g.Naughty()...)
 	}
+	r.Cases = fixtures.Distinct(r.Cases)
 	if err := f.filter(r); err != nil {
 		return nil, err
 	}
@@ -244,24 +254,36 @@ func (f *generateFlags) filter(r *rows) error {
 			return fmt.Errorf("no case is about the field %q: use %s", x, strings.Join(sortedKeys(fields), ", "))
 		}
 	}
+	tags := fixtures.TagsOf(r.Cases)
+	for _, x := range f.tags {
+		if !slices.Contains(tags, x) {
+			return fmt.Errorf("no case has the tag %q; the nearest is %q", x, fixtures.Nearest(x, tags))
+		}
+	}
 	kept := r.Cases[:0]
+	var ids []string
 	matched := false
 	for _, c := range r.Cases {
+		ids = append(ids, c.ID)
 		if f.id != "" && !fixtures.Match(f.id, c.ID) {
 			continue
 		}
 		matched = true
-		if chosen(f.families, string(c.Family)) &&
+		if chosen(f.families, string(c.Family)) && chosen(f.outcomes, string(c.Outcome)) &&
 			(len(f.fields) == 0 || slices.ContainsFunc(f.fields, func(x string) bool { return isAbout(&c, x) })) &&
-			chosen(f.outcomes, string(c.Outcome)) {
+			(len(f.tags) == 0 || slices.ContainsFunc(f.tags, func(x string) bool {
+				return slices.Contains(c.Tags,
+					x)
+			})) &&
+			c.Level.Weight() >= f.minimum().Weight() {
 			kept = append(kept, c)
 		}
 	}
 	if f.id != "" && !matched {
-		return fmt.Errorf("no case has an id like %q: 'understudy generate --list' prints them", f.id)
+		return fmt.Errorf("no case has an id like %q; the nearest is %q", f.id, fixtures.Nearest(f.id, ids))
 	}
 	if len(kept) == 0 {
-		return errors.New("no case fits all of --family, --field, --outcome and --id: leave one out")
+		return errors.New("no case fits all of --family, --field, --outcome, --tag, --level and --id: leave one out")
 	}
 	r.Cases = kept
 	return nil
@@ -285,17 +307,17 @@ func sortedKeys(m map[string]bool) []string {
 	return keys
 }
 
-// listRows prints the catalogue: outcome, line of the page, id.
+// listRows prints the catalogue: level, outcome, line of the page, id.
 func listRows(w io.Writer, cases []fixtures.Case) error {
 	var b strings.Builder
-	b.WriteString("OUTCOME      LINE  ID\n")
+	b.WriteString("LEVEL   OUTCOME      LINE  ID\n")
 	count := map[oracle.Outcome]int{}
 	for _, c := range cases {
 		line := "-"
 		if c.Line > 0 {
 			line = strconv.Itoa(c.Line)
 		}
-		fmt.Fprintf(&b, "%-11s  %4s  %s\n", c.Outcome, line, c.ID)
+		fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", c.Level, c.Outcome, line, c.ID)
 		count[c.Outcome]++
 	}
 	fmt.Fprintf(&b, "%d cases: %d accept, %d reject, %d unspecified.\nLINE is the line in the Help Page.\n", len(cases),

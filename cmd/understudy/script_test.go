@@ -48,6 +48,7 @@ func runScripts(t *testing.T, dir string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("UNDERSTUDY_NOW", "2026-02-03") // the day of the page's sample
 			return os.WriteFile(env.WorkDir+"/page.txt", contracts.Page(), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

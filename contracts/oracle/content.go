@@ -71,7 +71,8 @@ func (o *Oracle) readOtherMedia(name string, rule contracts.RuleID, line int) Ex
 	if strings.HasSuffix(name, "/*") {
 		return Unspecified(rule, line, "a media range is not a media type, but servers match it as one")
 	}
-	e := reject(rule, line, "the page does not list this media type")
+	e := reject(rule, line, "the page does not list this media type").
+		WithLatitude("the page lists media types and forbids no others")
 	for _, f := range o.operation.RequestFormats {
 		if strings.HasPrefix(name, f.MediaType) {
 			e = e.WithLatitude("its name begins with " + f.MediaType + ", and some servers look no further")
@@ -104,7 +105,7 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 	case charset == "utf-16" || charset == "utf-16le" || charset == "utf-16be":
 		decoded, ok := fromUTF16(body, charset == "utf-16be")
 		if !ok {
-			return reject(ruleJSON, 0, "the charset does not fit the bytes").
+			return reject(ruleJSON, 0, "JSON has no charset (RFC 8259, section 11), and this one does not fit").
 				WithLatitude("a server may go by the bytes and not by the charset")
 		}
 		text = decoded
@@ -126,6 +127,10 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 			return e
 		}
 	}
+	if charset == "" && isWide(text) {
+		return reject(ruleJSON, 0, utf8Only+"; these bytes are UTF-16 or UTF-32").
+			WithLatitude("a reader may tell the encoding by the first bytes (RFC 4627, section 3)")
+	}
 	if !utf8.Valid(text) {
 		e := reject(ruleJSON, 0, utf8Only+"; these bytes are not")
 		if _, err := parseJSON(bytes.ToValidUTF8(text, []byte("\uFFFD"))); err == nil {
@@ -144,7 +149,10 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 	case err != nil:
 		return reject(ruleJSON, 0, "it is not JSON (RFC 8259)")
 	}
-	if value.extended {
+	switch {
+	case value.extended && o.strict:
+		return reject(ruleJSON, 0, "it is not JSON (RFC 8259), whatever some parsers accept")
+	case value.extended:
 		e = mostSevere(e,
 			Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept (RFC 8259, section 9)"))
 	}
@@ -153,6 +161,12 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 			Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"))
 	}
 	return mostSevere(e, o.readBody(value, found))
+}
+
+// isWide reports text that begins as UTF-16 or UTF-32 does where JSON begins, with two
+// characters of ASCII (RFC 4627, section 3).
+func isWide(b []byte) bool {
+	return len(b) >= 4 && (b[0] == 0) != (b[1] == 0) || len(b) >= 4 && b[0] == 0 && b[1] == 0 && b[2] == 0
 }
 
 // fromUTF16 decodes text in UTF-16; ok is false if it is something else.

@@ -20,7 +20,6 @@ var (
 		regexp.MustCompile(`^\d{8}(T\d{4}(\d\d)?(Z|[+-]\d{4})?)?$`),
 		regexp.MustCompile(`^\d{4}-?W\d\d(-?\d)?$`),
 		regexp.MustCompile(`^\d{4}-\d{3}$`),
-		regexp.MustCompile(`^\+\d{6}-\d\d-\d\d(T\S+)?$`),
 		regexp.MustCompile(`^\d{1,2}-\d\d-\d\d(T\S+)?$`),
 		regexp.MustCompile(`^\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}([ T]\d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?)?$`),
 		regexp.MustCompile(`^\d{4}-\d\d-\d\dT\S+\[[A-Za-z_/]+\]$`),
@@ -28,29 +27,40 @@ var (
 	}
 	monthName = regexp.MustCompile(`(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b`)
 	digit     = regexp.MustCompile(`[0-9]`)
+	// signedYear is a date of a year that four digits without a sign do not spell.
+	signedYear = regexp.MustCompile(`^([+-]\d{4,6}|\d{5,6})-\d\d-\d\d(T\S+)?$`)
 )
 
 func readJSONDate(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
-	if v.kind != isString {
-		return f.wrongType()
+	switch v.kind {
+	case isString:
+		return readDate(o, f, v.text)
+	case isNumber:
+		return f.wrongType().WithLatitude(epoch)
 	}
-	return o.readDate(f, v.text, false)
+	return f.wrongType()
 }
 
-func readFormDate(o *Oracle, f *fieldPlan, s string) Expectation { return o.readDate(f, s, true) }
+// readFormDate reads the value of a form, which has no spelling of JSON's own.
+func readFormDate(o *Oracle, f *fieldPlan, s string) Expectation {
+	if otherDates[0].MatchString(s) {
+		return f.wrongType().WithLatitude("some readers of JSON take this spelling for a date")
+	}
+	return readDate(o, f, s)
+}
 
-func (o *Oracle) readDate(f *fieldPlan, s string, form bool) Expectation {
+// epoch is the argument of a server that takes a number for a date.
+const epoch = "some servers read a number as the time since 1970"
+
+func readDate(o *Oracle, f *fieldPlan, s string) Expectation {
 	wrong := f.wrongType()
 	// Some readers end a text at NUL.
 	trimmed := strings.TrimRight(strings.TrimFunc(s, unicode.IsSpace), "\x00")
 	if trimmed == "" {
-		if f.required == nil && f.Type.Nullable {
-			return f.unspecified("an empty string may stand for nothing")
-		}
-		return wrong
+		return f.blank()
 	}
 	if trimmed != s {
-		if inner := o.readDate(f, trimmed, form); inner.Outcome != OutcomeReject {
+		if inner := readDate(o, f, trimmed); inner.Outcome != OutcomeReject {
 			return f.unspecified("some readers trim white space and NUL around a date")
 		}
 		return wrong
@@ -75,6 +85,14 @@ func (o *Oracle) readDate(f *fieldPlan, s string, form bool) Expectation {
 			return f.unspecified("an offset of more than 14 hours is none of a place")
 		case n[1] < 1753 || s[:10] == "1753-01-01" || n[1] >= 9999:
 			return f.unspecified("the page bounds no dates, but storage does")
+		case n[1] >= o.lastYear:
+			return f.unspecified("the date is far from the reference date: " + mayHaveRule)
+		case s[:10] < o.today:
+			return f.unspecified("the date is before the reference date: " + mayHaveRule)
+		case m[8] == "" && len(s) > 10 && n[4] < 4 && day.Weekday() == time.Sunday:
+			return f.unspecified("clocks change in nights before Sunday, and without an offset the time may not exist")
+		case day.Weekday() == time.Saturday || day.Weekday() == time.Sunday:
+			return o.accept().WithLatitude("it is a day of a weekend: " + mayHaveRule)
 		case m[8] == "":
 			return o.accept().
 				WithLatitude("the page's sample has an offset, and RFC 3339 asks for a time and an offset")
@@ -83,9 +101,6 @@ func (o *Oracle) readDate(f *fieldPlan, s string, form bool) Expectation {
 	}
 	for i, pattern := range otherDates {
 		if pattern.MatchString(s) {
-			if i == 0 && form {
-				return wrong // a spelling of JSON alone
-			}
 			if i == 1 && impossibleClock(s) {
 				return f.impossible("there is no such day or time")
 			}
@@ -94,6 +109,12 @@ func (o *Oracle) readDate(f *fieldPlan, s string, form bool) Expectation {
 	}
 	if monthName.MatchString(s) && digit.MatchString(s) {
 		return f.unspecified("the page names no form; some readers take a month's name")
+	}
+	switch {
+	case signedYear.MatchString(s):
+		return wrong.WithLatitude("ISO 8601 has years before the first and, by agreement, of more than four digits")
+	case isStrictNumber(s):
+		return wrong.WithLatitude(epoch)
 	}
 	return wrong
 }

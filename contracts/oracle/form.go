@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"net/url"
 	"regexp"
 	"slices"
@@ -48,12 +49,16 @@ func (o *Oracle) readForm(body []byte, found *findings) Expectation {
 		}
 	}
 	if f := o.model.missing(func(f *fieldPlan) bool { return r.seen[f] > 0 }, found); f != nil {
-		return f.missing()
+		e := f.missing()
+		if bytes.HasPrefix(body, []byte("\xEF\xBB\xBF")) {
+			e = e.WithLatitude("a reader may drop a byte-order mark")
+		}
+		return e
 	}
 	if r.pairs > manyPairs {
 		r.unspecified("how many fields a form may have is the server's choice")
 	}
-	return r.e
+	return mostSevere(r.e, o.readTogether(found.values))
 }
 
 func (r *formReading) line() int { return r.o.operation.Model().Fact.Line }
@@ -134,11 +139,11 @@ func (r *formReading) element(name, value string) *Expectation {
 		return nil
 	}
 	e := r.value(f, value)
-	r.found.note(list, r.o.accept(), false)
+	r.found.note(list, r.o.accept(), false, "")
 	index, _ := strconv.Atoi(m[2]) // the pattern admits digits only
 	next := r.elements[list]
 	if index != next && index+1 != next || index+1 == next && len(list.elements.fields) == 1 {
-		e = mostSevere(e, list.unspecified("the page does not say what a gap in the indices is"))
+		e = list.unspecified("the page does not say what a gap in the indices is")
 	}
 	r.elements[list] = max(next, index+1)
 	return &e
@@ -148,7 +153,7 @@ func (r *formReading) element(name, value string) *Expectation {
 func (r *formReading) value(f *fieldPlan, s string) Expectation {
 	e := r.o.readFormValue(f, s)
 	if e.Outcome == OutcomeReject || s != "" {
-		r.found.note(f, e, false)
+		r.found.note(f, e, false, s)
 	}
 	return e
 }
@@ -157,18 +162,18 @@ func (o *Oracle) readFormValue(f *fieldPlan, s string) Expectation {
 	if strings.TrimSpace(s) != "" {
 		return f.reading.text(o, f, s)
 	}
-	isText := f.Type.Kind == contracts.KindString
-	switch {
-	case isText && f.required == nil:
-		return o.accept()
-	case f.required != nil && !isText:
-		return f.missing()
-	case f.Type.Nullable && f.required == nil:
+	if f.Type.Kind == contracts.KindString {
+		return readString(o, f, s)
+	}
+	if f.required != nil {
+		return f.missing() // which a form spells so
+	}
+	if s == "" && f.Type.Nullable {
 		e := o.accept().WithLatitude("the page does not say that an empty value is none")
 		e.Basis = "an empty value is none, and the field is not required"
 		return e
 	}
-	return f.unspecified("the page does not say what an empty value is")
+	return f.blank()
 }
 
 func isASCII(s string) bool {

@@ -22,6 +22,13 @@ var (
 // isGUID reports the form that the page's sample shows: hexadecimal digits, 8-4-4-4-12.
 func isGUID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
 
+// isOfTheRFC reports a GUID whose version and variant RFC 9562 defines, or its GUID of
+// ones (sections 4.1, 4.2 and 5.10).
+func isOfTheRFC(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && (id == uuid.Max || id.Variant() == uuid.RFC4122 && id.Version() >= 1 && id.Version() <= 8)
+}
+
 func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
 	if v.kind != isString {
 		return f.wrongType()
@@ -35,11 +42,12 @@ func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
 		if strings.Trim(s, "0-") == "" {
 			return f.unspecified("the GUID of zeros often stands for none")
 		}
+		if !isOfTheRFC(s) {
+			return o.accept().WithLatitude("RFC 9562 defines no such version or variant, and validators go by it")
+		}
 		return o.accept()
 	case strings.TrimFunc(s, unicode.IsSpace) == "":
-		if f.required == nil && f.Type.Nullable {
-			return f.unspecified("an empty string may stand for nothing")
-		}
+		return f.blank()
 	case otherGUIDForm.MatchString(s), hexGUIDForm.MatchString(s), signedGUIDForm.MatchString(s):
 		return f.unspecified("the page shows one form of a GUID; there are others")
 	case len(s) > 2 && isGUID(s[1:len(s)-1]):

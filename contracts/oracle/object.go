@@ -12,7 +12,7 @@ func (o *Oracle) readBody(value *jsonValue, found *findings) Expectation {
 	if value.kind != isObject {
 		return reject(ruleBody, line, "the body is "+o.operation.Model().Name+" itself")
 	}
-	e := o.readObject(o.model, value, ruleBody, line, found)
+	e := mostSevere(o.readObject(o.model, value, ruleBody, line, found), o.readTogether(found.values))
 	size := 0
 	for _, m := range value.members {
 		size += len(m.name) + len(m.value.text)
@@ -54,7 +54,7 @@ func (o *Oracle) readObject(
 			continue
 		}
 		read := o.readField(f, x.value, found)
-		found.note(f, read, x.value.kind == isNull)
+		found.note(f, read, x.value.kind == isNull, x.value.text)
 		e = mostSevere(e, read)
 	}
 	missing := m.missing(func(f *fieldPlan) bool { return count[f] > 0 }, found)
@@ -89,10 +89,10 @@ func (o *Oracle) readField(f *fieldPlan, v *jsonValue, found *findings) Expectat
 		return o.readNull(f)
 	case isOther:
 		switch {
-		case f.Type.Kind == contracts.KindDecimal && v.text != "hole" && v.text != "undefined" && v.text != "new":
-			return reject(ruleJSON, 0, v.text+" is not a number of JSON (RFC 8259, section 6)")
 		case v.text == "hole" && f.required != nil:
 			return f.missing()
+		case v.isNotFinite() && f.Type.Kind != contracts.KindString:
+			return f.wrongType() // no reading of it is a value of the type
 		}
 		return Unspecified(ruleJSON, 0, "it is not JSON, but an extension that a parser may accept")
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed47566266/understudy/contracts"
 )
@@ -113,11 +114,25 @@ type Oracle struct {
 	model     *modelPlan
 	path      string            // of the route, with a leading slash
 	json      *contracts.Format // the first that is JSON
+	strict    bool              // JSON has no extensions
+	today     string            // the reference date as yyyy-MM-dd
+	lastYear  int               // after which a date is far from it
+	combined  combinations
+}
+
+// Options are what a reader of the page knows besides it. The zero value is nothing.
+type Options struct {
+	// Now is the reference date: no page says what becomes of a date before it, or long
+	// after it. For the zero time no date is.
+	Now time.Time
+	// StrictJSON rejects text that is not JSON and that some readers take, as RFC 8259,
+	// section 9, lets them; it is unspecified otherwise.
+	StrictJSON bool
 }
 
 // New prepares an operation. It fails for one whose body is not a model, or that lists
 // no JSON.
-func New(o *contracts.Operation) (*Oracle, error) {
+func New(o *contracts.Operation, options Options) (*Oracle, error) {
 	if o.Model() == nil || o.JSON() == nil || len(o.Response.Formats) == 0 {
 		return nil, fmt.Errorf(
 			"the page of /%s lists no JSON among its request formats, or no response formats: payloads are made "+
@@ -129,7 +144,19 @@ func New(o *contracts.Operation) (*Oracle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Oracle{operation: o, path: "/" + o.Route, json: o.JSON(), model: model}, nil
+	out := &Oracle{
+		operation: o,
+		path:      "/" + o.Route,
+		json:      o.JSON(),
+		model:     model,
+		strict:    options.StrictJSON,
+		lastYear:  9999,
+	}
+	if now := options.Now; !now.IsZero() {
+		out.today, out.lastYear = now.Format(time.DateOnly), now.Year()+farYears
+	}
+	out.combined = out.combinationsOf(o.Sample)
+	return out, nil
 }
 
 // modelPlan is a model with the places of its fields.
@@ -231,6 +258,18 @@ func (f *fieldPlan) missing() Expectation {
 	return reject(f.rule(contracts.RuleRequired), f.required.Fact.Line, f.Name+" is required")
 }
 
+// blank is the expectation for an empty or blank text in a field that holds no text.
+func (f *fieldPlan) blank() Expectation {
+	const nothing = "an empty text may stand for nothing"
+	switch {
+	case f.required != nil:
+		return f.wrongType()
+	case f.Type.Nullable:
+		return f.unspecified(nothing)
+	}
+	return f.wrongType().WithLatitude(nothing)
+}
+
 // wrongType is the expectation for a value that is not of the field's type.
 func (f *fieldPlan) wrongType() Expectation {
 	e := reject(f.rule(contracts.RuleType), f.Type.Fact.Line, f.Name+" is "+f.Type.Kind.Admits())
@@ -273,10 +312,20 @@ func (o *Oracle) Expect(r *contracts.Request) Expectation {
 }
 
 // findings are the rules that were met in a body.
-type findings struct{ breaks, obeys []contracts.RuleID }
+type findings struct {
+	breaks, obeys []contracts.RuleID
+	// values are the texts of single values that are accepted.
+	values map[*fieldPlan]string
+}
 
-// note takes down what a value of a field was found to be.
-func (n *findings) note(f *fieldPlan, e Expectation, isNull bool) {
+// note takes down what a value of a field was found to be; text is a single one.
+func (n *findings) note(f *fieldPlan, e Expectation, isNull bool, text string) {
+	if e.Outcome == OutcomeAccept && !isNull {
+		if n.values == nil {
+			n.values = map[*fieldPlan]string{}
+		}
+		n.values[f] = text
+	}
 	switch {
 	case e.Outcome == OutcomeReject:
 		add(&n.breaks, e.Rule)

@@ -28,7 +28,7 @@ func operation(t testing.TB) *contracts.Operation {
 
 func ofThePage(t testing.TB) *oracle.Oracle {
 	t.Helper()
-	o, err := oracle.New(operation(t))
+	o, err := oracle.New(operation(t), oracle.Options{})
 	require.NoError(t, err)
 	return o
 }
@@ -190,7 +190,7 @@ func TestWhatHasNoReadingIsAnError(t *testing.T) {
 	} {
 		op := operation(t)
 		change(&op.Model().Fields[0])
-		_, err := oracle.New(op)
+		_, err := oracle.New(op, oracle.Options{})
 		require.ErrorContains(t, err, "EncounterTypeId", name)
 		_, err = webapi.New(op, webapi.Profile{})
 		require.ErrorContains(t, err, "EncounterTypeId", name)
@@ -202,7 +202,7 @@ func TestALineIsTheRulesOwn(t *testing.T) {
 	op := operation(t)
 	formats := op.RequestFormats
 	op.RequestFormats = []contracts.Format{formats[2], formats[0], formats[1]}
-	o, err := oracle.New(op)
+	o, err := oracle.New(op, oracle.Options{})
 	require.NoError(t, err)
 	e := o.Expect(&contracts.Request{Method: "POST", Path: "/" + op.Route,
 		Headers: []contracts.Header{{Name: "Content-Type", Value: "application/xml"}}, Body: []byte("<a/>")})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/contracts"
 )
@@ -24,10 +25,34 @@ const storedText = 4000
 
 func readString(o *Oracle, f *fieldPlan, s string) Expectation {
 	n := contracts.TextLength(s)
-	if f.length != nil && (n < f.length.Min || n > f.length.Max) {
-		return reject(f.rule(contracts.RuleLength), f.length.Fact.Line,
+	if f.length != nil {
+		if other := o.readLength(f, s, n); other.Outcome == OutcomeReject || other.Latitude != "" {
+			return mostSevere(other, readText(o, f, s, n))
+		}
+	}
+	return readText(o, f, s, n)
+}
+
+// readLength holds a text of n UTF-16 units against the length that the page states,
+// which does not say in what it counts.
+func (o *Oracle) readLength(f *fieldPlan, s string, n int) Expectation {
+	fits := func(n int) bool { return n >= f.length.Min && n <= f.length.Max }
+	trimmed := strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '\uFEFF' })
+	e := o.accept()
+	if !fits(n) {
+		e = reject(f.rule(contracts.RuleLength), f.length.Fact.Line,
 			fmt.Sprintf("its length is %d, not %d to %d UTF-16 units", n, f.length.Min, f.length.Max))
 	}
+	switch {
+	case fits(utf8.RuneCountInString(s)) != fits(n):
+		return e.WithLatitude("the page does not say what a character is, and code points give another length")
+	case fits(contracts.TextLength(trimmed)) != fits(n), fits(utf8.RuneCountInString(trimmed)) != fits(n):
+		return e.WithLatitude("a server may trim the text before it counts")
+	}
+	return e
+}
+
+func readText(o *Oracle, f *fieldPlan, s string, n int) Expectation {
 	switch {
 	case f.required != nil && strings.TrimFunc(s, unicode.IsSpace) == "":
 		return Unspecified(f.rule(contracts.RuleRequired), f.required.Fact.Line,

@@ -75,14 +75,18 @@ func (o *Oracle) readOtherPath(path string, line int) Expectation {
 	last := len(route) - 1
 	same := len(got) >= len(route) && strings.Join(got[:len(route)], "/") == strings.Join(route, "/")
 	sibling := len(got) == len(route) && strings.Join(got[:last], "/") == strings.Join(route[:last], "/")
+	basis := "it is another path"
+	if strings.Contains(path+"/", "/../") || strings.Contains(path+"/", "/./") {
+		basis = "without its dot segments (RFC 3986, section 5.2.4) it is another path"
+	}
 	switch {
 	case same && len(got) <= len(route)+1:
 		return Unspecified(ruleRoute, line, "hosts differ in how they take case, slashes and one more segment")
 	case sibling && actionName.MatchString(got[last]):
 		return Unspecified(ruleRoute, line, "another action may be there")
 	}
-	return reject(ruleRoute, line,
-		"it is another path").WithLatitude("the page speaks of one path, and something else may be at others")
+	return reject(ruleRoute, line, basis).
+		WithLatitude("the page speaks of one path, and something else may be at others")
 }
 
 // readAccept is unspecified where the client admits none of the response's formats.

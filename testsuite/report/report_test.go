@@ -57,7 +57,7 @@ func built() *testsuite.Results {
 			UnexpectedWrites:     &none,
 			UnexpectedWritesFrom: "default",
 		},
-		Stale: []testsuite.Stale{{Line: 4, Text: "line 4: UserId/missing is listed as accepted, and passes"}},
+		Stale: []testsuite.Stale{{Line: 4, Text: "line 4: UserId/required/missing is listed as accepted, and passes"}},
 		Coverage: []testsuite.Cell{
 			{Rule: note, Stated: true, Line: 36, Text: "Note has at most 1000 characters.", Media: "application/json",
 				Side: "broken", Fail: 1, Possible: true},
@@ -90,14 +90,14 @@ func built() *testsuite.Results {
 	add(
 		testsuite.VerdictUnexpectedPass,
 		fixtures.LevelMust,
-		"UserId/missing",
+		"UserId/required/missing",
 		testsuite.Result{Case: testsuite.Case{Rule: user},
 			Reason: "it passes, and line 4 lists it as a known failure", Got: "400"},
 	)
 	add(
 		testsuite.VerdictInconclusive,
 		fixtures.LevelMust,
-		"UserId/kind/word",
+		"UserId/type/word",
 		testsuite.Result{Case: testsuite.Case{Rule: user},
 			Reason: "it got 429", Got: "429"},
 	)
@@ -112,10 +112,12 @@ func built() *testsuite.Results {
 			Control: control,
 		}, Failure: testsuite.FailureStatus, Reason: "the status is 422, not 400"},
 	)
-	add(testsuite.VerdictFlaky, fixtures.LevelShould, "method/PUT", testsuite.Result{Case: testsuite.Case{Rule: method},
-		Reason: "it was rejected, then accepted"})
-	add(testsuite.VerdictError, fixtures.LevelShould, "method/GET", testsuite.Result{Case: testsuite.Case{Rule: method},
-		Reason: "internal error: index out of range"})
+	add(testsuite.VerdictFlaky, fixtures.LevelShould, "protocol/method/PUT",
+		testsuite.Result{Case: testsuite.Case{Rule: method},
+			Reason: "it was rejected, then accepted"})
+	add(testsuite.VerdictError, fixtures.LevelShould, "protocol/method/GET",
+		testsuite.Result{Case: testsuite.Case{Rule: method},
+			Reason: "internal error: index out of range"})
 	add(
 		testsuite.VerdictSkipped,
 		fixtures.LevelMay,

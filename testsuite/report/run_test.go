@@ -52,14 +52,15 @@ func run(t *testing.T, known string) *testsuite.Results {
 	t.Helper()
 	c, err := helppage.Parse(contracts.Page())
 	require.NoError(t, err)
-	suite, err := testsuite.New(c, testsuite.Payloads{})
+	suite, err := testsuite.New(c, testsuite.Payloads{Now: time.Date(2026, time.February, 3, 0, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
 	r, err := suite.Run(t.Context(), testsuite.Config{
 		Target: testsuite.Target{Handler: http.HandlerFunc(careless), Version: "1.2.3"},
 		Known:  []byte(known),
 		Selection: testsuite.Selection{Run: []string{
-			"Note/missing", "Note/kind", "Note/length", "UserId/missing", "UserId/kind/word", "method/GET",
-			"method/PUT", "transport/no-host", "syntax/cut-half",
+			"Note/optional/missing", "Note/type", "Note/length", "UserId/required/missing", "UserId/type/word",
+			"protocol/method/GET",
+			"protocol/method/PUT", "transport/no-host", "syntax/cut-half",
 		}},
 	})
 	require.NoError(t, err)
@@ -71,7 +72,7 @@ const column = "- cases: [Note/length/1001]\n  fails: accepted\n  reason: the co
 
 // TestEveryReportOfARealRunIsReadBack reads each format as a program for it would.
 func TestEveryReportOfARealRunIsReadBack(t *testing.T) {
-	r := run(t, column+"- cases: [UserId/missing]\n  fails: accepted\n  reason: was mended\n")
+	r := run(t, column+"- cases: [UserId/required/missing]\n  fails: accepted\n  reason: was mended\n")
 	for _, v := range []testsuite.Verdict{testsuite.VerdictPass, testsuite.VerdictFail, testsuite.VerdictKnownFailure,
 		testsuite.VerdictUnexpectedPass, testsuite.VerdictInconclusive, testsuite.VerdictSkipped} {
 		require.NotZero(t, r.Count(fixtures.LevelMust, v)+r.Count(fixtures.LevelShould, v), v)
