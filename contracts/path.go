@@ -38,7 +38,7 @@ func (p Path) Covers(q Path) bool {
 var reserved = func() map[string]bool {
 	words := map[string]bool{}
 	for _, word := range []string{
-		"method", "route", "request", "response", "body", "json", "http", // rules
+		"method", "route", "request", "response", "body", "json", "http", "robustness", // rules
 		"optional", "required", "several", "name", "syntax", "depth", "encoding", "media", "form", "protocol",
 		"transport", "meaning", "combination", "valid", // families
 		"application", "text",

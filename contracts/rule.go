@@ -23,6 +23,8 @@ const (
 	RuleJSON RuleKind = "json"
 	// RuleHTTP is the grammar of HTTP, which no page states.
 	RuleHTTP RuleKind = "http"
+	// RuleRobustness is that no request may break a server, which no page states.
+	RuleRobustness RuleKind = "robustness"
 	// RuleType is about the type of a field.
 	RuleType RuleKind = "type"
 	// RuleNullable is about null in a field.

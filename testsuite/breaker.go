@@ -23,20 +23,23 @@ const (
 	stopUnreachable stopKind = "unreachable"
 	stopData        stopKind = "data" // the control was rejected
 	stopUnclear     stopKind = "unclear"
+	stopDied        stopKind = "died" // it accepted requests, and then one ended it
 )
 
 // breaker stops a run that gets nowhere. It goes by the kind of a response, never
 // by its text, which is the server's.
 type breaker struct {
-	mu       sync.Mutex
-	kind     stopKind
-	why      string
-	silent   int
-	denied   int
-	late     int
-	unclear  map[unclearKind]int
-	anything bool // any response came
-	heard    bool // one that is not a server error
+	mu     sync.Mutex
+	kind   stopKind
+	why    string
+	silent int
+	// silentFrom is the id of the first of them.
+	silentFrom string
+	denied     int
+	late       int
+	unclear    map[unclearKind]int
+	anything   bool // any response came
+	heard      bool // one that is not a server error
 }
 
 func downReason(status int) string {
@@ -96,17 +99,23 @@ func (b *breaker) count(e *exchange, a *response, controlled bool) {
 		}
 	}
 	if a.status == 0 {
-		if a.controlResponded {
+		if a.after == afterAccepted {
 			b.silent = 0
 			return
 		}
-		b.silent++
+		if b.silent++; b.silent == 1 {
+			b.silentFrom = e.id
+		}
 		if !b.anything && !e.control {
 			b.tripLocked(stopUnreachable, a.why)
 		}
 		if b.silent >= silentResponses {
-			b.tripLocked(stopUnreachable,
-				fmt.Sprintf("%d requests in a row got no response; last: %s", b.silent, a.why))
+			kind := stopUnreachable // never reached
+			if b.anything {
+				kind = stopUnclear
+			}
+			b.tripLocked(kind, fmt.Sprintf("%d requests in a row got no response, from %s on; last: %s", b.silent,
+				b.silentFrom, a.why))
 		}
 		return
 	}

@@ -32,6 +32,10 @@ type Config struct {
 	// Strict makes a run inconclusive for whatever is inconclusive or unconfirmed at
 	// FailOn, not for inconclusive MUST cases alone.
 	Strict bool
+	// NoConfirm leaves out sending a failing request a second time, which tells what is
+	// flaky from what fails; one that was accepted and should not have been is never
+	// repeated, and nothing is where writes are limited.
+	NoConfirm bool
 	// Known is the text of a known-failures file, YAML; nil is none.
 	Known []byte
 	// Ledger gets a line of JSON for every request that was accepted, and for every one

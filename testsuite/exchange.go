@@ -110,6 +110,13 @@ func (e *exchange) accepted() bool {
 	return e.response != nil && e.expect == oracle.OutcomeAccept && e.response.reading == readingAccepted
 }
 
+// refused reports that the target does not take the media type of which this is the
+// control, while it takes the page's first.
+func (e *exchange) refused() bool {
+	return e.response != nil && e.expect == oracle.OutcomeAccept &&
+		(e.response.reading == readingRejected || e.response.status == http.StatusUnsupportedMediaType)
+}
+
 // excerpt is the response in a few words and the beginning of its text.
 func (e *exchange) excerpt() string {
 	const most = 300

@@ -58,6 +58,8 @@ func (r *Results) conclude() {
 		stopped(ExitSafety, "stopped for safety")
 	case r.stop == stopUnreachable:
 		stopped(ExitUnreachable, "the target could not be reached")
+	case r.stop == stopDied && broken > 0:
+		stopped(ExitBroken, "the target died")
 	case broken > 0 && r.stop == stopData:
 		stopped(ExitBroken, "your data was rejected")
 	case broken > 0:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/oracle"
+	"github.com/seed47566266/understudy/fixtures"
 )
 
 // Verdict is what became of a case.
@@ -42,8 +43,10 @@ const (
 	FailureAccepted Failure = "accepted"
 	// FailureRejected means that one was rejected that should have been accepted.
 	FailureRejected Failure = "rejected"
-	// FailureServerError is a server error in place of a rejection.
+	// FailureServerError is a server error, which no request should get.
 	FailureServerError Failure = "server error"
+	// FailureNoResponse means that the target dropped the connection, or died.
+	FailureNoResponse Failure = "no response"
 	// FailureStatus is a status that means neither accepted nor rejected.
 	FailureStatus Failure = "wrong status"
 	// FailureContent means that a response's body or header is not as expected.
@@ -56,10 +59,20 @@ type judgement struct {
 	failure   Failure
 	reason    string
 	confirmed bool
+	// level is that of a failure which every request can have, and decides where it asks
+	// more than the case does; empty where the case's own level counts.
+	level fixtures.Level
 }
 
 func failed(f Failure, format string, args ...any) judgement {
 	return judgement{verdict: VerdictFail, failure: f, reason: fmt.Sprintf(format, args...)}
+}
+
+// broke is the failure of a target that a request breaks, whatever was expected of it.
+func broke(f Failure, level fixtures.Level, format string, args ...any) judgement {
+	j := failed(f, format, args...)
+	j.level = level
+	return j
 }
 
 func unclear(reason string) judgement { return judgement{verdict: VerdictInconclusive, reason: reason} }
@@ -77,14 +90,22 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 		return j.aspect(x, a, confirmed)
 	}
 	said, reason := a.reading, a.why
-	if a.controlResponded && x.Expect != oracle.OutcomeUnspecified {
-		return failed(FailureServerError, "%s, and the control right after it was accepted", reason)
+	switch {
+	case a.after == afterSilent:
+		return broke(FailureNoResponse, fixtures.LevelMust, "%s, and no request after it got a response", reason)
+	case a.after == afterAccepted && a.late && x.Expect == oracle.OutcomeUnspecified:
+		return broke(FailureNoResponse, fixtures.LevelShould, "%s, and the control right after it was accepted", reason)
+	case a.after == afterAccepted:
+		return broke(FailureNoResponse, fixtures.LevelMust, "%s, and the control right after it was accepted", reason)
 	}
 	switch x.Expect {
 	case oracle.OutcomeAccept:
-		return j.accept(a, said, reason)
+		return j.accept(a, said, reason, confirmed)
 	case oracle.OutcomeReject:
 		return j.reject(x, a, said, reason, confirmed)
+	}
+	if said == readingError {
+		return broke(FailureServerError, fixtures.LevelShould, "server error: %d", a.status)
 	}
 	if reason != "" {
 		return judgement{verdict: VerdictPass, reason: "the page leaves it open; the target: " + reason}
@@ -95,7 +116,7 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	}
 }
 
-func (j *judge) accept(a *response, said reading, reason string) judgement {
+func (j *judge) accept(a *response, said reading, reason string, confirmed bool) judgement {
 	switch said {
 	case readingAccepted:
 		return judgement{verdict: VerdictPass, confirmed: true}
@@ -104,9 +125,15 @@ func (j *judge) accept(a *response, said reading, reason string) judgement {
 	case readingUnclear:
 		return unclear(reason)
 	case readingError:
+		if confirmed {
+			return failed(FailureServerError, "%d: server error on a valid request, whose control was accepted",
+				a.status)
+		}
 		return unclear(fmt.Sprintf("%d: server error on a valid request", a.status))
 	}
 	switch a.status {
+	case http.StatusUnsupportedMediaType:
+		return failed(FailureRejected, "it was rejected with %d: the target does not take the media type", a.status)
 	case http.StatusNotFound, http.StatusGone:
 		return unclear(fmt.Sprintf("%d: the target has no such path, or no such id", a.status))
 	case http.StatusPaymentRequired,
@@ -187,7 +214,7 @@ func rejectsByStatus(x *Case, status int) bool {
 func (j *judge) aspect(x *Case, a *response, confirmed bool) judgement {
 	said, reason := a.reading, a.why
 	switch {
-	case a.controlResponded:
+	case a.after != afterUnknown:
 		return judgement{verdict: VerdictSkipped, reason: "the request got no response"}
 	case said == readingUnclear:
 		return unclear(reason)

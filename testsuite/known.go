@@ -39,7 +39,8 @@ type Stale struct {
 }
 
 // ways are the failures that a file may name.
-var ways = []Failure{FailureAccepted, FailureRejected, FailureServerError, FailureStatus, FailureContent}
+var ways = []Failure{FailureAccepted, FailureRejected, FailureServerError, FailureNoResponse, FailureStatus,
+	FailureContent}
 
 // maxKnown is the largest known-failures file in bytes.
 const maxKnown = 4 << 20

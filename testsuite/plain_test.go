@@ -42,6 +42,8 @@ type plain struct {
 	accepts func(f *plainField, v any) bool
 	// nullPasses has null stand for a value.
 	nullPasses bool
+	// listedAlone rejects names that the page does not list.
+	listedAlone bool
 	// repair is what is done to a JSON text before it is parsed.
 	repair func([]byte) []byte
 }
@@ -185,6 +187,11 @@ func (p *plain) checkJSON(body []byte) int {
 		return malformed
 	}
 	errors := 0
+	for name := range object {
+		if p.listedAlone && p.field(name) == nil {
+			errors++
+		}
+	}
 	for i := range p.fields {
 		f := &p.fields[i]
 		v, there := object[f.name]

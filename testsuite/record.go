@@ -27,10 +27,12 @@ func (r *run) results(ctx context.Context) *Results {
 		Target:           r.address(),
 		Endpoint:         r.suite.operation.Method + " /" + r.suite.operation.Route,
 		Seed:             r.suite.payloads.Seed,
+		Now:              r.suite.payloads.Now.Format(time.DateOnly),
 		FailOn:           r.config.FailOn,
 		Strict:           r.config.Strict,
 		Started:          r.started.UTC(),
 		Requests:         requests,
+		Confirmations:    int(r.confirmations.Load()),
 		Writes:           writes,
 		UnexpectedWrites: unexpected,
 		UnknownWrites:    unknown,
@@ -107,6 +109,12 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 		out.Verdict, out.Reason = VerdictFlaky, "it failed once and passed when it was sent again: "+out.Reason
 	}
 	out.Got = e.got
+	if j.level != "" && out.Verdict == VerdictFail {
+		out.Rule, out.Line, out.Quote = contracts.RuleID{Kind: contracts.RuleRobustness}, 0, ""
+		if j.level.Weight() > out.Level.Weight() {
+			out.Level, out.LevelBasis = j.level, "no request may break a server, whatever the page says of it"
+		}
+	}
 	return out
 }
 

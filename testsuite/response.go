@@ -26,10 +26,20 @@ type response struct {
 	kind    unclearKind // of what is unclear
 	why     string      // it is unclear; without secrets, and short
 	token   int         // that the request went with, by number
-	// controlResponded marks that a valid request right after this one, which got no
-	// response, was accepted: the target is there.
-	controlResponded bool
+	// after is what a valid request right after this one showed, which got no response.
+	after aftermath
 }
+
+// aftermath is what a control shows that is sent after a request without a response.
+type aftermath int
+
+const (
+	afterUnknown aftermath = iota
+	// afterAccepted is a target that is there: silence was its response.
+	afterAccepted
+	// afterSilent is one that accepted valid requests before, and no longer responds.
+	afterSilent
+)
 
 // maxBody is how many bytes of a response's body are read. Parallel times this is the
 // memory that responses take.

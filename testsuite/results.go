@@ -28,6 +28,8 @@ type Results struct {
 	Endpoint string `json:"endpoint"`
 	// Seed is the random seed.
 	Seed uint64 `json:"seed"`
+	// Now is the reference date, as YYYY-MM-DD.
+	Now string `json:"now"`
 	// FailOn is the lowest level at which a failure fails the run.
 	FailOn fixtures.Level `json:"failOn"`
 	// Strict marks a run that what is unclear at FailOn makes inconclusive.
@@ -53,6 +55,8 @@ type Results struct {
 	Unconfirmed int `json:"unconfirmed"`
 	// Requests counts what was sent.
 	Requests int `json:"requests"`
+	// Confirmations counts those of them that repeat a failing one.
+	Confirmations int `json:"confirmations"`
 	// Writes counts what may have been accepted and was allowed.
 	Writes int `json:"writes"`
 	// UnexpectedWrites counts what must be rejected and was accepted.

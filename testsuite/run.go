@@ -32,19 +32,21 @@ const (
 // run is a run under way.
 type run struct {
 	*prepared
-	config   *Config
-	limits   *Limits
-	only     string
-	target   *target
-	budget   *budget
-	breaker  *breaker
-	ledger   *ledger
-	limiter  *rate.Limiter
-	backoff  time.Duration
-	started  time.Time
-	accepts  atomic.Bool // a valid request was accepted
-	keeps    atomic.Int64
-	cutShort atomic.Bool // a request was left out because time ran out, or at an interrupt
+	config  *Config
+	limits  *Limits
+	only    string
+	target  *target
+	budget  *budget
+	breaker *breaker
+	ledger  *ledger
+	limiter *rate.Limiter
+	backoff time.Duration
+	started time.Time
+	accepts atomic.Bool // a valid request was accepted
+	// confirmations counts failing requests that were sent again.
+	confirmations atomic.Int64
+	keeps         atomic.Int64
+	cutShort      atomic.Bool // a request was left out because time ran out, or at an interrupt
 
 	mu   sync.Mutex // of progress
 	done int
@@ -237,6 +239,10 @@ func (r *run) skip(ctx context.Context, e *exchange) string {
 	if e.barred != "" {
 		return e.barred
 	}
+	if control := r.controls[e.media]; control != nil && control != e && e.media != r.suite.first &&
+		control.refused() {
+		return fmt.Sprintf("the target does not take %s: the response to %s was %s", e.media, control.id, control.got)
+	}
 	if denied := r.budget.look(ctx, e.mayWrite); denied != granted {
 		return r.denied(ctx, denied)
 	}
@@ -300,8 +306,8 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 		}
 		return wait
 	}
-	if a.status == 0 && sent && e.request.Raw == nil {
-		a.controlResponded = r.controlResponded(ctx, e)
+	if a.status == 0 && e.attempts > 0 && e.request.Raw == nil {
+		a.after = r.aftermath(ctx, e)
 	}
 	if e.request.Raw == nil { // malformed transport gets nowhere by design
 		r.breaker.count(e, a, r.accepts.Load())
@@ -383,24 +389,34 @@ func retryAfter(text string) (wait time.Duration, said bool) {
 	return max(time.Until(date), 0), err == nil
 }
 
-// controlResponded sends the control of a request that got no response again, if
-// the budget has a write left, and reports that it was accepted: the target is
-// there, and its silence was the response.
-func (r *run) controlResponded(ctx context.Context, e *exchange) bool {
+// aftermath sends the control of a request that got no response again, if the budget
+// has a write left. A target that died is not asked again: any request that was under
+// way may have been its last.
+func (r *run) aftermath(ctx context.Context, e *exchange) aftermath {
+	if kind, _ := r.breaker.tripped(); kind == stopDied {
+		return afterSilent
+	}
 	control := r.controls[e.media]
 	if control == nil {
 		control = r.controls[r.suite.first]
 	}
 	if control == nil || control == e || !control.accepted() {
-		return false
+		return afterUnknown
 	}
 	pass, _ := r.ticket(ctx, true)
 	if pass == nil {
-		return false
+		return afterUnknown
 	}
 	a, _, _, free := r.send(ctx, control, pass)
 	defer free()
-	return a.reading == readingAccepted
+	switch {
+	case a.reading == readingAccepted:
+		return afterAccepted
+	case a.status == 0 && ctx.Err() == nil:
+		r.halt(stopDied, fmt.Sprintf("no request got a response after %s", e.id))
+		return afterSilent
+	}
+	return afterUnknown
 }
 
 // confirm keeps the response, or asks for another one when a case fails: what fails
@@ -421,7 +437,8 @@ func (r *run) confirm(e *exchange, a *response) (again time.Duration) {
 	}
 	e.provisional = false
 	e.keep(r, a, judged)
-	if fails && !proven && !r.stopped() && r.budget.unlimited() {
+	if fails && !proven && !r.stopped() && r.budget.unlimited() && !r.config.NoConfirm && r.only == "" {
+		r.confirmations.Add(1)
 		return 0
 	}
 	return never

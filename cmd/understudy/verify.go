@@ -30,7 +30,7 @@ type verifyFlags struct {
 	timeout, maxTime             time.Duration
 	ledger, idPath               string
 	redact, reports              []string
-	plan                         bool
+	plan, noConfirm              bool
 }
 
 func verifyCommand(s streams) *cobra.Command {
@@ -78,6 +78,8 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
+	flags.BoolVar(&f.noConfirm, "no-confirm", false,
+		"do not send a failing request again, to tell flaky from failing")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(&f.parallel, "parallel", 0, "parallel requests (default: on loopback 4, else 1)")
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
@@ -152,7 +154,7 @@ func (f *verifyFlags) apply(
 	default:
 		return nil, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, should or inconclusive", f.failOn)
 	}
-	c.IDPath, c.Redact = f.idPath, f.redact
+	c.IDPath, c.Redact, c.NoConfirm = f.idPath, f.redact, f.noConfirm
 	if f.idPath != "" && f.idPath[0] != '/' {
 		return nil, fmt.Errorf("--id-path %q: use a JSON pointer such as /data/id", f.idPath)
 	}

@@ -41,6 +41,7 @@ func built() *testsuite.Results {
 		Target:           "https://booking.example",
 		Endpoint:         "POST /api/Booking",
 		Seed:             7,
+		Now:              "2026-02-03",
 		FailOn:           fixtures.LevelMust,
 		Started:          time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
 		Seconds:          1.5,

@@ -195,7 +195,11 @@ func (t *printer) summary(r *results) {
 				"rejection")+" unconfirmed: the valid request that differs in one thing was not accepted in this run",
 		)
 	}
-	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", plural(r.Requests, "request"), r.Seconds, writes(r)))
+	requests := plural(r.Requests, "request")
+	if r.Confirmations > 0 {
+		requests += fmt.Sprintf(", %d of them to confirm a failure,", r.Confirmations)
+	}
+	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", requests, r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())
 	if r.EndedEarly {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
