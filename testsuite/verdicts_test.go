@@ -58,9 +58,10 @@ func TestServersWithHabitsConform(t *testing.T) {
 		},
 		"422 for what is invalid":                 func(p *plain) { p.rejected = http.StatusUnprocessableEntity },
 		"names in the page's case, and no others": func(p *plain) { p.listedAlone = true },
-		"204 without a body":                      func(p *plain) { p.accepted,
-			p.acceptedBody = http.StatusNoContent, "" },
-		"other media types read as JSON":          func(p *plain) { p.anyMedia = true },
+		"204 without a body": func(p *plain) {
+			p.accepted, p.acceptedBody = http.StatusNoContent, ""
+		},
+		"other media types read as JSON": func(p *plain) { p.anyMedia = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newPlain()
