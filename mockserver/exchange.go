@@ -72,6 +72,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 	s.exchanges.Put(x)
 }
 
+// run takes the steps, and ends what they began.
 func (s *Server) run(x *exchange) {
 	defer func() {
 		for _, done := range slices.Backward(x.done) {

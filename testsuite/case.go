@@ -106,6 +106,7 @@ func (s *Suite) build() error {
 			return err
 		}
 		if i == 0 {
+			s.tags = fixtures.TagsOf(made)
 			s.first = s.operation.JSON().MediaType // the generator makes no payloads without
 			for j := range made {
 				if made[j].Control {

@@ -193,6 +193,7 @@ func (r *run) one(ctx context.Context, e *exchange) {
 			e.skipped = "" // the attempts before count
 		}
 		if again < 0 {
+			r.lastWords(e)
 			return
 		}
 		timer := time.NewTimer(again)
@@ -202,6 +203,18 @@ func (r *run) one(ctx context.Context, e *exchange) {
 			timer.Stop()
 		}
 	}
+}
+
+// lastWords judges an exchange that waited to be sent again when the target died: its
+// request was under way, and may have been the one.
+func (r *run) lastWords(e *exchange) {
+	if kind, _ := r.breaker.tripped(); kind != stopDied || !e.provisional || e.response.status != 0 {
+		return
+	}
+	a := *e.response
+	a.after = afterSilent
+	e.keep(r, &a, r.judgeAll(e, &a))
+	e.provisional = false
 }
 
 func (r *run) progress() {

@@ -127,9 +127,10 @@ func (s *Suite) check(by *Selection) error {
 		}
 	}
 	for _, tag := range by.Tags {
-		if !some(func(x *Case) bool { return slices.Contains(x.Tags, strings.ToLower(tag)) }) {
+		if !slices.Contains(s.tags, strings.ToLower(tag)) {
 			return &ConfigError{
-				"Selection.Tags", fmt.Sprintf("no case has the tag %q; the nearest is %q", tag, s.nearestTag(tag)),
+				"Selection.Tags",
+				fmt.Sprintf("no case has the tag %q; the nearest is %q", tag, fixtures.Nearest(tag, s.tags)),
 			}
 		}
 	}
@@ -139,14 +140,6 @@ func (s *Suite) check(by *Selection) error {
 		}
 	}
 	return nil
-}
-
-func (s *Suite) nearestTag(tag string) string {
-	var all []string
-	for i := range s.cases {
-		all = append(all, s.cases[i].Tags...)
-	}
-	return fixtures.Nearest(tag, all)
 }
 
 // isAbout reports that a case is about a field, or one of its elements' fields.

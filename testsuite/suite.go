@@ -58,6 +58,7 @@ type Suite struct {
 	payloads  Payloads
 	rules     []contracts.Rule
 	cases     []Case
+	tags      []string          // of all cases, in order
 	index     map[string]int    // of cases, by id in lower case
 	requests  map[string]int    // of the cases about outcomes, by id
 	first     string            // the page's first JSON media type; its control shows whether anything works

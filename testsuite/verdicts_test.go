@@ -123,7 +123,7 @@ func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
 	defer server.Close()
 	r := run(t, testsuite.Config{
 		Target:    testsuite.Target{URL: server.URL},
-		Selection: testsuite.Selection{Run: []string{"UserId", "Reason/length"}},
+		Selection: testsuite.Selection{Run: []string{"UserId/required", "UserId/type"}},
 	})
 	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
 	x := resultOf(t, r, "UserId/required/missing")

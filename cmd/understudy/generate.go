@@ -45,15 +45,16 @@ func generateCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Make payloads whose outcome is known: valid, edge-case and invalid",
-		Long: "Make payloads whose outcome is known, from the page and a seed. The same seed and\n" +
-			"--now give the same bytes, whatever the number of workers or shards.\n\n" +
+		Long: "Make payloads whose outcome is known, from the page and a seed. The same seed\n" +
+			"and --now give the same bytes, whatever the number of workers or shards.\n\n" +
 			"Kinds: valid (rows by number), cases (one rule violation or boundary value\n" +
 			"each), combinations (pairs of valid values, and one invalid), naughty (strings\n" +
 			"that break software), all. Without --kind: valid, or the catalogue if --list or\n" +
 			"a filter is given.\n\n" +
 			"Outcomes: accept (the page allows it), reject (a stated rule, or the grammar of\n" +
-			"JSON or HTTP, forbids it), unspecified (the page is silent). Levels: MUST (a stated\n" +
-			"rule), SHOULD (a reading against which something can be said: the latitude), MAY.",
+			"JSON or HTTP, forbids it), unspecified (the page is silent).\n\n" +
+			"Levels: MUST (a stated rule), SHOULD (a reading of the page with an argument\n" +
+			"against it, the latitude), MAY (unspecified).",
 		Example: "  understudy generate -n 1000 --seed 7 > valid.ndjson\n" +
 			"  understudy generate --list --family length --outcome reject\n" +
 			"  understudy generate --id Reason/length/251 --format raw\n" +
@@ -255,8 +256,8 @@ func (f *generateFlags) filter(r *rows) error {
 		}
 	}
 	tags := fixtures.TagsOf(r.Cases)
-	for _, x := range f.tags {
-		if !slices.Contains(tags, x) {
+	for i, x := range f.tags {
+		if f.tags[i] = strings.ToLower(x); !slices.Contains(tags, f.tags[i]) {
 			return fmt.Errorf("no case has the tag %q; the nearest is %q", x, fixtures.Nearest(x, tags))
 		}
 	}

@@ -95,10 +95,12 @@ func (o *Oracle) nothing(found *findings, basis string) Expectation {
 	return reject(ruleBody, o.operation.Model().Fact.Line, basis)
 }
 
+// mark is the byte-order mark in UTF-8.
+const mark = "\xEF\xBB\xBF"
+
 // readText reads a body of JSON: its encoding, its grammar, its value.
 func (o *Oracle) readText(body []byte, charset string, found *findings) Expectation {
 	const utf8Only = "JSON is UTF-8 (RFC 8259, section 8.1)"
-	const mark = "\xEF\xBB\xBF"
 	e := o.accept()
 	text := body
 	switch {
@@ -127,8 +129,12 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 			return e
 		}
 	}
-	if charset == "" && isWide(text) {
-		return reject(ruleJSON, 0, utf8Only+"; these bytes are UTF-16 or UTF-32").
+	if (charset == "" || charset == "utf-8") && isWide(text) {
+		const basis = utf8Only + "; these bytes are UTF-16 or UTF-32"
+		if v, err := parseJSON(text); err == nil && o.readBody(v, len(text), &findings{}).Outcome != OutcomeReject {
+			return Unspecified(ruleJSON, 0, basis) // a parser that skips NUL finds nothing invalid
+		}
+		return reject(ruleJSON, 0, basis).
 			WithLatitude("a reader may tell the encoding by the first bytes (RFC 4627, section 3)")
 	}
 	if !utf8.Valid(text) {
@@ -160,7 +166,7 @@ func (o *Oracle) readText(body []byte, charset string, found *findings) Expectat
 		e = mostSevere(e,
 			Unspecified(ruleJSON, 0, "half of a surrogate pair is read in more than one way (RFC 8259, section 8.2)"))
 	}
-	return mostSevere(e, o.readBody(value, found))
+	return mostSevere(e, o.readBody(value, len(text), found))
 }
 
 // isWide reports text that begins as UTF-16 or UTF-32 does where JSON begins, with two

@@ -50,10 +50,13 @@ func (o *Oracle) readForm(body []byte, found *findings) Expectation {
 	}
 	if f := o.model.missing(func(f *fieldPlan) bool { return r.seen[f] > 0 }, found); f != nil {
 		e := f.missing()
-		if bytes.HasPrefix(body, []byte("\xEF\xBB\xBF")) {
+		if bytes.HasPrefix(body, []byte(mark)) {
 			e = e.WithLatitude("a reader may drop a byte-order mark")
 		}
 		return e
+	}
+	if r.pairs == 0 {
+		r.unspecified("an empty form may be no value at all")
 	}
 	if r.pairs > manyPairs {
 		r.unspecified("how many fields a form may have is the server's choice")
@@ -163,7 +166,11 @@ func (o *Oracle) readFormValue(f *fieldPlan, s string) Expectation {
 		return f.reading.text(o, f, s)
 	}
 	if f.Type.Kind == contracts.KindString {
-		return readString(o, f, s)
+		e := readString(o, f, s)
+		if e.Outcome == OutcomeReject && f.required == nil {
+			return f.unspecified("an empty value of a form may be none")
+		}
+		return e
 	}
 	if f.required != nil {
 		return f.missing() // which a form spells so

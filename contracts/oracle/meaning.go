@@ -16,7 +16,7 @@ const mayHaveRule = "the page states no rule for it, and the business may"
 
 // combinations are the ways in which values may be odd together that the page's own
 // sample does not show; those that it shows are allowed.
-type combinations struct{ equalGUIDs, unorderedDates bool }
+type combinations struct{ equalGUIDs, equalDates, unorderedDates bool }
 
 func (o *Oracle) combinationsOf(sample []byte) combinations {
 	found := &findings{}
@@ -29,7 +29,8 @@ func (o *Oracle) combinationsOf(sample []byte) combinations {
 	}
 	return combinations{
 		equalGUIDs:     o.equalGUIDs(found.values) == nil,
-		unorderedDates: o.unorderedDates(found.values) == nil,
+		equalDates:     o.unorderedDates(found.values, true) == nil,
+		unorderedDates: o.unorderedDates(found.values, false) == nil,
 	}
 }
 
@@ -39,7 +40,7 @@ func (o *Oracle) readTogether(values map[*fieldPlan]string) Expectation {
 	if f := o.equalGUIDs(values); f != nil && o.combined.equalGUIDs {
 		return o.accept().WithLatitude("two fields have one GUID: " + mayHaveRule)
 	}
-	if f := o.unorderedDates(values); f != nil && o.combined.unorderedDates {
+	if f := o.unorderedDates(values, o.combined.equalDates); f != nil && o.combined.unorderedDates {
 		return o.accept().WithLatitude("the second date is not after the first: " + mayHaveRule)
 	}
 	return o.accept()
@@ -62,9 +63,9 @@ func (o *Oracle) equalGUIDs(values map[*fieldPlan]string) *fieldPlan {
 	return nil
 }
 
-// unorderedDates is the first date that is before the one before it, or that spells
-// the same instant in another way; nil if there is none.
-func (o *Oracle) unorderedDates(values map[*fieldPlan]string) *fieldPlan {
+// unorderedDates is the first date that is not after the one before it; nil if there is
+// none. The same text counts where equal dates do.
+func (o *Oracle) unorderedDates(values map[*fieldPlan]string, equal bool) *fieldPlan {
 	var last time.Time
 	lastText := ""
 	for i := range o.model.fields {
@@ -77,7 +78,7 @@ func (o *Oracle) unorderedDates(values map[*fieldPlan]string) *fieldPlan {
 		if !ok {
 			continue
 		}
-		if lastText != "" && text != lastText && !at.After(last) {
+		if lastText != "" && (equal || text != lastText) && !at.After(last) {
 			return f
 		}
 		last, lastText = at, text

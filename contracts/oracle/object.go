@@ -7,17 +7,14 @@ import (
 // largeBody is the length in bytes from which servers differ in what they accept.
 const largeBody = 512 << 10
 
-func (o *Oracle) readBody(value *jsonValue, found *findings) Expectation {
+// readBody reads the value of a body of a length in bytes.
+func (o *Oracle) readBody(value *jsonValue, length int, found *findings) Expectation {
 	line := o.operation.Model().Fact.Line
 	if value.kind != isObject {
 		return reject(ruleBody, line, "the body is "+o.operation.Model().Name+" itself")
 	}
 	e := mostSevere(o.readObject(o.model, value, ruleBody, line, found), o.readTogether(found.values))
-	size := 0
-	for _, m := range value.members {
-		size += len(m.name) + len(m.value.text)
-	}
-	if size > largeBody {
+	if length > largeBody {
 		e = mostSevere(e, Unspecified(ruleHTTP, 0, "how large a body may be is the server's choice"))
 	}
 	return e

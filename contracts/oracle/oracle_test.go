@@ -277,3 +277,42 @@ func TestTextTooDeepToReadIsOpenUnlessItNeverCloses(t *testing.T) {
 		require.Equal(t, c.want, o.Expect(&r).Outcome)
 	}
 }
+
+// TestWhatThePageLeavesOpenOnOtherModels has models of one field that this page does not
+// have.
+func TestWhatThePageLeavesOpenOnOtherModels(t *testing.T) {
+	length := func(low, high int) []contracts.Constraint {
+		return []contracts.Constraint{{Kind: contracts.ConstraintLength, Min: low, Max: high}}
+	}
+	const form, jsonType = contracts.MediaForm, contracts.MediaJSON
+	for what, c := range map[string]struct {
+		constraints []contracts.Constraint
+		media, body string
+		outcome     oracle.Outcome
+	}{
+		"an empty form where nothing is required":  {nil, form, "", oracle.OutcomeUnspecified},
+		"an empty value of a form below a minimum": {length(3, 9), form, "Text=", oracle.OutcomeUnspecified},
+		"an empty text of JSON below a minimum":    {length(3, 9), jsonType, `{"Text":""}`, oracle.OutcomeReject},
+		"half a pair is one character": {length(0, 1), jsonType, `{"Text":"\ud83d"}`,
+			oracle.OutcomeUnspecified},
+		"half a pair before text is one more": {length(0, 1), jsonType, `{"Text":"\ud83dx"}`,
+			oracle.OutcomeReject},
+		"UTF-16 where nothing is required": {
+			nil, jsonType, "{\x00\"\x00T\x00e\x00x\x00t\x00\"\x00:\x00\"\x00a\x00\"\x00}\x00",
+			oracle.OutcomeUnspecified,
+		},
+		"a long body of short texts": {
+			nil, jsonType, `{"Text":"a"` + strings.Repeat(" ", 600_000) + "}", oracle.OutcomeUnspecified,
+		},
+	} {
+		op := operation(t)
+		op.Model().Fields = []contracts.Field{{
+			Name: "Text", Type: contracts.Type{Kind: contracts.KindString, Nullable: true}, Constraints: c.constraints,
+		}}
+		o, err := oracle.New(op, oracle.Options{})
+		require.NoError(t, err)
+		e := o.Expect(&contracts.Request{Method: op.Method, Path: "/" + op.Route,
+			Headers: []contracts.Header{{Name: "Content-Type", Value: c.media}}, Body: []byte(c.body)})
+		assert.Equal(t, c.outcome, e.Outcome, "%s: %s", what, e.Basis)
+	}
+}

@@ -25,12 +25,10 @@ const storedText = 4000
 
 func readString(o *Oracle, f *fieldPlan, s string) Expectation {
 	n := contracts.TextLength(s)
-	if f.length != nil {
-		if other := o.readLength(f, s, n); other.Outcome == OutcomeReject || other.Latitude != "" {
-			return mostSevere(other, readText(o, f, s, n))
-		}
+	if f.length == nil {
+		return readText(o, f, s, n)
 	}
-	return readText(o, f, s, n)
+	return mostSevere(o.readLength(f, s, n), readText(o, f, s, n))
 }
 
 // readLength holds a text of n UTF-16 units against the length that the page states,
