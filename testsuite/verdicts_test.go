@@ -111,6 +111,7 @@ func TestAServerErrorIsAFailureWhateverIsSent(t *testing.T) {
 }
 
 func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
+	t.Parallel() // it waits
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		newPlain().ServeHTTP(answer, r)
@@ -123,7 +124,7 @@ func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
 	defer server.Close()
 	r := run(t, testsuite.Config{
 		Target:    testsuite.Target{URL: server.URL},
-		Selection: testsuite.Selection{Run: []string{"UserId/required", "UserId/type"}},
+		Selection: testsuite.Selection{Run: []string{"UserId/required", "Reason/length/25?"}},
 	})
 	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
 	x := resultOf(t, r, "UserId/required/missing")
@@ -132,6 +133,7 @@ func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
 }
 
 func TestARequestThatEndsTheTargetIsNamed(t *testing.T) {
+	t.Parallel() // it waits
 	const deadly = "depth/arrays/1000" // the page is silent on it
 	for _, parallel := range []int{1, 4} {
 		var server *httptest.Server
