@@ -98,6 +98,9 @@ func nobody(t *testing.T) string {
 }
 
 func TestALoopbackRunLeavesThroughNoProxy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts a process per address; make race runs it")
+	}
 	t.Parallel()
 	proxy, address := attacked(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	_, port, err := net.SplitHostPort(nobody(t))
