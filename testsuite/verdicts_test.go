@@ -133,7 +133,7 @@ func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
 }
 
 func TestARequestThatEndsTheTargetIsNamed(t *testing.T) {
-	t.Parallel() // it waits
+	t.Parallel()                       // it waits
 	const deadly = "depth/arrays/1000" // the page is silent on it
 	for _, parallel := range []int{1, 4} {
 		var server *httptest.Server
