@@ -121,12 +121,19 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		router.Match(r, &match) // if only the handler for what is not found
 		match.Handler.ServeHTTP(w, r)
 	}
-	s.handler = cors.New(cors.Options{
+	browsers := cors.New(cors.Options{
 		AllowedOrigins: []string{"*"},
 		AllowedMethods: methods,
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{ViolationsHeader},
 	}).Handler(http.HandlerFunc(route))
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header["Origin"] == nil {
+			route(w, r) // no browser's request to another origin: the framework's headers and no others
+			return
+		}
+		browsers.ServeHTTP(w, r)
+	})
 	return s, nil
 }
 

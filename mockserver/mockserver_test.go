@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -397,6 +399,19 @@ func TestADeclaredLengthTakesNoMemory(t *testing.T) {
 	mock.ServeHTTP(httptest.NewRecorder(), r)
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
+}
+
+func TestWhoIsNoBrowserGetsTheFrameworksHeadersAlone(t *testing.T) {
+	server := start(t)
+	sample := string(operation(t).Sample)
+	names := func(header http.Header) []string { return slices.Sorted(maps.Keys(header)) }
+	got := send(t, http.MethodPost, server.URL+endpoint, "application/json", sample)
+	assert.Equal(t, []string{"Content-Length", "Content-Type", "Date"}, names(got.header))
+	got = send(t, http.MethodPost, server.URL+endpoint, "application/json", sample, "Origin", "http://localhost:3000")
+	assert.Equal(t, "*", got.header.Get("Access-Control-Allow-Origin"))
+	assert.Equal(t, "Origin", got.header.Get("Vary"))
+	got = send(t, http.MethodOptions, server.URL+endpoint, "", "", "Access-Control-Request-Method", "POST")
+	assert.Equal(t, http.StatusMethodNotAllowed, got.status, "a preflight has an Origin")
 }
 
 // TestOperationsOfOneRouteAreDistinguishedByMethod has a contract of two.
