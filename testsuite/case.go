@@ -50,6 +50,9 @@ type Case struct {
 	Quote string `json:"quote,omitempty"`
 	// Level is how much the case asks of a target.
 	Level fixtures.Level `json:"level"`
+	// Part is what a failure is against; empty for LevelMay, which never fails for what
+	// it asks.
+	Part Part `json:"part,omitempty"`
 	// LevelBasis is the reason for the level.
 	LevelBasis string `json:"levelBasis"`
 	// Why is what is expected and the reason, in a sentence.
@@ -195,6 +198,7 @@ func (b *builder) add(f *fixtures.Case) {
 		Line:       f.Line,
 		Quote:      b.facts[f.Rule].Quote,
 		Level:      f.Level,
+		Part:       partOf(f),
 		LevelBasis: f.LevelBasis,
 		Change:     f.What,
 		Control:    b.suite.controls[f.Media],
@@ -228,6 +232,19 @@ func (b *builder) add(f *fixtures.Case) {
 		x.barred = "malformed transport can disturb what stands in front of a server"
 	}
 	b.cases = append(b.cases, x)
+}
+
+// partOf is the part of the cases that one of the generator's is in.
+func partOf(f *fixtures.Case) Part {
+	switch {
+	case f.Level == fixtures.LevelMust:
+		return PartRules
+	case f.Level == fixtures.LevelMay:
+		return ""
+	case f.Default != "":
+		return PartFramework
+	}
+	return PartReadings
 }
 
 // replace puts the requests of another row of data in place of some: those that must
@@ -339,7 +356,7 @@ func unnamed(x *Case, f *contracts.Field) bool {
 // aspect is a case that looks at the response to another.
 func (b *builder) aspect(x Case, a Aspect, level fixtures.Level) Case {
 	x.ID += "/" + string(a)
-	x.Aspect, x.Level = a, level
+	x.Aspect, x.Level, x.Part = a, level, PartFramework
 	x.LevelBasis = "framework default"
 	switch a {
 	case AspectStatus:
@@ -355,8 +372,9 @@ func (b *builder) aspect(x Case, a Aspect, level fixtures.Level) Case {
 		x.Rule = contracts.RuleID{Kind: contracts.RuleResponse, Media: f.MediaType}
 		x.Line, x.Quote = f.Fact.Line, f.Fact.Quote
 		x.Why = "A body is in one of the response formats that the page lists."
-		x.LevelBasis = fmt.Sprintf("page line %d", f.Fact.Line)
+		x.LevelBasis, x.Part = fmt.Sprintf("page line %d", f.Fact.Line), PartRules
 		if level == fixtures.LevelShould {
+			x.Part = PartReadings
 			x.LevelBasis = "assumption: what stands in front of the endpoint may have responded"
 		}
 	}

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/fixtures"
 )
 
 // Config is one run of a suite. Target.URL or Target.Handler is required; everything
@@ -26,11 +26,11 @@ type Config struct {
 	Selection Selection
 	// Limits bound what is sent.
 	Limits Limits
-	// FailOn is the lowest level at which a failure fails the run, LevelMust or
-	// LevelShould; empty is LevelMust.
-	FailOn fixtures.Level
-	// Strict makes a run inconclusive for whatever is inconclusive or unconfirmed at
-	// FailOn, not for inconclusive MUST cases alone.
+	// FailOn are the parts whose failures at SHOULD fail the run, as those at MUST always
+	// do.
+	FailOn []Part
+	// Strict makes a run inconclusive for whatever is inconclusive or unconfirmed, not for
+	// inconclusive MUST cases alone.
 	Strict bool
 	// NoConfirm leaves out sending a failing request a second time, which tells what is
 	// flaky from what fails; one that was accepted and should not have been is never
@@ -250,20 +250,19 @@ func (c *Config) complete(s *Suite, loopback bool) error {
 	if c.Target.Version == "" {
 		c.Target.Version = "dev"
 	}
-	if c.FailOn == "" {
-		c.FailOn = fixtures.LevelMust
-	}
 	if err := c.Selection.complete(); err != nil {
 		return err
 	}
 	if err := c.Limits.complete(loopback); err != nil {
 		return err
 	}
-	switch {
-	case c.Target.Timeout < 0:
+	if c.Target.Timeout < 0 {
 		return &ConfigError{"Target.Timeout", "the time-out is below zero: use 0 for the default, or more"}
-	case c.FailOn != fixtures.LevelMust && c.FailOn != fixtures.LevelShould:
-		return &ConfigError{"FailOn", fmt.Sprintf("a run cannot fail on %q: use MUST or SHOULD", c.FailOn)}
+	}
+	for _, part := range c.FailOn {
+		if !slices.Contains(Parts(), part) {
+			return &ConfigError{"FailOn", fmt.Sprintf("a run cannot fail on %q: use one of %q", part, Parts())}
+		}
 	}
 	for _, h := range c.Target.Headers {
 		if !headerName.MatchString(h.Name) || !isHeaderValue(h.Value) {

@@ -145,7 +145,7 @@ func (p *prepared) arrange(c *Config) {
 			expect:  x.Expect,
 			control: x.Control == "",
 		}
-		known := p.known.find(x)
+		known, _ := p.known.find(x)
 		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
 			known != nil && known.Fails == FailureAccepted
 		e.barred = x.made.NotSent

@@ -35,10 +35,7 @@ func (r *Results) conclude() {
 	unclear := func(l fixtures.Level) int {
 		return r.Count(l, VerdictInconclusive, VerdictFlaky, VerdictError)
 	}
-	broken, level := r.Count(must, VerdictFail), "MUST"
-	if r.FailOn == should {
-		broken, level = broken+r.Count(should, VerdictFail), "MUST and SHOULD"
-	}
+	problems, broken := r.Problems()
 	undetermined := unclear(must)
 	if r.Strict {
 		undetermined += unclear(should) + r.Unconfirmed
@@ -63,7 +60,8 @@ func (r *Results) conclude() {
 	case broken > 0 && r.stop == stopData:
 		stopped(ExitBroken, "your data was rejected")
 	case broken > 0:
-		set(ExitBroken, "the target breaks the contract: %s", plural(broken, level+" case fails", level+" cases fail"))
+		set(ExitBroken, "the target breaks the contract: %s, %s", plural(problems, "problem", "problems"),
+			plural(broken, "case", "cases"))
 	case len(r.Stale) > 0:
 		set(ExitStale, "the known-failures file is stale: %s", r.Stale[0].Text)
 	case r.stop != "":
@@ -94,6 +92,17 @@ func (r *Results) conclude() {
 		r.Conclusion = fmt.Sprintf("nothing new: %s, %s", plural(judged-left, "case passes", "cases pass"),
 			plural(left, "fails as known", "fail as known"))
 	}
+}
+
+// Problems counts the findings that fail the run, and their cases.
+func (r *Results) Problems() (findings, cases int) {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Counts {
+			findings++
+			cases += len(f.Cases)
+		}
+	}
+	return findings, cases
 }
 
 func plural(n int, one, many string) string {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 	"go.yaml.in/yaml/v3"
 )
@@ -94,26 +93,70 @@ func yamlError(err error) error {
 	return errors.New(oneLine(strings.NewReplacer("yaml: ", "", "unmarshal errors:", "").Replace(err.Error())))
 }
 
-// KnownFailures is a known-failures file of everything that fails at the level MUST or
-// SHOULD, each entry with the reason.
+// KnownFailures is a known-failures file of the findings that fail the run, an entry
+// each, with the reason.
 func (r *Results) KnownFailures(reason string) ([]byte, error) {
-	type way struct {
-		rule  contracts.RuleID
-		fails Failure
-	}
 	all := []known{}
-	byRule := map[way]int{}
-	for _, x := range r.Failed(fixtures.LevelShould) {
-		key := way{x.Rule, x.Failure}
-		at, found := byRule[key]
-		if !found {
-			at = len(all)
-			byRule[key] = at
-			all = append(all, known{Fails: x.Failure, Reason: reason})
+	cases := map[string]*Result{}
+	for i := range r.Cases {
+		cases[r.Cases[i].ID] = &r.Cases[i]
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Counts {
+			all = append(all, known{Cases: patternsOf(f, cases), Fails: f.Failure, Reason: reason})
 		}
-		all[at].Cases = append(all[at].Cases, x.ID)
 	}
 	return yaml.Marshal(all)
+}
+
+const (
+	// namedCases is how many cases an entry names one by one, and namedFields how many
+	// fields, before it has a pattern for all of them.
+	namedCases  = 3
+	namedFields = 3
+)
+
+// patternsOf are the ids of a finding's cases, or patterns that match all of them: by the
+// family, and by the fields where they are few.
+func patternsOf(f *Finding, cases map[string]*Result) []string {
+	if len(f.Cases) <= namedCases {
+		return f.Cases
+	}
+	var patterns []string
+	add := func(pattern string) {
+		if !slices.Contains(patterns, pattern) {
+			patterns = append(patterns, pattern)
+		}
+	}
+	for _, id := range f.Cases {
+		x := cases[id]
+		pattern := id
+		if x != nil {
+			pattern = patternOf(x, len(f.Fields) <= namedFields)
+		}
+		if !fixtures.Match(pattern, id) {
+			pattern = id // in a record that was written by hand
+		}
+		add(pattern)
+	}
+	return patterns
+}
+
+// patternOf matches the id of a case and those of its family, or of its family and field.
+func patternOf(x *Result, byField bool) string {
+	if x.Aspect != AspectOutcome {
+		return "*/" + string(x.Aspect)
+	}
+	switch family := string(x.Family); {
+	case x.Path == "" || x.Family == fixtures.FamilyForm && !byField:
+		return "*" + family + "/*"
+	case x.Family == fixtures.FamilyForm:
+		return "*" + family + "/" + string(x.Path) + "/*"
+	case byField:
+		return "*" + string(x.Path) + "/" + family + "/*"
+	}
+	return "*/" + string(x.Family) + "/*"
 }
 
 // knownIndex finds the entry that a case is listed in.
@@ -144,22 +187,22 @@ func indexKnown(entries []known) *knownIndex {
 	return k
 }
 
-// find is the entry that a case is listed in, by its id or else the first pattern
+// find is the entry that a case is listed in, by its id (exact) or else the first pattern
 // that fits; nil if there is none. What the page leaves open cannot fail.
-func (k *knownIndex) find(x *Case) *known {
+func (k *knownIndex) find(x *Case) (entry *known, exact bool) {
 	if x.Level == fixtures.LevelMay {
-		return nil
+		return nil, false
 	}
 	id := strings.ToLower(x.ID)
 	if entry := k.exact[id]; entry != nil {
-		return entry
+		return entry, true
 	}
 	for _, p := range k.patterns {
 		if fixtures.Match(p.text, id) {
-			return p.entry
+			return p.entry, false
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // unmatched lists the patterns of an entry that no case of the catalogue fits.
@@ -200,9 +243,15 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 			r.stale(k, "the entry expired on %s", k.Expires)
 		}
 	}
+	listed, passes := map[*known]int{}, map[*known]int{}
+	for i := range all {
+		if k, _ := index.find(&all[i]); k != nil {
+			listed[k]++
+		}
+	}
 	for i := range r.Cases {
 		x := &r.Cases[i]
-		k := index.find(&x.Case)
+		k, exact := index.find(&x.Case)
 		if k == nil {
 			continue
 		}
@@ -211,13 +260,21 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 			reason += " (" + k.Issue + ")"
 		}
 		switch {
-		case x.Verdict == VerdictPass:
+		case x.Verdict == VerdictPass && exact:
 			x.Verdict, x.Known, x.Reason = VerdictUnexpectedPass, reason, "unexpected pass (listed as a known failure)"
 			r.stale(k, "%s passes", x.ID)
+		case x.Verdict == VerdictPass:
+			passes[k]++
 		case x.Verdict == VerdictFail && x.Failure == k.Fails:
 			x.Verdict, x.Known = VerdictKnownFailure, reason
 		case x.Verdict == VerdictFail:
 			x.Reason += fmt.Sprintf("; listed as a known failure of another kind: %s", k.Fails)
+		}
+	}
+	for i := range index.entries {
+		// A pattern may match cases that pass as well, but not those alone.
+		if k := &index.entries[i]; passes[k] > 0 && passes[k] == listed[k] {
+			r.stale(k, "every case that the entry matches passes")
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (r *run) results(ctx context.Context) *Results {
 	kind, why := r.breaker.tripped()
 	requests, writes, unexpected, unknown := r.budget.counts()
 	out := &Results{
-		Schema:           1,
+		Schema:           2,
 		Version:          r.target.c.Version,
 		Target:           r.address(),
 		Endpoint:         r.suite.operation.Method + " /" + r.suite.operation.Route,
@@ -82,9 +82,22 @@ func (r *run) results(ctx context.Context) *Results {
 		}
 	}
 	out.Coverage = r.coverage(out, byID)
+	out.Findings = r.findings(out)
 	out.Seconds = time.Since(r.started).Seconds()
 	out.conclude()
 	return out
+}
+
+// findings folds what failed.
+func (r *run) findings(out *Results) []Finding {
+	f := &folder{
+		results: out, first: r.suite.first, text: r.hide.text, requires: r.requires,
+		exchanges: map[string]*Exchange{},
+	}
+	for i := range out.Exchanges {
+		f.exchanges[out.Exchanges[i].ID] = &out.Exchanges[i]
+	}
+	return f.fold()
 }
 
 func (r *run) result(x Case, e *exchange, confirmed bool) Result {
@@ -111,6 +124,7 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 	out.Got = e.got
 	if j.level != "" && out.Verdict == VerdictFail {
 		out.Rule, out.Line, out.Quote = contracts.RuleID{Kind: contracts.RuleRobustness}, 0, ""
+		out.Part = PartRobustness
 		if j.level.Weight() > out.Level.Weight() {
 			out.Level, out.LevelBasis = j.level, "no request may break a server, whatever the page says of it"
 		}

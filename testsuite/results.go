@@ -30,9 +30,9 @@ type Results struct {
 	Seed uint64 `json:"seed"`
 	// Now is the reference date, as YYYY-MM-DD.
 	Now string `json:"now"`
-	// FailOn is the lowest level at which a failure fails the run.
-	FailOn fixtures.Level `json:"failOn"`
-	// Strict marks a run that what is unclear at FailOn makes inconclusive.
+	// FailOn are the parts whose failures at SHOULD fail the run; those at MUST always do.
+	FailOn []Part `json:"failOn,omitempty"`
+	// Strict marks a run that what is unclear at SHOULD makes inconclusive too.
 	Strict bool `json:"strict,omitempty"`
 	// Started is when the run began.
 	Started time.Time `json:"started"`
@@ -67,6 +67,8 @@ type Results struct {
 	Limits Limits `json:"limits"`
 	// Stale are the entries of the known-failures file that are no longer true.
 	Stale []Stale `json:"stale,omitempty"`
+	// Findings are the failures by cause, the gravest first.
+	Findings []Finding `json:"findings,omitempty"`
 	// Coverage is which rules were tried, and how.
 	Coverage []Cell `json:"coverage,omitempty"`
 	// Cases are those selected, in the order of the catalogue.
@@ -228,21 +230,44 @@ func (r *Results) Exchange(x *Result) *Exchange {
 	return nil
 }
 
+// longestLine is how long in bytes a line of shell may be that a report shows.
+const longestLine = 400
+
 // Curl is the line of shell that sends a request again. Secrets are left for the
-// user to put in; a body that is too long for a line is left to --replay.
+// user to put in; a request that is too long for a line is left to --replay.
 func (r *Results) Curl(e *Exchange) string {
 	target := r.Target
 	if r.InProcess {
 		target = fixtures.TargetVariable
 	}
 	q := contracts.Request{Method: e.Sent.Method, Path: e.Sent.Path, Headers: e.Sent.Headers}
-	if e.Sent.Body.Cut {
-		return "understudy verify " + fixtures.ShellQuote(target) + " --replay " + fixtures.ShellQuote(e.ID)
-	}
 	if q.Body = e.Sent.Body.raw(); e.Sent.Raw {
 		q.Raw = q.Body
 	}
-	return fixtures.Curl(&q, target, "-i", "-m", "30")
+	if !e.Sent.Body.Cut {
+		if line := fixtures.Curl(&q, target, "-i", "-m", "30"); len(line) <= longestLine {
+			return line
+		}
+	}
+	return r.replay(e.ID, target)
+}
+
+// replay is the line of shell that sends the request of a case again, from the same seed
+// and date.
+func (r *Results) replay(id, target string) string {
+	if target == fixtures.TargetVariable {
+		target = `"` + target + `"`
+	} else {
+		target = fixtures.ShellQuote(target)
+	}
+	line := "understudy verify " + target + " --replay " + fixtures.ShellQuote(id)
+	if r.Seed != 0 {
+		line += fmt.Sprintf(" --seed %d", r.Seed)
+	}
+	if r.Now != "" {
+		line += " --now " + fixtures.ShellQuote(r.Now)
+	}
+	return line
 }
 
 // Count is the number of cases of a level with one of some verdicts.

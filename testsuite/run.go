@@ -43,6 +43,9 @@ type run struct {
 	backoff time.Duration
 	started time.Time
 	accepts atomic.Bool // a valid request was accepted
+	// requires are optional fields without which the target rejects what is otherwise
+	// complete.
+	requires []contracts.Path
 	// confirmations counts failing requests that were sent again.
 	confirmations atomic.Int64
 	keeps         atomic.Int64
@@ -107,7 +110,10 @@ func (r *run) do(ctx context.Context) *Results {
 
 // checkControl stops the run when the first control shows that it would be in vain.
 func (r *run) checkControl(ctx context.Context, e *exchange) {
-	if e.media != r.suite.first || e.response == nil || e.accepted() || r.known.find(e.source) != nil {
+	if e.media != r.suite.first || e.response == nil || e.accepted() {
+		return
+	}
+	if known, _ := r.known.find(e.source); known != nil {
 		return
 	}
 	j := e.judged[AspectOutcome][0]
@@ -147,7 +153,6 @@ func (r *run) diagnose(ctx context.Context) string {
 	if !r.units[at].accepted() {
 		return ""
 	}
-	var wants []string
 	for _, e := range r.units {
 		lacks := e.source.made.Lacks
 		if lacks == "" || e.media != r.suite.first {
@@ -155,14 +160,13 @@ func (r *run) diagnose(ctx context.Context) string {
 		}
 		r.one(ctx, e)
 		if e.response != nil && e.response.reading == readingRejected {
-			wants = append(wants, string(lacks))
+			r.requires = append(r.requires, lacks)
 		}
 	}
-	if len(wants) == 0 {
+	if len(r.requires) == 0 {
 		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target requires " + strings.Join(wants,
-		", ") + ", which the page does not list as Required; --set gives every payload a value of it"
+	return "The target requires " + named(r.requires) + ", which the page does not list as Required; --set gives every payload a value of it"
 }
 
 // halt ends the run. The first reason counts.

@@ -1,12 +1,13 @@
 package testsuite
 
 import (
+	"fmt"
 	"testing"
 )
 
-// Test runs the cases of a suite that a Config selects as subtests, one per case, by
-// id. A subtest fails if its case fails at Config.FailOn or a higher level; the others
-// are skipped or logged with their reason:
+// Test runs the cases of a suite that a Config selects, and reports each finding as a
+// subtest of one line. A subtest fails if its finding fails the run; what does not is
+// logged. The test fails too where the run proves nothing:
 //
 //	func TestBooking(t *testing.T) {
 //		suite, err := testsuite.New(contract, testsuite.Payloads{})
@@ -19,33 +20,39 @@ func Test(t *testing.T, s *Suite, c Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range results.Cases {
-		x := &results.Cases[i]
-		t.Run(x.ID, func(t *testing.T) {
+	for i := range results.Findings {
+		f := &results.Findings[i]
+		t.Run(f.ID, func(t *testing.T) {
 			t.Helper()
-			switch {
-			case x.Verdict == VerdictSkipped:
-				t.Skip(x.Reason)
-			case x.Verdict == VerdictFail && x.Level.Weight() >= results.FailOn.Weight():
-				t.Error(results.explain(x))
-			case x.Verdict == VerdictPass && x.Reason == "":
-			case x.Verdict == VerdictPass:
-				t.Log(x.Reason)
-			default:
-				t.Logf("%s: %s", x.Verdict, results.explain(x))
+			if f.Counts {
+				t.Error(results.line(f))
+			} else {
+				t.Log(results.line(f))
 			}
 		})
 	}
 	if results.Exit != ExitOK {
 		t.Error(results.Conclusion)
+	} else {
+		t.Log(results.Conclusion)
 	}
 }
 
-// explain is what a result is and the request again, in a few lines.
-func (r *Results) explain(x *Result) string {
-	text := string(x.Level) + ": " + x.Reason + "\n" + x.Explain()
-	if e := r.Exchange(x); e != nil {
-		text += "\n" + r.Curl(e)
+// line is a finding in a line, with what sends its example again.
+func (r *Results) line(f *Finding) string {
+	text := fmt.Sprintf("%s: %s; %s", f.Level, f.Title, plural(len(f.Cases), "case", "cases"))
+	for i := range r.Cases {
+		x := &r.Cases[i]
+		if x.ID != f.Example {
+			continue
+		}
+		text += ", e.g. " + x.ID
+		if x.Line > 0 {
+			text += fmt.Sprintf(" (page line %d)", x.Line)
+		}
+		if e := r.Exchange(x); e != nil {
+			text += ": " + r.Curl(e)
+		}
 	}
 	return text
 }

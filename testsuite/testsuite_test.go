@@ -69,6 +69,9 @@ func suiteOf(t testing.TB, c *contracts.Contract, p testsuite.Payloads) *testsui
 	return s
 }
 
+// allParts has a run fail on whatever fails.
+var allParts = testsuite.Parts()
+
 func run(t *testing.T, c testsuite.Config) *testsuite.Results {
 	t.Helper()
 	return runOf(t, suite(t), c)
@@ -107,7 +110,7 @@ func TestTheMockConformsAtEveryLevel(t *testing.T) {
 	for name, c := range map[string]testsuite.Config{"over HTTP": {Target: testsuite.Target{URL: server.URL}},
 		"in process": {Target: testsuite.Target{Handler: mock}}} {
 		t.Run(name, func(t *testing.T) {
-			c.FailOn, c.Strict = fixtures.LevelShould, true
+			c.FailOn, c.Strict = allParts, true
 			r := run(t, c)
 			require.Zero(t, r.Exit, r.Conclusion)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
@@ -139,7 +142,7 @@ func TestAnotherPageGetsItsOwnSuite(t *testing.T) {
 			mock, err := mockserver.New(c)
 			require.NoError(t, err)
 			r := runOf(t, suiteOf(t, c, testsuite.Payloads{}),
-				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true})
+				testsuite.Config{Target: testsuite.Target{Handler: mock}, FailOn: allParts, Strict: true})
 			require.Zero(t, r.Exit, r.Conclusion)
 			require.Equal(
 				t,
@@ -196,7 +199,7 @@ func TestServersWithoutTheFrameworksDefaultsConform(t *testing.T) {
 			require.Zero(t, r.Exit, r.Conclusion)
 			require.Empty(t, only(r, fixtures.LevelMust, notPass...))
 			require.GreaterOrEqual(t, r.Count(fixtures.LevelMust, testsuite.VerdictPass), 600)
-			r = run(t, testsuite.Config{Target: testsuite.Target{Handler: h}, FailOn: fixtures.LevelShould})
+			r = run(t, testsuite.Config{Target: testsuite.Target{Handler: h}, FailOn: allParts})
 			require.Equal(t, testsuite.ExitBroken, r.Exit, "they have habits of their own")
 		})
 	}
@@ -834,7 +837,7 @@ func TestConfigsThatCannotRunAreErrors(t *testing.T) {
 			Selection: testsuite.Selection{Run: []string{"UserId"}, Fields: []string{"Note"}}},
 		"unknown level": {Target: testsuite.Target{URL: "http://x"},
 			Selection: testsuite.Selection{Level: "OUGHT"}},
-		"cannot fail on": {Target: testsuite.Target{URL: "http://x"}, FailOn: "often"},
+		"cannot fail on": {Target: testsuite.Target{URL: "http://x"}, FailOn: []testsuite.Part{"often"}},
 		"invalid shard 3/2": {Target: testsuite.Target{URL: "http://x"},
 			Selection: testsuite.Selection{Shard: fixtures.Shard{Part: 3, Of: 2}}},
 		"below zero: use 0 or more": {Target: testsuite.Target{URL: "http://x"},
@@ -874,9 +877,9 @@ func TestConfigsThatCannotRunAreErrors(t *testing.T) {
 	require.NotContains(t, err.Error(), "hush-hush")
 }
 
-// TestTestReportsEachCase runs TestOfAServerWithOneFault as a test of its own and reads
+// TestTestReportsEachFindingInALine runs TestOfAServerWithOneFault as a test of its own and reads
 // what the go command would.
-func TestTestReportsEachCase(t *testing.T) {
+func TestTestReportsEachFindingInALine(t *testing.T) {
 	if os.Getenv("UNDERSTUDY_FAULT") != "" {
 		server := newPlain()
 		server.field("Note").max = 1001
@@ -890,14 +893,17 @@ func TestTestReportsEachCase(t *testing.T) {
 		)
 		return
 	}
-	command := exec.Command(os.Args[0], "-test.run", "^TestTestReportsEachCase$", "-test.v")
+	command := exec.Command(os.Args[0], "-test.run", "^TestTestReportsEachFindingInALine$", "-test.v")
 	command.Env = append(os.Environ(), "UNDERSTUDY_FAULT=1")
 	out, err := command.CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(out), "--- FAIL: TestTestReportsEachCase/Note/length/1001")
-	require.Contains(t, string(out), "--- PASS: TestTestReportsEachCase/Note/length/1000")
-	require.Contains(t, string(out), "page line 36: String length: inclusive between 0 and 1000")
-	require.Greater(t, strings.Count(string(out), "--- PASS"), 50)
+	require.Contains(t, string(out), "--- FAIL: TestTestReportsEachFindingInALine/must/length/accepted")
+	require.Contains(t, string(out), "--- PASS: TestTestReportsEachFindingInALine/should/framework/modelstate",
+		"it does not fail the run")
+	require.Regexp(t, `(?m)MUST: Note accepts text that is too long \(.*\); 12 cases, `+
+		`e.g. Note/length/1001 \(page line 36\): .*--replay 'Note/length/1001'.*$`, string(out))
+	require.Contains(t, string(out), "the target breaks the contract: 2 problems, 13 cases")
+	require.Less(t, len(out), 6<<10, "it fits on a screen")
 	mock, err := mockserver.New(contract(t))
 	require.NoError(t, err)
 	testsuite.Test(
@@ -947,7 +953,7 @@ func TestFieldsMayBeNamedAsAnything(t *testing.T) {
 	require.NoError(t, err)
 	s := suiteOf(t, c, testsuite.Payloads{})
 	r := runOf(t, s, testsuite.Config{
-		Target: testsuite.Target{Handler: mock}, FailOn: fixtures.LevelShould, Strict: true,
+		Target: testsuite.Target{Handler: mock}, FailOn: allParts, Strict: true,
 	})
 	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Conclusion, only(r, fixtures.LevelMust, notPass...))
 	seen := map[string]bool{}

@@ -104,7 +104,7 @@ func TestAServerErrorIsAFailureWhateverIsSent(t *testing.T) {
 	require.Equal(t, testsuite.FailureServerError, valid.Failure)
 	require.Equal(t, testsuite.ExitBroken, r.Exit)
 	r = run(t, testsuite.Config{
-		Target: testsuite.Target{Handler: server}, FailOn: fixtures.LevelShould,
+		Target: testsuite.Target{Handler: server}, FailOn: allParts,
 		Selection: testsuite.Selection{Run: []string{open, "UserId/required"}},
 	})
 	require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
@@ -275,7 +275,7 @@ func TestWhatTheFrameworkSaidConforms(t *testing.T) {
 		w.WriteHeader(a.status)
 		_, _ = w.Write(a.body)
 	})
-	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, FailOn: fixtures.LevelShould})
+	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, FailOn: allParts})
 	require.Zero(t, r.Exit, "%s: %v", r.Conclusion, only(r, fixtures.LevelShould, testsuite.VerdictFail))
 	require.Greater(t, played.Load(), int64(50), "the suite and the recordings share requests")
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed47566266/understudy/contracts"
-	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -23,7 +22,8 @@ type verifyFlags struct {
 	choiceFlags
 	connectionFlags
 	accept, reject, rejectedWhen string
-	failOn, known, replay        string
+	known, replay                string
+	failOn                       []string
 	maxWrites, maxUnexpected     int
 	maxRequests, parallel        int
 	rate                         float64
@@ -64,7 +64,9 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.StringVar(&f.reject, "reject", "400,422", "statuses that mean rejected")
 	flags.StringVar(&f.rejectedWhen, "rejected-when", "",
 		"a response below 300 is a rejection if its JSON has a value, as /success=false")
-	flags.StringVar(&f.failOn, "fail-on", "must", "what fails the run: must, should or inconclusive")
+	flags.StringSliceVar(&f.failOn, "fail-on", []string{"must"},
+		"what fails the run besides must: readings (of the page), framework (defaults), robustness; "+
+			"should is all of these, inconclusive also what proves nothing")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
@@ -146,13 +148,8 @@ func (f *verifyFlags) apply(
 	if c.Limits.UnexpectedWritesFrom = origin(flags, "max-unexpected-writes"); c.Limits.UnexpectedWritesFrom != "" {
 		c.Limits.UnexpectedWrites = &f.maxUnexpected
 	}
-	switch level := strings.ToLower(f.failOn); level {
-	case "must", "should":
-		c.FailOn = fixtures.Level(strings.ToUpper(level))
-	case "inconclusive":
-		c.FailOn, c.Strict = fixtures.LevelShould, true
-	default:
-		return nil, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, should or inconclusive", f.failOn)
+	if c.FailOn, c.Strict, err = failOn(f.failOn); err != nil {
+		return nil, err
 	}
 	c.IDPath, c.Redact, c.NoConfirm = f.idPath, f.redact, f.noConfirm
 	if f.idPath != "" && f.idPath[0] != '/' {
@@ -166,6 +163,27 @@ func (f *verifyFlags) apply(
 	}
 	suite, err := testsuite.New(contract, payloads)
 	return suite, flagError(err)
+}
+
+// failOn are the parts that --fail-on names.
+func failOn(names []string) (parts []testsuite.Part, strict bool, err error) {
+	all := []testsuite.Part{testsuite.PartReadings, testsuite.PartFramework, testsuite.PartRobustness}
+	for _, name := range names {
+		switch part := testsuite.Part(strings.ToLower(name)); part {
+		case "must":
+		case testsuite.PartReadings, testsuite.PartFramework, testsuite.PartRobustness:
+			parts = append(parts, part)
+		case "should":
+			parts = append(parts, all...)
+		case "inconclusive":
+			parts, strict = append(parts, all...), true
+		default:
+			return nil, false, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, readings, framework, robustness, "+
+				"should or inconclusive", name)
+		}
+	}
+	slices.Sort(parts)
+	return slices.Compact(parts), strict, nil
 }
 
 // configError is an error of a run with what it is about in front.

@@ -57,18 +57,22 @@ var everyVerdict = []testsuite.Verdict{
 func foreign(text string) *testsuite.Results {
 	rule := contracts.RuleID{Path: contracts.Path(text), Kind: contracts.RuleKind(text)}
 	r := &testsuite.Results{
-		Schema:     1,
+		Schema:     2,
 		Version:    text,
 		Target:     text + "://" + text,
 		Endpoint:   text,
-		FailOn:     fixtures.LevelMust,
 		Started:    time.Unix(0, 0).UTC(),
 		Exit:       testsuite.ExitBroken,
 		Conclusion: text,
 		Stopped:    "stopped: " + text,
 		EndedEarly: true,
 		Stale:      []testsuite.Stale{{Line: 1, Text: text}},
-		Limits:     testsuite.Limits{WritesFrom: text, UnexpectedWritesFrom: text},
+		Findings: []testsuite.Finding{{
+			ID: text, Title: text, Hint: text, Level: fixtures.LevelMust, Part: testsuite.PartRules, Counts: true,
+			Failure: testsuite.FailureAccepted, Fields: []contracts.Path{contracts.Path(text)},
+			Rules: []contracts.RuleID{rule}, Cases: []string{"MUST fail " + text}, Example: "MUST fail " + text,
+		}},
+		Limits: testsuite.Limits{WritesFrom: text, UnexpectedWritesFrom: text},
 		Coverage: []testsuite.Cell{
 			{Rule: rule, Stated: true, Line: 1, Text: text, Media: text, Side: text, Reason: text, Possible: true},
 		},
@@ -193,9 +197,14 @@ func inItsFormat(t *testing.T, format string, out []byte) {
 	}
 }
 
-// notCode is Markdown without what is between backticks, and what is escaped.
+// notCode is Markdown without what is fenced, what is between backticks, and what is
+// escaped.
 func notCode(text string) string {
 	var b strings.Builder
+	if before, after, found := strings.Cut(text, "\n```sh\n"); found {
+		_, after, _ = strings.Cut(after, "\n```\n")
+		text = before + after
+	}
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
@@ -221,28 +230,47 @@ func TestALineOfShellIsWhatItSays(t *testing.T) {
 			continue // no argument of a command holds one
 		}
 		t.Run(name, func(t *testing.T) {
-			r := foreign(text)
-			r.Exchanges[1].Sent.Body.Cut = true
-			r.Target = "$(touch owned)`touch owned`://" + text
-			folder := t.TempDir()
-			for i := range 2 {
-				script := "understudy() { :; }; curl() { cat >&2; }; nc() { cat >&2; }\n" + r.Curl(
-					&r.Exchanges[i],
-				) + "\n"
-				cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
-				cmd.Dir = folder
-				out, err := cmd.CombinedOutput()
-				require.NoError(t, err, "%s", out)
-				if i == 0 {
-					require.Equal(t, strings.ToValidUTF8(text, "\uFFFD"), string(out),
-						"the body that is piped is the body")
+			body := testsuite.Text{Text: strings.ToValidUTF8(text, "\uFFFD")}
+			plain := testsuite.Sent{Method: "POST", Path: "/x", Body: testsuite.Text{Text: "{}"}}
+			places := map[string]testsuite.Sent{"body": plain, "path": plain, "method": plain, "header": plain, "cut": plain}
+			for place, sent := range places {
+				switch place {
+				case "body":
+					sent.Body = body
+				case "path":
+					sent.Path = "/" + text
+				case "method":
+					sent.Method = text
+				case "header":
+					sent.Headers = []contracts.Header{{Name: text, Value: text}}
+				case "cut":
+					sent.Body = testsuite.Text{Text: body.Text, Cut: true}
+				}
+				r := foreign("x")
+				r.Target = "$(touch owned)`touch owned`://x"
+				line := r.Curl(&testsuite.Exchange{ID: text, Sent: sent})
+				short := len(line) <= 400 || strings.HasPrefix(line, "understudy verify ")
+				require.True(t, short, "a line is short, or --replay stands for it: %s", line)
+				piped := runShell(t, "understudy() { :; }; curl() { cat >&2; }; nc() { cat >&2; }\n"+line+"\n")
+				if place == "body" && strings.HasPrefix(line, "printf") {
+					require.Equal(t, body.Text, piped, "the body that is piped is the body")
 				}
 			}
-			left, err := os.ReadDir(folder)
-			require.NoError(t, err)
-			require.Empty(t, left)
 		})
 	}
+}
+
+// runShell runs a script in an empty folder, which stays empty, and returns what it wrote.
+func runShell(t *testing.T, script string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	left, err := os.ReadDir(cmd.Dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	return string(out)
 }
 
 // BenchmarkManyCases writes reports of forty thousand cases.

@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
 // annotations is how many a step may have of a kind before GitHub drops them.
 const annotations = 10
 
-// github is workflow commands that annotate a step: one error for each rule that
-// fails, and a last line that says the verdict.
+// github is workflow commands that annotate a step: one error for each finding
+// that fails the run, and a last line that says the verdict.
 func github(r *results) ([]byte, error) {
 	var b strings.Builder
 	n := 0
@@ -21,23 +20,18 @@ func github(r *results) ([]byte, error) {
 			fmt.Fprintf(&b, "::%s title=%s::%s\n", kind, property(title), data(text))
 		}
 	}
-	for _, l := range levels[:2] {
-		kind := "error"
-		if !counts(r, l) {
-			kind = "warning"
-		}
-		if l == fixtures.LevelShould && kind == "warning" {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if !f.Counts {
 			continue // the summary lists them
 		}
-		for _, g := range failures(r, l) {
-			x := g.Cases[0]
-			command(
-				kind,
-				string(l)+" "+g.Rule.String()+whereSaid(g.Line, ""),
-				fmt.Sprintf("%s; %s: %s. Expected: %s. Got: %s.",
-					plural(len(g.Cases), "case"), x.ID, x.Reason, x.Expected, x.Got),
-			)
+		text := plural(len(f.Cases), "case") + ", as " + f.Example + r.page(f) + "."
+		if x := r.example(f); x != nil {
+			text += " Expected: " + x.Expected + ". Got: " + x.Got + "."
 		}
+		command("error", string(f.Level)+" "+f.Title, text)
+	}
+	for _, l := range levels[:2] {
 		for _, g := range byReason(r, l, testsuite.VerdictInconclusive) {
 			command("warning", string(l)+" inconclusive", plural(len(g.Cases), "case")+": "+g.Reason)
 		}

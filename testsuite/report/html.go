@@ -27,29 +27,45 @@ type row struct {
 	Squares []square
 }
 
+// square says how one side of a rule did. Finding is the anchor of what failed, 0 if
+// nothing did.
 type square struct {
 	Class, Word, Title string
+	Finding            int
+}
+
+// pageCases is how many cases of a finding are shown whole; the rest are named.
+const pageCases = 10
+
+// pageCase is a case in an HTML page, with what was sent and received.
+type pageCase struct {
+	*testsuite.Result
+	Exchange *testsuite.Exchange
+	Curl     string
+}
+
+// pageFinding is a finding in an HTML page, or a group of cases with the same reason.
+type pageFinding struct {
+	// Anchor is the number by which the page links to it; 0 for a group.
+	Anchor int
+	Title  string
+	Page   string
+	Hint   string
+	Fields string
+	Count  int
+	Cases  []pageCase
+	Rest   string
+}
+
+type pageSection struct {
+	Title    string
+	Class    string
+	Open     bool
+	Findings []pageFinding
 }
 
 // html is one file without anything outside it, for someone who was not there.
 func html(r *results) ([]byte, error) {
-	type shown struct {
-		*testsuite.Result
-		Exchange *testsuite.Exchange
-		Curl     string
-	}
-	type rule struct {
-		Rule  contracts.RuleID
-		Quote string
-		Line  int
-		Cases []shown
-	}
-	type section struct {
-		Title  string
-		Open   bool
-		Count  int
-		Groups []rule
-	}
 	data := struct {
 		*results
 		Headline, Early string
@@ -59,7 +75,8 @@ func html(r *results) ([]byte, error) {
 		Levels          [][]string
 		Media           []covered
 		Rows            []row
-		Sections        []section
+		Sections        []pageSection
+		Groups          []pageSection
 		Open            []group
 	}{
 		results: r, Headline: capital(r.Conclusion), Passed: r.Exit == testsuite.ExitOK,
@@ -77,33 +94,50 @@ func html(r *results) ([]byte, error) {
 		data.Early = r.Stopped
 	}
 	data.Media, _ = coverage(r)
-	data.Rows = ruleRows(r)
-	add := func(title string, open bool, l fixtures.Level, v testsuite.Verdict) {
-		s := section{Title: title, Open: open}
-		for _, g := range byRule(r, l, v) {
-			group := rule{Rule: g.Rule, Quote: g.Quote, Line: g.Line}
-			for _, x := range g.Cases {
-				c := shown{Result: x}
-				if c.Exchange = r.Exchange(x); c.Exchange != nil {
-					c.Curl = r.Curl(c.Exchange)
-				}
-				group.Cases = append(group.Cases, c)
+	anchors := map[string]int{}
+	for i := range r.Findings {
+		anchors[r.Findings[i].ID] = i + 1
+	}
+	data.Rows = ruleRows(r, anchors)
+	for _, s := range r.sections() {
+		class := string(s.Part)
+		if s.Counts {
+			class += " counts"
+		}
+		section := pageSection{Title: s.Title(), Class: class, Open: s.Counts}
+		for _, f := range s.Findings {
+			shown := pageFinding{
+				Anchor: anchors[f.ID], Title: f.Title, Page: strings.TrimSpace(r.page(f)), Hint: f.Hint,
+				Fields: about(f, len(f.Fields)), Count: len(f.Cases),
 			}
-			s.Count += len(group.Cases)
-			s.Groups = append(s.Groups, group)
+			cases := []*testsuite.Result{}
+			if x := r.example(f); x != nil {
+				cases = append(cases, x)
+			}
+			for _, id := range f.Cases {
+				if x := r.cases[id]; x != nil && id != f.Example {
+					cases = append(cases, x)
+				}
+			}
+			shown.show(r, cases)
+			section.Findings = append(section.Findings, shown)
 		}
-		if s.Count > 0 {
-			data.Sections = append(data.Sections, s)
-		}
+		data.Sections = append(data.Sections, section)
 	}
 	for _, l := range levels[:2] {
 		for _, v := range verdicts {
-			if words := inWords[v]; words != "" {
-				if v == testsuite.VerdictFail && !counts(r, l) {
-					words += uncounted
-				}
-				add(string(l)+" "+words, v != testsuite.VerdictKnownFailure && counts(r, l), l, v)
+			words := inWords[v]
+			groups := byReason(r, l, v)
+			if words == "" || v == testsuite.VerdictFail || len(groups) == 0 {
+				continue
 			}
+			section := pageSection{Title: string(l) + " " + words, Class: "others"}
+			for _, g := range groups {
+				shown := pageFinding{Title: g.Reason, Count: len(g.Cases)}
+				shown.show(r, g.Cases)
+				section.Findings = append(section.Findings, shown)
+			}
+			data.Groups = append(data.Groups, section)
 		}
 	}
 	data.Open = append(
@@ -114,7 +148,31 @@ func html(r *results) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func ruleRows(r *results) []row {
+// show adds cases: the first ones whole.
+func (f *pageFinding) show(r *results, cases []*testsuite.Result) {
+	for i, x := range cases {
+		if i == pageCases {
+			f.Rest = strings.Join(caseIDs(cases[i:]), ", ")
+			return
+		}
+		c := pageCase{Result: x, Exchange: r.Exchange(x)}
+		if c.Exchange != nil {
+			c.Curl = r.Curl(c.Exchange)
+		}
+		f.Cases = append(f.Cases, c)
+	}
+}
+
+// ruleRows are the rules with how they did; anchors are those of the findings.
+func ruleRows(r *results, anchors map[string]int) []row {
+	found := map[contracts.RuleID]int{}
+	for i := range r.Findings {
+		for _, id := range r.Findings[i].Rules {
+			if found[id] == 0 {
+				found[id] = anchors[r.Findings[i].ID]
+			}
+		}
+	}
 	var rows []row
 	for _, c := range r.Coverage {
 		if len(rows) == 0 || rows[len(rows)-1].Rule != c.Rule {
@@ -138,6 +196,9 @@ func ruleRows(r *results) []row {
 			s.Class, s.Word, s.Title = "open", "not tried", c.Reason
 		default:
 			s.Class, s.Word, s.Title = "none", "–", c.Reason
+		}
+		if c.Fail+c.ShouldFail > 0 {
+			s.Finding = found[c.Rule]
 		}
 		last := &rows[len(rows)-1]
 		last.Squares = append(last.Squares, s)

@@ -24,24 +24,26 @@ func markdown(r *results) ([]byte, error) {
 		}
 		b.WriteByte('\n')
 	}
-	for _, l := range levels[:2] {
-		groups := failures(r, l)
-		if len(groups) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b,
-			"\n### %s failures\n\n| rule | page | cases | first case | expected | got |\n|---|---|---:|---|---|---|\n",
-			l)
-		for _, g := range groups {
-			page := "-"
-			if g.Line > 0 {
-				page = fmt.Sprintf("line %d: %s", g.Line, g.Quote)
+	for _, section := range r.sections() {
+		fmt.Fprintf(&b, "\n### %s\n\n| problem | cases | example | page | got |\n|---|---:|---|---|---|\n",
+			mdText(section.Title()))
+		for _, f := range section.Findings {
+			page, got := "-", ""
+			if x := r.example(f); x != nil {
+				got = x.Got
+				if x.Line > 0 {
+					page = fmt.Sprintf("line %d: %s", x.Line, x.Quote)
+				}
 			}
-			x := g.Cases[0]
-			fmt.Fprintf(&b, "| %s | %s | %d | %s: %s | %s | %s |\n", mdCode(g.Rule.String()), mdText(page),
-				len(g.Cases), mdCode(x.ID), mdText(x.Change), mdText(x.Expected), mdCode(x.Got))
+			title := f.Title
+			if f.Hint != "" {
+				title += "; " + f.Hint
+			}
+			fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", mdText(title), len(f.Cases), mdCode(f.Example), mdText(page),
+				mdCode(got))
 		}
 	}
+	b.WriteString(reproduce(r))
 	for _, v := range []testsuite.Verdict{testsuite.VerdictInconclusive, testsuite.VerdictFlaky,
 		testsuite.VerdictError, testsuite.VerdictKnownFailure,
 		testsuite.VerdictUnexpectedPass, testsuite.VerdictSkipped} {
@@ -84,6 +86,21 @@ func markdown(r *results) ([]byte, error) {
 	fmt.Fprintf(&b, "\n%s in %.1f s; %s (%s). Exit %d.\n", plural(r.Requests, "request"), r.Seconds, writes(r),
 		mdText(r.Limits.String()), r.Exit)
 	return []byte(b.String()), nil
+}
+
+// reproduce is the lines of shell that send the examples of what fails the run again.
+func reproduce(r *results) string {
+	var b strings.Builder
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if line := r.again(f); f.Counts && line != "" {
+			fmt.Fprintf(&b, "# %s\n%s\n", oneLine(f.Title), oneLine(line))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n### How to reproduce\n\n```sh\n" + b.String() + "```\n"
 }
 
 // mdText is text that Markdown and a table take as it is. What would call a person,

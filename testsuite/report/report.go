@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
@@ -39,14 +38,22 @@ var formats = map[string]struct {
 	"known":    {write: known},
 }
 
-// results are results whose exchanges are indexed by id.
+// results are results whose exchanges and cases are indexed by id.
 type results struct {
 	*testsuite.Results
 	exchanges map[string]*testsuite.Exchange
+	cases     map[string]*testsuite.Result
 }
 
 func indexed(r *testsuite.Results) *results {
-	all := &results{Results: r, exchanges: make(map[string]*testsuite.Exchange, len(r.Exchanges))}
+	all := &results{
+		Results:   r,
+		exchanges: make(map[string]*testsuite.Exchange, len(r.Exchanges)),
+		cases:     make(map[string]*testsuite.Result, len(r.Cases)),
+	}
+	for i := range r.Cases {
+		all.cases[r.Cases[i].ID] = &r.Cases[i]
+	}
 	for i := range r.Exchanges {
 		all.exchanges[r.Exchanges[i].ID] = &r.Exchanges[i]
 	}
@@ -55,6 +62,111 @@ func indexed(r *testsuite.Results) *results {
 
 // Exchange is what a case looked at; nil if nothing was sent.
 func (r *results) Exchange(x *testsuite.Result) *testsuite.Exchange { return r.exchanges[x.Sends] }
+
+// example is the case that a finding is shown by; nil in a record that lacks it.
+func (r *results) example(f *testsuite.Finding) *testsuite.Result { return r.cases[f.Example] }
+
+// again is the line of shell that sends the example of a finding once more; empty if
+// nothing was sent.
+func (r *results) again(f *testsuite.Finding) string {
+	x := r.example(f)
+	if x == nil {
+		return ""
+	}
+	if e := r.Exchange(x); e != nil {
+		return r.Curl(e)
+	}
+	return ""
+}
+
+// page is where the page states the rule of a finding's example.
+func (r *results) page(f *testsuite.Finding) string {
+	if x := r.example(f); x != nil {
+		return whereSaid(x.Line, x.Quote)
+	}
+	return ""
+}
+
+// basis is why a finding is one: what its example expected.
+func (r *results) basis(f *testsuite.Finding) string {
+	if x := r.example(f); x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// about names the fields of a finding, a few of them.
+func about(f *testsuite.Finding, most int) string {
+	var names []string
+	for i, path := range f.Fields {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(f.Fields)-most))
+			break
+		}
+		names = append(names, string(path))
+	}
+	return strings.Join(names, ", ")
+}
+
+// section is the findings of one level and part.
+type section struct {
+	Level    fixtures.Level
+	Part     testsuite.Part
+	Counts   bool
+	Findings []*testsuite.Finding
+	Cases    int
+}
+
+// Title names a section, how much is in it, and whether it fails the run.
+func (s *section) Title() string {
+	text := string(s.Level)
+	if words := inPart[s.Part]; words != "" {
+		text += ", " + words
+	}
+	text += ": " + plural(len(s.Findings), "problem") + ", " + plural(s.Cases, "case")
+	if !s.Counts {
+		text += uncounted
+	}
+	return text
+}
+
+// inPart are the headings of the parts of a level.
+var inPart = map[testsuite.Part]string{
+	testsuite.PartReadings:   "readings of the page",
+	testsuite.PartFramework:  "framework defaults",
+	testsuite.PartRobustness: "robustness",
+}
+
+// sections are the findings by level and part, the gravest first.
+func (r *results) sections() []*section {
+	var all []*section
+	for _, l := range levels[:2] {
+		for _, part := range testsuite.Parts() {
+			s := &section{Level: l, Part: part}
+			for i := range r.Findings {
+				if f := &r.Findings[i]; f.Level == l && f.Part == part {
+					s.Findings = append(s.Findings, f)
+					s.Cases += len(f.Cases)
+					s.Counts = s.Counts || f.Counts
+				}
+			}
+			if len(s.Findings) > 0 {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// headline says how many problems there are.
+func (r *results) headline() string {
+	problems, cases := r.Problems()
+	text := plural(problems, "problem") + ", " + plural(cases, "case")
+	if others := len(r.Findings) - problems; others > 0 {
+		text += fmt.Sprintf("; %d more%s", others, uncounted)
+	}
+	return text
+}
 
 // Formats are the names of the formats in the order in which they are listed.
 func Formats() []string {
@@ -112,7 +224,7 @@ func Exchanges(w io.Writer, r *testsuite.Results) error {
 // so that two records can be compared line by line.
 func record(r *results) ([]byte, error) {
 	head := *r.Results
-	head.Coverage, head.Cases, head.Exchanges = nil, nil, nil
+	head.Findings, head.Coverage, head.Cases, head.Exchanges = nil, nil, nil, nil
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -122,7 +234,8 @@ func record(r *results) ([]byte, error) {
 	}
 	b.Truncate(b.Len() - len("\n}\n"))
 	e.SetIndent("", "")
-	err := errors.Join(appendList(&b, e, "coverage", r.Coverage), appendList(&b, e, "cases", r.Cases),
+	err := errors.Join(appendList(&b, e, "findings", r.Findings), appendList(&b, e, "coverage", r.Coverage),
+		appendList(&b, e, "cases", r.Cases),
 		appendList(&b, e, "exchanges", r.Exchanges))
 	b.WriteString("\n}\n")
 	return b.Bytes(), err
@@ -149,6 +262,9 @@ func appendList[T any](b *bytes.Buffer, e *json.Encoder, name string, list []T) 
 // eight million.
 const maxRecord = 256 << 20
 
+// schema is the version of the record's form that is read.
+const schema = 2
+
 // Read reads a record.
 func Read(from io.Reader) (*testsuite.Results, error) {
 	b, err := io.ReadAll(io.LimitReader(from, maxRecord+1))
@@ -162,8 +278,8 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("not a results record: %w", err)
 	}
-	if r.Schema != 1 {
-		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not 1", r.Schema)
+	if r.Schema != schema {
+		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not %d", r.Schema, schema)
 	}
 	if len(r.Cases) == 0 {
 		return nil, errors.New("the record holds no cases")
@@ -181,60 +297,24 @@ func known(r *results) ([]byte, error) {
 	return append([]byte(head), b...), nil
 }
 
-// undetermined reports a case that is neither passed nor failed.
-func undetermined(x *testsuite.Result) bool {
-	switch x.Verdict {
+// isUndetermined reports a verdict that is neither passed nor failed.
+func isUndetermined(v testsuite.Verdict) bool {
+	switch v {
 	case testsuite.VerdictInconclusive, testsuite.VerdictFlaky, testsuite.VerdictError:
 		return true
 	}
 	return false
 }
 
-// counts reports that a failure of a level fails the run.
-func counts(r *results, l fixtures.Level) bool {
-	return l == fixtures.LevelMust || l == fixtures.LevelShould && r.FailOn == fixtures.LevelShould
-}
-
-// group is cases that have something in common.
+// group is cases that have the reason for their verdict in common.
 type group struct {
-	// Rule is what those that fail have in common, Reason what others have.
-	Rule          contracts.RuleID
-	Quote, Reason string
-	Line          int
-	Cases         []*testsuite.Result
+	Reason string
+	Cases  []*testsuite.Result
 }
 
-// failures groups what fails at a level by rule.
-func failures(r *results, l fixtures.Level) []group { return byRule(r, l, testsuite.VerdictFail) }
-
-// byRule groups cases of a level with a verdict by rule.
-func byRule(r *results, l fixtures.Level, v testsuite.Verdict) []group {
-	all := groups(r, l, v, func(x *testsuite.Result) string { return x.Rule.String() })
-	for i := range all {
-		first := all[i].Cases[0]
-		all[i].Rule, all[i].Quote, all[i].Line = first.Rule, first.Quote, first.Line
-	}
-	return all
-}
-
-// byReason groups them by the reason for the verdict.
-func byReason(r *results, l fixtures.Level, v testsuite.Verdict) []group {
-	reason := func(x *testsuite.Result) string {
-		if x.Known != "" {
-			return x.Known
-		}
-		return x.Reason
-	}
-	all := groups(r, l, v, reason)
-	for i := range all {
-		all[i].Reason = reason(all[i].Cases[0])
-	}
-	return all
-}
-
-// groups puts cases of a level with a verdict together by a key, in the order of
+// byReason groups cases of a level with a verdict by the reason for it, in the order of
 // the cases.
-func groups(r *results, l fixtures.Level, v testsuite.Verdict, key func(*testsuite.Result) string) []group {
+func byReason(r *results, l fixtures.Level, v testsuite.Verdict) []group {
 	var all []group
 	at := map[string]int{}
 	for i := range r.Cases {
@@ -242,11 +322,15 @@ func groups(r *results, l fixtures.Level, v testsuite.Verdict, key func(*testsui
 		if x.Level != l || x.Verdict != v {
 			continue
 		}
-		j, there := at[key(x)]
+		reason := x.Reason
+		if x.Known != "" {
+			reason = x.Known
+		}
+		j, there := at[reason]
 		if !there {
 			j = len(all)
-			at[key(x)] = j
-			all = append(all, group{})
+			at[reason] = j
+			all = append(all, group{Reason: reason})
 		}
 		all[j].Cases = append(all[j].Cases, x)
 	}
@@ -278,6 +362,15 @@ func coverage(r *results) (all []covered, missing []testsuite.Cell) {
 		}
 	}
 	return all, missing
+}
+
+// caseIDs are the ids of cases.
+func caseIDs(cases []*testsuite.Result) []string {
+	var list []string
+	for _, x := range cases {
+		list = append(list, x.ID)
+	}
+	return list
 }
 
 // ids lists the first few ids of a group.

@@ -36,17 +36,16 @@ func built() *testsuite.Results {
 	media := contracts.RuleID{Kind: contracts.RuleRequest, Media: "application/json"}
 	const control = "media/listed/application/json"
 	r := &testsuite.Results{
-		Schema:           1,
+		Schema:           2,
 		Version:          "1.2.3",
 		Target:           "https://booking.example",
 		Endpoint:         "POST /api/Booking",
 		Seed:             7,
 		Now:              "2026-02-03",
-		FailOn:           fixtures.LevelMust,
 		Started:          time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
 		Seconds:          1.5,
 		Exit:             testsuite.ExitBroken,
-		Conclusion:       "the target breaks the contract: 1 MUST case fails",
+		Conclusion:       "the target breaks the contract: 1 problem, 1 case",
 		Controlled:       true,
 		Unconfirmed:      1,
 		Requests:         4,
@@ -126,6 +125,21 @@ func built() *testsuite.Results {
 		testsuite.Result{Case: testsuite.Case{Rule: method},
 			Reason: "away from loopback"},
 	)
+	r.Cases[5].Part = testsuite.PartFramework
+	r.Findings = []testsuite.Finding{
+		{
+			ID: "must/length/accepted", Title: "Note accepts text that is too long (1001 characters)",
+			Hint: "it is cut", Level: fixtures.LevelMust, Part: testsuite.PartRules,
+			Failure: testsuite.FailureAccepted, Fields: []contracts.Path{"Note"}, Rules: []contracts.RuleID{note},
+			Cases: []string{"Note/length/1001"}, Example: "Note/length/1001", Counts: true,
+		},
+		{
+			ID: "should/framework/status/422", Title: "Rejections: the status is 422, not 400",
+			Level: fixtures.LevelShould, Part: testsuite.PartFramework, Failure: testsuite.FailureStatus,
+			Rules: []contracts.RuleID{note}, Cases: []string{"Note/length/1001/status"},
+			Example: "Note/length/1001/status",
+		},
+	}
 	json := []contracts.Header{{Name: "Content-Type", Value: "application/json"}}
 	exchange := func(at float64, id, body string, status int, response string) {
 		r.Exchanges = append(r.Exchanges, testsuite.Exchange{
@@ -168,7 +182,7 @@ func TestEveryFormatIsAsItWas(t *testing.T) {
 			expected, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.Equal(t, string(expected), string(got))
-			require.Less(t, bytes.Count(got, []byte("\n")), 200, "short enough to read in a review")
+			require.Less(t, bytes.Count(got, []byte("\n")), 220, "short enough to read in a review")
 		})
 	}
 }
@@ -226,28 +240,31 @@ func TestADiffSaysWhatChanged(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, regressed)
 	require.Contains(t, b.String(), "no case changed")
+	newer.Findings = newer.Findings[1:]
 	x := &newer.Cases[0]
 	x.Verdict, x.Failure, x.Reason = testsuite.VerdictFail, testsuite.FailureRejected, "it was rejected with 400"
 	b.Reset()
 	regressed, err = report.Diff(&b, older, newer)
 	require.NoError(t, err)
 	require.True(t, regressed)
-	require.Contains(t, b.String(), "pass -> fail: MUST "+x.ID)
+	require.Contains(t, b.String(), "1 case: pass -> fail ("+x.ID)
+	require.Contains(t, b.String(), "gone: MUST Note accepts text that is too long (1001 characters) (1 case)")
 	b.Reset()
 	regressed, err = report.Diff(&b, newer, older)
 	require.NoError(t, err)
 	require.False(t, regressed)
-	require.Contains(t, b.String(), "fail -> pass: MUST "+x.ID)
+	require.Contains(t, b.String(), "1 case: fail -> pass ("+x.ID)
+	require.Contains(t, b.String(), "new: MUST Note accepts text that is too long (1001 characters) (1 case)")
 }
 
 func FuzzRead(f *testing.F) {
 	f.Add(
 		[]byte(
-			`{"schema":1,"cases":[{"id":"a","verdict":"fail","level":"MUST","sends":"a"}],"exchanges":[{"id":"a",` +
+			`{"schema":2,"cases":[{"id":"a","verdict":"fail","level":"MUST","sends":"a"}],"exchanges":[{"id":"a",` +
 				`"sent":{"body":{"base64":"!"}}}]}`,
 		),
 	)
-	f.Add([]byte(`{"schema":1,"cases":[{}]}`))
+	f.Add([]byte(`{"schema":2,"cases":[{}]}`))
 	f.Add([]byte(`{}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := report.Read(bytes.NewReader(b))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/seed47566266/understudy/contracts"
@@ -9,8 +10,8 @@ import (
 	"github.com/seed47566266/understudy/testsuite"
 )
 
-// sarif is SARIF 2.1.0, for the tools that show findings beside code. The place of
-// a finding is the line of the page that the target breaks.
+// sarif is SARIF 2.1.0, for the tools that show findings beside code: a result per
+// finding. Its place is the line of the page that the target breaks.
 func sarif(r *results) ([]byte, error) {
 	type object = map[string]any
 	rules := []object{}
@@ -36,38 +37,51 @@ func sarif(r *results) ([]byte, error) {
 		}
 		return i
 	}
-	for i := range r.Cases {
-		x := &r.Cases[i]
-		var level string
-		switch {
-		case x.Verdict == testsuite.VerdictFail && counts(r, x.Level):
-			level = "error"
-		case x.Verdict == testsuite.VerdictFail, x.Level == fixtures.LevelMust && undetermined(x):
-			level = "warning"
-		case x.Verdict == testsuite.VerdictKnownFailure:
-			level = "note"
-		default:
-			continue
-		}
-		finding := object{
+	result := func(x *testsuite.Result, level, name, text string, cases []string) object {
+		return object{
 			"ruleId":    x.Rule.String(),
 			"ruleIndex": add(x),
 			"level":     level,
-			"message": object{
-				"text": string(x.Level) + " " + sarifText(x.ID+": "+x.Reason) + ". " + sarifText(
-					x.Why,
-				) + " Expected: " + x.Expected + ". Got: " + sarifText(x.Got) + ".",
-			},
+			"message":   object{"text": sarifText(text)},
 			"locations": []object{{"physicalLocation": object{
 				"artifactLocation": object{"uri": "help-page.txt"}, "region": object{"startLine": max(x.Line, 1)},
 			}}},
-			"partialFingerprints": object{"understudyCase/v1": x.ID},
-			"properties":          object{"case": x.ID, "level": x.Level, "basis": x.LevelBasis, "change": x.Change},
+			"partialFingerprints": object{"understudyFinding/v1": name},
+			"properties":          object{"cases": cases, "level": x.Level, "basis": x.LevelBasis, "example": x.ID},
 		}
-		if x.Verdict == testsuite.VerdictKnownFailure {
-			finding["suppressions"] = []object{{"kind": "external", "justification": x.Known}}
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		x, level := r.example(f), "warning"
+		if x == nil {
+			continue // a record that lacks the case
 		}
-		results = append(results, finding)
+		if f.Counts {
+			level = "error"
+		}
+		text := fmt.Sprintf("%s %s; %s. As %s: %s Expected: %s. Got: %s.", f.Level, f.Title,
+			plural(len(f.Cases), "case"), x.ID, x.Why, x.Expected, x.Got)
+		results = append(results, result(x, level, f.ID, text, f.Cases))
+	}
+	for _, l := range levels[:2] {
+		for _, v := range verdicts {
+			level := "warning"
+			switch {
+			case v == testsuite.VerdictKnownFailure:
+				level = "note"
+			case l != fixtures.LevelMust || !isUndetermined(v):
+				continue
+			}
+			for _, g := range byReason(r, l, v) {
+				x := g.Cases[0]
+				text := fmt.Sprintf("%s %s: %s; %s", l, inWords[v], g.Reason, plural(len(g.Cases), "case"))
+				finding := result(x, level, string(l)+" "+string(v)+" "+g.Reason, text, caseIDs(g.Cases))
+				if v == testsuite.VerdictKnownFailure {
+					finding["suppressions"] = []object{{"kind": "external", "justification": x.Known}}
+				}
+				results = append(results, finding)
+			}
+		}
 	}
 	b, err := json.MarshalIndent(object{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",

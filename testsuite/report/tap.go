@@ -27,7 +27,7 @@ func tap(r *results) ([]byte, error) {
 			directive = " # SKIP " + tapText(x.Reason)
 		case testsuite.VerdictFail:
 			ok = "not ok"
-			if !counts(r, x.Level) {
+			if !r.Counts(x) {
 				directive = " # " + expected + " " + string(x.Level)
 			}
 		case testsuite.VerdictKnownFailure:

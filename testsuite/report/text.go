@@ -12,31 +12,46 @@ import (
 // width is that of a terminal.
 const width = 80
 
-// shownCases is how many failed cases of a rule are shown whole.
-const shownCases = 1
+const (
+	// shownFields is how many fields of a finding are named.
+	shownFields = 8
+	// shownFindings is how many findings of a part are shown that do not fail the run.
+	shownFindings = 6
+	// shownReasons is how many reasons are shown for which cases have a verdict.
+	shownReasons = 3
+)
 
-// text is for a terminal: what fails first, by rule, the summary last.
+// text is for a terminal: what fails first, by cause, the summary last.
 func text(r *results) ([]byte, error) {
 	t := &printer{}
 	t.line(0, "%s of %s", r.Endpoint, r.Target)
-	for _, g := range failures(r, fixtures.LevelMust) {
-		t.rule(r, "FAIL", g)
+	if len(r.Findings) > 0 {
+		t.line(0, "%s", r.headline())
+	}
+	n := 0
+	for _, s := range r.sections() {
+		t.blank()
+		t.wrap(0, 2, s.Title())
+		for i, f := range s.Findings {
+			if s.Counts {
+				n++
+				t.finding(r, n, f)
+				continue
+			}
+			if i == shownFindings {
+				t.wrap(2, 4, fmt.Sprintf("and %d more", len(s.Findings)-i))
+				break
+			}
+			t.wrap(2, 4, "- "+f.Title+" ("+plural(len(f.Cases), "case")+", as "+f.Example+")")
+		}
 	}
 	for _, l := range levels[:2] {
-		if l == fixtures.LevelShould && counts(r, l) {
-			for _, g := range failures(r, l) {
-				t.rule(r, "FAIL", g)
-			}
-		}
 		t.reasons(r, l, testsuite.VerdictFlaky, inWords[testsuite.VerdictFlaky])
 		t.reasons(r, l, testsuite.VerdictInconclusive, inWords[testsuite.VerdictInconclusive])
 		t.reasons(r, l, testsuite.VerdictError, inWords[testsuite.VerdictError])
 		t.reasons(r, l, testsuite.VerdictKnownFailure, inWords[testsuite.VerdictKnownFailure])
 		t.reasons(r, l, testsuite.VerdictUnexpectedPass, inWords[testsuite.VerdictUnexpectedPass])
 		t.reasons(r, l, testsuite.VerdictSkipped, "skipped")
-	}
-	if !counts(r, fixtures.LevelShould) {
-		t.reasons(r, fixtures.LevelShould, testsuite.VerdictFail, inWords[testsuite.VerdictFail]+uncounted)
 	}
 	if len(r.Stale) > 0 {
 		t.blank()
@@ -81,37 +96,24 @@ func wrapped(first, rest int, s string) string {
 	return b.String() + strings.Repeat(" ", indent) + line + "\n"
 }
 
-// rule shows what fails of a rule.
-func (t *printer) rule(r *results, word string, g group) {
-	t.blank()
-	t.wrap(0, 6, word+"  "+g.Rule.String()+whereSaid(g.Line, g.Quote))
-	for i, x := range g.Cases {
-		if i == shownCases {
-			t.wrap(2, 4, plural(len(g.Cases)-i, "more case")+": "+ids(g.Cases[i:], 4))
-			break
-		}
-		t.wrap(2, 4, string(x.Level)+" "+x.ID)
-		t.field("change", x.Change)
-		t.field("why", x.Why)
-		t.field("expected", x.Expected)
-		t.field("got", x.Got)
-		if x.Aspect != testsuite.AspectOutcome {
-			t.field("", x.Reason)
-		}
-		if e := r.Exchange(x); e != nil {
-			if body := oneLine(e.Received.Body.String()); body != "" {
-				t.field("", cut(body, 200))
-			}
-			t.line(4, "%s", r.Curl(e))
-		}
+// finding shows what fails the run: what is wrong, by what case and line of the page it
+// shows, and how to send it again.
+func (t *printer) finding(r *results, n int, f *testsuite.Finding) {
+	t.wrap(0, 4, fmt.Sprintf("%2d. %s", n, f.Title))
+	if f.Hint != "" {
+		t.wrap(4, 4, f.Hint)
 	}
-}
-
-// field writes a line of a case after its name.
-func (t *printer) field(name, s string) {
-	const indent = len("    expected  ")
-	text := wrapped(indent, indent, s)
-	t.add("    " + name + text[min(4+len(name), len(text)):])
+	if len(f.Fields) > 1 {
+		t.wrap(4, 6, "fields: "+about(f, shownFields))
+	}
+	x := r.example(f)
+	if x == nil {
+		return
+	}
+	t.wrap(4, 6, plural(len(f.Cases), "case")+", as "+x.ID+r.page(f)+"; got "+cut(x.Got, 80))
+	if line := r.again(f); line != "" {
+		t.line(4, "%s", line)
+	}
 }
 
 func whereSaid(line int, quote string) string {
@@ -132,9 +134,12 @@ func (t *printer) reasons(r *results, l fixtures.Level, v testsuite.Verdict, wor
 	}
 	t.blank()
 	t.line(0, "%s %s:", l, words)
-	for _, g := range groups {
-		t.wrap(2, 4, plural(len(g.Cases), "case")+": "+g.Reason)
-		t.wrap(4, 6, ids(g.Cases, 3))
+	for i, g := range groups {
+		if i == shownReasons {
+			t.line(2, "and %s more", plural(len(groups)-i, "reason"))
+			break
+		}
+		t.wrap(2, 4, plural(len(g.Cases), "case")+": "+g.Reason+" ("+ids(g.Cases, 2)+")")
 	}
 }
 
