@@ -32,8 +32,9 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
 	go vet -tags clients ./cmd/understudy
+	go vet -tags peers ./testsuite
 	go mod tidy -diff
-	@! grep -rnE '\.\./share[d]|TO[D]O|FIX[M]E' --exclude='*.gz' --exclude='*.sum' --exclude=tap.golden --exclude-dir=.git --exclude-dir=bin .
+	@! grep -rnE '\.\./share[d]|TO[D]O|FIX[M]E' --exclude='*.gz' --exclude='*.sum' --exclude=tap.golden --exclude-dir=.git --exclude-dir=bin --exclude-dir=node_modules .
 	$(TOOL) golangci-lint run
 	@$(MAKE) --no-print-directory vulncheck
 
@@ -72,8 +73,16 @@ test-k6: ## have k6 run its script against the mock (fetches and builds it)
 test-readers: ## have other programs read the TAP and HAR reports (fetches them; needs node)
 	go test -tags clients -count 1 -v -run '^TestReaders$$' ./cmd/understudy
 
+.PHONY: test-peers
+test-peers: ## verify servers that others wrote with zod, Ajv, joi, class-validator and Gin (fetches them; needs node)
+	cd testsuite/peers && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	cd testsuite/peers/gin-playground && go build
+	@go test -tags peers -count 1 -v -run '^TestPeers$$' ./testsuite > testsuite/peers/test.log; code=$$?; \
+	sed -n 's/^ *peers_test.go:[0-9]*: //p' testsuite/peers/test.log; \
+	test $$code = 0 || { cat testsuite/peers/test.log; exit 1; }
+
 .PHONY: mutants
-mutants: ## print which case catches each of the broken servers of the tests
+mutants: ## print which finding catches each of the broken servers of the tests
 	@go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
 
 FUZZTIME ?= 60s

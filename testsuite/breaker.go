@@ -40,7 +40,13 @@ type breaker struct {
 	unclear    map[unclearKind]int
 	anything   bool // any response came
 	heard      bool // one that is not a server error
+	// recent are the ids of the requests that got a response last.
+	recent []string
 }
+
+// recentResponses is how many requests are remembered: a target that dies after its
+// response died of one of them.
+const recentResponses = 4
 
 func downReason(status int) string {
 	return fmt.Sprintf("every request gets %d; the server appears to be down", status)
@@ -66,10 +72,13 @@ func (b *breaker) tripped() (stopKind, string) {
 	return b.kind, b.why
 }
 
-// hear notes that a response came.
-func (b *breaker) hear(a *response) {
+// hear notes the response to a request.
+func (b *breaker) hear(id string, a *response) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if a.status != 0 {
+		b.recent = append(b.recent[max(0, len(b.recent)-recentResponses+1):], id)
+	}
 	b.anything = b.anything || a.status != 0
 	b.heard = b.heard || a.status != 0 && a.status < 500
 }

@@ -121,7 +121,7 @@ func (l Limits) String() string {
 		}
 		return text
 	}
-	writes, stop := "writes allowed: no limit", "does not stop at unexpected writes"
+	writes, stop := "writes allowed: no limit", "unexpected writes: no limit"
 	if l.Writes != nil {
 		writes = fmt.Sprintf("writes allowed: %d", *l.Writes)
 	}

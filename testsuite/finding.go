@@ -67,6 +67,9 @@ type cause struct {
 	got     string // the status, or the media type, of the response
 }
 
+// familyNumber is the families of numbers, which one reader of numbers decides.
+const familyNumber fixtures.Family = "number"
+
 // folder folds failing cases into findings.
 type folder struct {
 	results   *Results
@@ -75,6 +78,8 @@ type folder struct {
 	exchanges map[string]*Exchange
 	// requires are optional fields without which the target was seen to reject.
 	requires []contracts.Path
+	// recent are the requests that got a response last.
+	recent []string
 	// validates is false for a target that accepted every body that must be rejected.
 	validates bool
 }
@@ -106,8 +111,13 @@ func (f *folder) fold() []Finding {
 	}
 	all = mergeByFields(all)
 	found := make([]Finding, 0, len(all))
+	count := map[string]int{}
 	for i := range all {
-		found = append(found, f.finding(&all[i]))
+		next := f.finding(&all[i])
+		if count[next.ID]++; count[next.ID] > 1 {
+			next.ID += fmt.Sprintf("/%d", count[next.ID])
+		}
+		found = append(found, next)
 	}
 	parts := Parts()
 	slices.SortStableFunc(found, func(a, b Finding) int {
@@ -137,10 +147,10 @@ func (f *folder) anyRejected() bool {
 		if !isAboutBody(x) || x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust {
 			continue
 		}
-		switch {
-		case x.Verdict == VerdictPass:
+		switch x.Verdict {
+		case VerdictPass:
 			return true
-		case x.Verdict == VerdictFail:
+		case VerdictFail:
 			sent = true
 		}
 	}
@@ -160,6 +170,10 @@ func (f *folder) cause(x *Result) cause {
 		return c
 	}
 	c.expect = x.Expect
+	family := x.Family
+	if family == fixtures.FamilyInteger || family == fixtures.FamilyDecimal {
+		family = familyNumber
+	}
 	switch {
 	case !f.validates && x.Failure == FailureAccepted && isAboutBody(x):
 		// One cause is enough.
@@ -172,9 +186,9 @@ func (f *folder) cause(x *Result) cause {
 	case x.Rule.Kind == contracts.RuleJSON && x.Family != fixtures.FamilyEncoding:
 		c.kind = x.Rule.Kind
 	case x.Expect == oracle.OutcomeAccept && x.Rule.Kind != contracts.RuleBody:
-		c.family = x.Family
+		c.family = family
 	default:
-		c.family, c.kind = x.Family, x.Rule.Kind
+		c.family, c.kind = family, x.Rule.Kind
 	}
 	return c
 }
@@ -289,10 +303,20 @@ func (f *folder) finding(g *failing) Finding {
 	}
 	out.Example = smallest.ID
 	out.ID, out.Title = g.id(out.Fields), f.title(g, out.Fields)
-	if g.kind == contracts.RuleRequest && g.failure == FailureRejected {
+	switch {
+	case g.kind == contracts.RuleRequest && g.failure == FailureRejected:
 		out.Hint = f.takesOnly()
+	case f.died(g):
+		out.ID = "must/robustness/died"
+		out.Hint = "or just after the response to " + strings.Join(f.recent, ", ") +
+			"; --parallel 1 and --run with these ids tell which"
 	}
 	return out
+}
+
+// died reports the requests that were under way when the target died.
+func (f *folder) died(g *failing) bool {
+	return f.results.stop == stopDied && g.failure == FailureNoResponse && g.level == fixtures.LevelMust
 }
 
 // id is the path-like name of a finding.
@@ -312,6 +336,9 @@ func (g *failing) id(fields []contracts.Path) string {
 			}
 		}
 		words = append(words, strings.ReplaceAll(string(g.failure), " ", "-"))
+		if g.failure != FailureAccepted && g.failure != FailureRejected {
+			words = append(words, string(g.expect))
+		}
 	}
 	if g.got != "" {
 		words = append(words, g.got)

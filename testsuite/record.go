@@ -92,6 +92,7 @@ func (r *run) results(ctx context.Context) *Results {
 func (r *run) findings(out *Results) []Finding {
 	f := &folder{
 		results: out, first: r.suite.first, text: r.hide.text, requires: r.requires,
+		recent:    r.breaker.recent,
 		exchanges: map[string]*Exchange{},
 	}
 	for i := range out.Exchanges {

@@ -166,7 +166,8 @@ func (r *run) diagnose(ctx context.Context) string {
 	if len(r.requires) == 0 {
 		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target requires " + named(r.requires) + ", which the page does not list as Required; --set gives every payload a value of it"
+	return "The target requires " + named(r.requires) +
+		", which the page does not list as Required; --set gives every payload a value of it"
 }
 
 // halt ends the run. The first reason counts.
@@ -350,7 +351,7 @@ func (r *run) send(ctx context.Context, e *exchange, pass *ticket) (a *response,
 		}
 	}
 	never := r.breaker.neverReached() && a.status == 0
-	r.breaker.hear(a)
+	r.breaker.hear(e.id, a)
 	if last := pass.settle(sent, did); last && ctx.Err() == nil {
 		switch {
 		case never:
@@ -430,7 +431,8 @@ func (r *run) aftermath(ctx context.Context, e *exchange) aftermath {
 	case a.reading == readingAccepted:
 		return afterAccepted
 	case a.status == 0 && ctx.Err() == nil:
-		r.halt(stopDied, fmt.Sprintf("no request got a response after %s", e.id))
+		r.halt(stopDied, fmt.Sprintf("no request got a response after %s; the last to get one were %s", e.id,
+			listed(r.breaker.recent)))
 		return afterSilent
 	}
 	return afterUnknown

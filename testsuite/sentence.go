@@ -21,29 +21,43 @@ type phrase struct {
 
 // phrases is the table of families.
 var phrases = map[fixtures.Family]phrase{
-	fixtures.FamilyRequired:    {invalid: "a missing value", valid: "valid requests", whole: true},
-	fixtures.FamilyOptional:    {invalid: "invalid requests", valid: "valid requests"},
-	fixtures.FamilyType:        {invalid: "values of the wrong JSON type", valid: "values of the right JSON type", plain: true},
-	fixtures.FamilyLength:      {invalid: "text that is too long", valid: "text that is not too long", plain: true},
-	fixtures.FamilyText:        {invalid: "text that is invalid", valid: "text that looks like something else", plain: true},
-	fixtures.FamilyGUID:        {invalid: "malformed GUIDs", valid: "valid GUIDs"},
-	fixtures.FamilyDate:        {invalid: "invalid dates", valid: "valid dates"},
-	fixtures.FamilyDecimal:     {invalid: "invalid decimal numbers", valid: "valid decimal numbers"},
-	fixtures.FamilyInteger:     {invalid: "invalid integers", valid: "valid integers"},
-	fixtures.FamilyList:        {invalid: "invalid lists", valid: "valid lists"},
-	fixtures.FamilyName:        {invalid: "fields under other names", valid: "names in another case"},
-	fixtures.FamilySeveral:     {invalid: "several rule violations in one request", valid: "valid requests"},
-	fixtures.FamilyMeaning:     {invalid: "values that contradict each other", valid: "valid values that are unusual together"},
-	fixtures.FamilySyntax:      {invalid: "bodies that are not the JSON object of the page", valid: "valid JSON in unusual spelling"},
-	fixtures.FamilyDepth:       {invalid: "deep nesting", valid: "deep nesting"},
-	fixtures.FamilyEncoding:    {invalid: "bytes invalid in the declared charset", valid: "valid declarations of UTF-8"},
-	fixtures.FamilyMedia:       {invalid: "media types that the page does not list", valid: "spellings of a listed media type"},
-	fixtures.FamilyForm:        {invalid: "invalid values in forms", valid: "valid values in forms"},
-	fixtures.FamilyProtocol:    {invalid: "other methods or paths", valid: "headers and paths that change nothing"},
-	fixtures.FamilyTransport:   {invalid: "malformed HTTP", valid: "unusual but valid HTTP"},
-	fixtures.FamilyValid:       {invalid: "invalid payloads", valid: "random valid payloads"},
-	fixtures.FamilyCombination: {invalid: "combinations with an invalid value", valid: "combinations of valid values"},
-	fixtures.FamilyNaughty:     {invalid: "text that is too long", valid: "strings that break software", plain: true},
+	fixtures.FamilyRequired: {invalid: "a missing value", valid: "valid requests", whole: true},
+	fixtures.FamilyOptional: {invalid: "invalid requests", valid: "valid requests"},
+	fixtures.FamilyType: {
+		invalid: "values of the wrong JSON type", valid: "values of the right JSON type", plain: true,
+	},
+	fixtures.FamilyLength: {invalid: "text that is too long", valid: "text that is not too long", plain: true},
+	fixtures.FamilyText: {
+		invalid: "text that is invalid", valid: "text that looks like something else", plain: true,
+	},
+	fixtures.FamilyGUID:    {invalid: "malformed GUIDs", valid: "valid GUIDs"},
+	fixtures.FamilyDate:    {invalid: "invalid dates", valid: "valid dates"},
+	fixtures.FamilyDecimal: {invalid: "invalid decimal numbers", valid: "valid decimal numbers"},
+	fixtures.FamilyInteger: {invalid: "invalid integers", valid: "valid integers"},
+	fixtures.FamilyList:    {invalid: "invalid lists", valid: "valid lists"},
+	fixtures.FamilyName:    {invalid: "fields under other names", valid: "names in another case"},
+	fixtures.FamilySeveral: {invalid: "several rule violations in one request", valid: "valid requests"},
+	fixtures.FamilyMeaning: {
+		invalid: "values that contradict each other", valid: "valid values that are unusual together",
+	},
+	fixtures.FamilySyntax: {
+		invalid: "bodies that are not the JSON object of the page", valid: "valid JSON in unusual spelling",
+	},
+	fixtures.FamilyDepth: {invalid: "deep nesting", valid: "deep nesting"},
+	fixtures.FamilyEncoding: {
+		invalid: "bytes invalid in the declared charset", valid: "valid declarations of UTF-8",
+	},
+	fixtures.FamilyMedia: {
+		invalid: "media types that the page does not list", valid: "spellings of a listed media type",
+	},
+	fixtures.FamilyForm:      {invalid: "invalid values in forms", valid: "valid values in forms"},
+	fixtures.FamilyProtocol:  {invalid: "other methods or paths", valid: "headers and paths that change nothing"},
+	fixtures.FamilyTransport: {invalid: "malformed HTTP", valid: "unusual but valid HTTP"},
+	fixtures.FamilyValid:     {invalid: "invalid payloads", valid: "random valid payloads", whole: true},
+	fixtures.FamilyCombination: {
+		invalid: "combinations with an invalid value", valid: "combinations of valid values",
+	},
+	fixtures.FamilyNaughty: {invalid: "text that is too long", valid: "strings that break software", plain: true},
 }
 
 // ruled are the phrases of a family's cases about one kind of rule, where they differ.
@@ -63,7 +77,7 @@ func ruled(family fixtures.Family, kind contracts.RuleKind) phrase {
 		}
 	case contracts.RuleLength:
 		if family == fixtures.FamilyForm {
-			p.invalid, p.valid = "text that is too long in forms", "text that is not too long in forms"
+			p.invalid = "text that is too long in forms"
 		}
 	case contracts.RuleBody:
 		switch family {
@@ -117,6 +131,12 @@ func (f *folder) title(g *failing, fields []contracts.Path) string {
 			f.object(g, requests)+where(g, fields))
 	case g.failure == FailureServerError:
 		return fmt.Sprintf("Server error %d for %s", f.status(example), f.object(g, requests)+where(g, fields))
+	case f.died(g):
+		var ids []string
+		for _, x := range g.cases {
+			ids = append(ids, x.ID)
+		}
+		return "The target died at " + strings.Join(ids, ", ")
 	case g.failure == FailureNoResponse:
 		return "No response to " + f.object(g, requests) + where(g, fields)
 	}
@@ -172,7 +192,7 @@ func (f *folder) object(g *failing, requests string) string {
 		if g.expect == oracle.OutcomeAccept {
 			words = p.valid
 		}
-		plain, whole = plain && p.plain, whole && p.whole && g.expect == oracle.OutcomeReject
+		plain, whole = plain && p.plain, whole && p.whole
 		if !slices.Contains(kinds, words) {
 			kinds = append(kinds, words)
 		}
@@ -180,15 +200,16 @@ func (f *folder) object(g *failing, requests string) string {
 	if len(kinds) > shownKinds {
 		return fmt.Sprintf("%s of %d kinds", requests, len(kinds))
 	}
-	if len(kinds) > 1 {
-		return listed(kinds)
-	}
 	var changes []string
 	for _, x := range g.cases {
 		if what := f.text(x.made.What); !slices.Contains(changes, what) {
 			changes = append(changes, what)
 		}
 	}
+	if len(kinds) > 1 && len(changes) > 1 {
+		return listed(kinds)
+	}
+	kinds[0] = listed(kinds)
 	if len(changes) == 1 && plain {
 		return changes[0]
 	}

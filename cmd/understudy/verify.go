@@ -178,8 +178,8 @@ func failOn(names []string) (parts []testsuite.Part, strict bool, err error) {
 		case "inconclusive":
 			parts, strict = append(parts, all...), true
 		default:
-			return nil, false, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, readings, framework, robustness, "+
-				"should or inconclusive", name)
+			return nil, false, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, readings, framework, "+
+				"robustness, should or inconclusive", name)
 		}
 	}
 	slices.Sort(parts)

@@ -72,7 +72,7 @@ func (o *Oracle) readDecimal(f *fieldPlan, s string) Expectation {
 		return f.unspecified("the page states no range; an amount below zero may be rejected")
 	case scale > 28 || len(significant) > 28:
 		return f.unspecified("a decimal holds 28 to 29 digits")
-	case len(strings.TrimRight(significant, "0")) > doubleDigits:
+	case len(strings.TrimRight(significant, "0")) > doubleDigits, len(significant)-scale > doubleDigits:
 		return o.accept().WithLatitude("a double holds 15 digits (RFC 8259, section 6), and many readers have no more")
 	}
 	return o.accept()

@@ -92,6 +92,7 @@ func (t *printer) findings(was, is *results) {
 // compare finds the cases whose verdict changed, and counts those at MAY whose response
 // did.
 func compare(was, is *results) (changes []change, open int, worse bool) {
+	older, newer := was.Results, is.Results
 	at := map[string]int{}
 	add := func(what string, x *testsuite.Result) {
 		i, known := at[what]
@@ -102,8 +103,8 @@ func compare(was, is *results) (changes []change, open int, worse bool) {
 		}
 		changes[i].cases = append(changes[i].cases, x)
 	}
-	for i := range is.Results.Cases {
-		x := &is.Results.Cases[i]
+	for i := range newer.Cases {
+		x := &newer.Cases[i]
 		old := was.cases[x.ID]
 		if x.Verdict == testsuite.VerdictFail && (old == nil || old.Verdict != testsuite.VerdictFail) && is.Counts(x) {
 			worse = true
@@ -119,8 +120,8 @@ func compare(was, is *results) (changes []change, open int, worse bool) {
 			open++
 		}
 	}
-	for i := range was.Results.Cases {
-		if x := &was.Results.Cases[i]; is.cases[x.ID] == nil {
+	for i := range older.Cases {
+		if x := &older.Cases[i]; is.cases[x.ID] == nil {
 			add("gone", x)
 		}
 	}

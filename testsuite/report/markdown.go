@@ -39,8 +39,8 @@ func markdown(r *results) ([]byte, error) {
 			if f.Hint != "" {
 				title += "; " + f.Hint
 			}
-			fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", mdText(title), len(f.Cases), mdCode(f.Example), mdText(page),
-				mdCode(got))
+			fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", mdText(title), len(f.Cases), mdCode(f.Example),
+				mdText(page), mdCode(got))
 		}
 	}
 	b.WriteString(reproduce(r))

@@ -87,14 +87,6 @@ func (r *results) page(f *testsuite.Finding) string {
 	return ""
 }
 
-// basis is why a finding is one: what its example expected.
-func (r *results) basis(f *testsuite.Finding) string {
-	if x := r.example(f); x != nil {
-		return x.Why
-	}
-	return ""
-}
-
 // about names the fields of a finding, a few of them.
 func about(f *testsuite.Finding, most int) string {
 	var names []string
@@ -279,7 +271,8 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 		return nil, fmt.Errorf("not a results record: %w", err)
 	}
 	if r.Schema != schema {
-		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not %d", r.Schema, schema)
+		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not %d",
+			r.Schema, schema)
 	}
 	if len(r.Cases) == 0 {
 		return nil, errors.New("the record holds no cases")

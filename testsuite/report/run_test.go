@@ -105,7 +105,7 @@ func readText(t *testing.T, r *testsuite.Results, out []byte) {
 		}
 	}
 	require.Contains(t, string(out), ". Server error 500 for text that is too long")
-	require.Contains(t, string(out), ", as Note/length/1002 (page line 36: String length: inclusive\n")
+	require.Contains(t, string(out), ", as Note/length/1002 (page line 36); got 500\n")
 	require.True(t, strings.HasSuffix(string(out), r.Conclusion+"\n"), "the verdict is last")
 }
 

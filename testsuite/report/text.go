@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,10 +14,10 @@ import (
 const width = 80
 
 const (
-	// shownFields is how many fields of a finding are named.
-	shownFields = 8
+	// titleFields is how many fields the title of a finding names at most.
+	titleFields = 3
 	// shownFindings is how many findings of a part are shown that do not fail the run.
-	shownFindings = 6
+	shownFindings = 3
 	// shownReasons is how many reasons are shown for which cases have a verdict.
 	shownReasons = 3
 )
@@ -39,10 +40,10 @@ func text(r *results) ([]byte, error) {
 				continue
 			}
 			if i == shownFindings {
-				t.wrap(2, 4, fmt.Sprintf("and %d more", len(s.Findings)-i))
+				t.line(2, "     and %d more: --fail-on %s shows them whole", len(s.Findings)-i, s.Part)
 				break
 			}
-			t.wrap(2, 4, "- "+f.Title+" ("+plural(len(f.Cases), "case")+", as "+f.Example+")")
+			t.line(2, "%s", cut(fmt.Sprintf("%3d  %s", len(f.Cases), f.Title), width-4))
 		}
 	}
 	for _, l := range levels[:2] {
@@ -51,7 +52,7 @@ func text(r *results) ([]byte, error) {
 		t.reasons(r, l, testsuite.VerdictError, inWords[testsuite.VerdictError])
 		t.reasons(r, l, testsuite.VerdictKnownFailure, inWords[testsuite.VerdictKnownFailure])
 		t.reasons(r, l, testsuite.VerdictUnexpectedPass, inWords[testsuite.VerdictUnexpectedPass])
-		t.reasons(r, l, testsuite.VerdictSkipped, "skipped")
+		t.reasons(r, l, testsuite.VerdictSkipped, "not sent")
 	}
 	if len(r.Stale) > 0 {
 		t.blank()
@@ -67,11 +68,26 @@ func text(r *results) ([]byte, error) {
 	return []byte(t.String()), nil
 }
 
-type printer struct{ b strings.Builder }
+type printer struct {
+	b     strings.Builder
+	notes bool // the last line is a note, which the next one may follow
+}
 
 func (t *printer) String() string { return t.b.String() }
 
-func (t *printer) add(s string) { t.b.WriteString(s) }
+func (t *printer) add(s string) {
+	t.b.WriteString(s)
+	t.notes = false
+}
+
+// note writes a paragraph; those in a row have no blank line between them.
+func (t *printer) note(s string) {
+	if !t.notes {
+		t.blank()
+	}
+	t.wrap(0, 2, s)
+	t.notes = true
+}
 
 func (t *printer) line(indent int, format string, args ...any) {
 	t.add(strings.Repeat(" ", indent) + fmt.Sprintf(format, args...) + "\n")
@@ -103,14 +119,18 @@ func (t *printer) finding(r *results, n int, f *testsuite.Finding) {
 	if f.Hint != "" {
 		t.wrap(4, 4, f.Hint)
 	}
-	if len(f.Fields) > 1 {
-		t.wrap(4, 6, "fields: "+about(f, shownFields))
+	if len(f.Fields) > titleFields {
+		t.line(4, "%s", cut("fields: "+about(f, len(f.Fields)), width-6))
 	}
 	x := r.example(f)
 	if x == nil {
 		return
 	}
-	t.wrap(4, 6, plural(len(f.Cases), "case")+", as "+x.ID+r.page(f)+"; got "+cut(x.Got, 80))
+	got := cut(x.Got, width)
+	if e := r.Exchange(x); e != nil && e.Received.Status != 0 {
+		got = fmt.Sprint(e.Received.Status)
+	}
+	t.wrap(4, 6, plural(len(f.Cases), "case")+", as "+x.ID+whereSaid(x.Line, "")+"; got "+got)
 	if line := r.again(f); line != "" {
 		t.line(4, "%s", line)
 	}
@@ -129,17 +149,19 @@ func whereSaid(line int, quote string) string {
 // reasons lists cases with a verdict by the reason for it.
 func (t *printer) reasons(r *results, l fixtures.Level, v testsuite.Verdict, words string) {
 	groups := byReason(r, l, v)
+	groups = slices.DeleteFunc(groups, func(g group) bool {
+		// What a response would have to be that did not come is no news.
+		return v == testsuite.VerdictSkipped && g.Cases[0].Aspect != testsuite.AspectOutcome
+	})
 	if len(groups) == 0 {
 		return
 	}
-	t.blank()
-	t.line(0, "%s %s:", l, words)
 	for i, g := range groups {
 		if i == shownReasons {
-			t.line(2, "and %s more", plural(len(groups)-i, "reason"))
+			t.note(fmt.Sprintf("%s %s: %s more", l, words, plural(len(groups)-i, "reason")))
 			break
 		}
-		t.wrap(2, 4, plural(len(g.Cases), "case")+": "+g.Reason+" ("+ids(g.Cases, 2)+")")
+		t.note(fmt.Sprintf("%s %s, %s: %s (%s)", l, words, plural(len(g.Cases), "case"), g.Reason, ids(g.Cases, 2)))
 	}
 }
 
@@ -149,8 +171,6 @@ func (t *printer) coverage(r *results) {
 	if len(missing) == 0 {
 		return
 	}
-	t.blank()
-	t.line(0, "Stated rules that were not tried:")
 	byWhy := map[string][]string{}
 	var order []string
 	for _, c := range missing {
@@ -165,8 +185,7 @@ func (t *printer) coverage(r *results) {
 		if len(list) > 3 {
 			shown += fmt.Sprintf(", and %d more", len(list)-3)
 		}
-		t.wrap(2, 4, plural(len(list), "side")+": "+why)
-		t.wrap(4, 6, shown)
+		t.note("Not tried, " + plural(len(list), "side") + " of stated rules: " + shown + " (" + why + ")")
 	}
 }
 
