@@ -47,6 +47,8 @@ type Config struct {
 	Redact []string
 	// Secrets are further texts that no result shows.
 	Secrets []string
+	// Warn is called with what the user should know before more is sent; nil is fine.
+	Warn func(text string)
 	// Progress is called with the number of requests done and their total, by one
 	// goroutine at a time; nil is fine.
 	Progress func(done, total int)
@@ -79,6 +81,9 @@ type Target struct {
 	Version string
 	// Timeout is the time that one request may take; 0 is 10 seconds.
 	Timeout time.Duration
+	// Wait is how long to wait for the target to take connections before the run begins. A
+	// target behind a proxy is not waited for.
+	Wait time.Duration
 
 	connect connectTo
 }
@@ -258,6 +263,9 @@ func (c *Config) complete(s *Suite, loopback bool) error {
 	}
 	if c.Target.Timeout < 0 {
 		return &ConfigError{"Target.Timeout", "the time-out is below zero: use 0 for the default, or more"}
+	}
+	if c.Target.Wait < 0 {
+		return &ConfigError{"Target.Wait", "the time to wait is below zero: use 0 for none, or more"}
 	}
 	for _, part := range c.FailOn {
 		if !slices.Contains(Parts(), part) {

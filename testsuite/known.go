@@ -205,6 +205,11 @@ func (k *knownIndex) find(x *Case) (entry *known, exact bool) {
 	return nil, false
 }
 
+// hasPattern reports an entry that names cases by a pattern.
+func (k *knownIndex) hasPattern(entry *known) bool {
+	return slices.ContainsFunc(k.patterns, func(p knownPattern) bool { return p.entry == entry })
+}
+
 // unmatched lists the patterns of an entry that no case of the catalogue fits.
 func (k *known) unmatched(all []Case, ids map[string]bool) []string {
 	var list []string
@@ -243,7 +248,7 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 			r.stale(k, "the entry expired on %s", k.Expires)
 		}
 	}
-	listed, passes := map[*known]int{}, map[*known]int{}
+	listed, judged, fails := map[*known]int{}, map[*known]int{}, map[*known]int{}
 	for i := range all {
 		if k, _ := index.find(&all[i]); k != nil {
 			listed[k]++
@@ -260,21 +265,26 @@ func (r *Results) applyKnown(index *knownIndex, all []Case, today time.Time) {
 			reason += " (" + k.Issue + ")"
 		}
 		switch {
+		case x.Verdict == VerdictPass, x.Verdict == VerdictFail,
+			x.Verdict == VerdictSkipped && x.Aspect != AspectOutcome:
+			judged[k]++
+		}
+		switch {
 		case x.Verdict == VerdictPass && exact:
 			x.Verdict, x.Known, x.Reason = VerdictUnexpectedPass, reason, "unexpected pass (listed as a known failure)"
 			r.stale(k, "%s passes", x.ID)
-		case x.Verdict == VerdictPass:
-			passes[k]++
 		case x.Verdict == VerdictFail && x.Failure == k.Fails:
 			x.Verdict, x.Known = VerdictKnownFailure, reason
+			fails[k]++
 		case x.Verdict == VerdictFail:
 			x.Reason += fmt.Sprintf("; listed as a known failure of another kind: %s", k.Fails)
 		}
 	}
 	for i := range index.entries {
-		// A pattern may match cases that pass as well, but not those alone.
-		if k := &index.entries[i]; passes[k] > 0 && passes[k] == listed[k] {
-			r.stale(k, "every case that the entry matches passes")
+		// A pattern may match cases that pass as well, but not those alone. What was not sent
+		// may still fail.
+		if k := &index.entries[i]; index.hasPattern(k) && listed[k] > 0 && judged[k] == listed[k] && fails[k] == 0 {
+			r.stale(k, "no case that the entry matches fails as it says")
 		}
 	}
 }

@@ -39,6 +39,7 @@ func (r *run) results(ctx context.Context) *Results {
 		Limits:           *r.limits,
 		Controlled:       r.accepts.Load(),
 		Only:             r.only,
+		Warnings:         r.warnings,
 		stop:             kind,
 		Stopped:          oneLine(r.hide.text(why)),
 	}
@@ -177,5 +178,5 @@ func (p *prepared) sent(to *Target, e *exchange) Sent {
 // keptHeaders are those of a response that matter for its verdict.
 var keptHeaders = []string{
 	"Content-Type", "Allow", "Location", "Retry-After", "Server", "X-Powered-By", "X-AspNet-Version",
-	"X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations",
+	"Via", "X-Request-Id", "X-Correlation-Id", "X-Understudy-Violations",
 }

@@ -51,6 +51,8 @@ type Results struct {
 	Controlled bool `json:"controlled"`
 	// Only is the one case that was asked for, if one was.
 	Only string `json:"only,omitempty"`
+	// Warnings are what the user should know of the run besides.
+	Warnings []string `json:"warnings,omitempty"`
 	// Unconfirmed counts the rejections whose own control was not accepted.
 	Unconfirmed int `json:"unconfirmed"`
 	// Requests counts what was sent.

@@ -32,17 +32,18 @@ const (
 // run is a run under way.
 type run struct {
 	*prepared
-	config  *Config
-	limits  *Limits
-	only    string
-	target  *target
-	budget  *budget
-	breaker *breaker
-	ledger  *ledger
-	limiter *rate.Limiter
-	backoff time.Duration
-	started time.Time
-	accepts atomic.Bool // a valid request was accepted
+	config   *Config
+	limits   *Limits
+	only     string
+	target   *target
+	budget   *budget
+	breaker  *breaker
+	ledger   *ledger
+	limiter  *rate.Limiter
+	backoff  time.Duration
+	started  time.Time
+	accepts  atomic.Bool // a valid request was accepted
+	warnings []string
 	// requires are optional fields without which the target rejects what is otherwise
 	// complete.
 	requires []contracts.Path
@@ -85,6 +86,7 @@ func (r *run) do(ctx context.Context) *Results {
 			continue
 		}
 		r.one(ctx, e)
+		r.warnOfTunnel(e)
 		if r.only == "" {
 			r.checkControl(ctx, e)
 		}

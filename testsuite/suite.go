@@ -121,6 +121,7 @@ func (s *Suite) Run(ctx context.Context, c Config) (*Results, error) {
 		return nil, err
 	}
 	defer t.close()
+	t.await(ctx)
 	ctx, cancel := c.Limits.bounded(ctx)
 	defer cancel()
 	if _, err := t.headers(ctx, ""); err != nil {

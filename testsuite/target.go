@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/seed47566266/understudy/contracts"
 )
@@ -61,6 +62,46 @@ func newTarget(c *Config, p *prepared) (*target, error) {
 		}
 	}
 	return t, nil
+}
+
+const (
+	// pollEvery is the time between looking whether a target is up.
+	pollEvery = 200 * time.Millisecond
+	// settles is how long a connection must stay open: what forwards a port accepts one and
+	// ends it at once while nothing is behind it.
+	settles = 100 * time.Millisecond
+)
+
+// await waits until the target keeps a connection open, or the time for that is over. It
+// sends nothing.
+func (t *target) await(ctx context.Context) {
+	if t.c.Wait == 0 || t.server != nil || t.wire.proxy != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.c.Wait)
+	defer cancel()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for !t.isUp(ctx) {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return // the run finds out what is wrong
+		}
+	}
+}
+
+func (t *target) isUp(ctx context.Context) bool {
+	conn, err := t.wire.dial(ctx, t.wire.address)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }() // nothing was written
+	if conn.SetReadDeadline(time.Now().Add(settles)) != nil {
+		return false
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return err == nil || isTimeout(err)
 }
 
 func (t *target) close() {

@@ -48,6 +48,7 @@ type wire struct {
 
 	mu    sync.Mutex
 	links []*link
+	names []string // of the target's certificate
 }
 
 // link is a connection that has carried a request and waits for the next one.
@@ -238,11 +239,29 @@ func (w *wire) connect(ctx context.Context) (conn, raw net.Conn, err error) {
 	if settings.ServerName == "" {
 		settings.ServerName = w.host
 	}
-	conn, err = handshake(ctx, conn, settings)
-	return conn, raw, err
+	secure, err := handshake(ctx, conn, settings)
+	if err != nil {
+		return nil, raw, err
+	}
+	if all := secure.ConnectionState().PeerCertificates; len(all) > 0 {
+		w.mu.Lock()
+		w.names = all[0].DNSNames
+		for _, ip := range all[0].IPAddresses {
+			w.names = append(w.names, ip.String())
+		}
+		w.mu.Unlock()
+	}
+	return secure, raw, nil
 }
 
-func handshake(ctx context.Context, conn net.Conn, settings *tls.Config) (net.Conn, error) {
+// certified are the names of the target's certificate, if it has shown one.
+func (w *wire) certified() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.names
+}
+
+func handshake(ctx context.Context, conn net.Conn, settings *tls.Config) (*tls.Conn, error) {
 	secure := tls.Client(conn, settings)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close() // the handshake's error says more

@@ -166,6 +166,7 @@ var flagOf = map[string]string{
 	"Limits.Rate":             "--rate",
 	"Limits.Parallel":         "--parallel",
 	"FailOn":                  "--fail-on",
+	"Target.Wait":             "--wait",
 	"Redact":                  "--redact",
 }
 

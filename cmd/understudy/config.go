@@ -22,10 +22,13 @@ const maxConfig = 1 << 20
 //
 //	serve:
 //	  time-zone: America/Chicago
+//	verify:
+//	  set: {UserId: 84ef7a81-c643-4b8e-85e5-1ff52fc35f3d}
+//	  report: [text, junit=junit.xml]
 //
 // A flag counts for more than the environment, that for more than the file.
 func configurable(cmd *cobra.Command, s streams) {
-	file := cmd.Flags().String("config", "", "YAML file with settings for this command, by flag name")
+	file := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's name")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		fromFlags := map[string]bool{}
 		cmd.Flags().Visit(func(f *pflag.Flag) { fromFlags[f.Name] = true })
@@ -131,19 +134,64 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 			if name.Value == "config" || cmd.Flags().Lookup(name.Value) == nil {
 				return at(name, "unknown setting %q; see '%s --help'", name.Value, cmd.CommandPath())
 			}
-			if value.Kind != yaml.ScalarNode {
-				return at(value, "expected one value for %q", name.Value)
-			}
 			if set[name.Value] {
 				continue
 			}
-			if err := cmd.Flags().Set(name.Value, value.Value); err != nil {
+			flag := cmd.Flags().Lookup(name.Value)
+			if err := setFlag(cmd.Flags(), flag, value); err != nil {
 				return at(value, "%v", err)
 			}
-			setBy(cmd.Flags().Lookup(name.Value), fmt.Sprintf("%s:%d", file, name.Line))
+			setBy(flag, fmt.Sprintf("%s:%d", file, name.Line))
 		}
 	}
 	return nil
+}
+
+// pairKey is the annotation of a flag that takes pairs: what joins a name and its value,
+// if not an equals sign.
+const pairKey = "pair"
+
+// setFlag sets a flag to a value of a file. One that repeats takes a list, or a mapping of
+// names to values.
+func setFlag(flags *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error {
+	if value.Kind == yaml.ScalarNode {
+		return flags.Set(flag.Name, value.Value)
+	}
+	list, repeats := flag.Value.(pflag.SliceValue)
+	if !repeats {
+		return fmt.Errorf("expected one value for %q", flag.Name)
+	}
+	var values []string
+	scalar := func(n *yaml.Node) error {
+		if n.Kind != yaml.ScalarNode {
+			return fmt.Errorf("expected a list or a mapping of plain values for %q", flag.Name)
+		}
+		return nil
+	}
+	switch value.Kind {
+	case yaml.SequenceNode:
+		for _, item := range value.Content {
+			if err := scalar(item); err != nil {
+				return err
+			}
+			values = append(values, item.Value)
+		}
+	case yaml.MappingNode:
+		join := "="
+		if other := flag.Annotations[pairKey]; len(other) > 0 {
+			join = other[0]
+		}
+		for i := 0; i+1 < len(value.Content); i += 2 {
+			if err := errors.Join(scalar(value.Content[i]), scalar(value.Content[i+1])); err != nil {
+				return err
+			}
+			values = append(values, value.Content[i].Value+join+value.Content[i+1].Value)
+		}
+	default:
+		return fmt.Errorf("expected a value, a list or a mapping for %q", flag.Name)
+	}
+	flag.Changed = true
+	return list.Replace(values)
 }
 
 // repeated finds a key that a mapping has twice, and where it is first.

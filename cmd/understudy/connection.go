@@ -32,6 +32,7 @@ type connectionFlags struct {
 
 func (f *connectionFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.headers, "header", nil, "header of every request, as 'Name: value'; the value is secret")
+	_ = flags.SetAnnotation("header", pairKey, []string{": "}) // the flag exists
 	flags.StringVar(&f.bearerEnv, "bearer-env", "", "`variable` of the environment that holds a bearer token")
 	flags.StringVar(&f.bearerCommand, "bearer-cmd", "", "`command` that prints a bearer token; run again after a 401")
 	flags.StringVar(&f.basic, "basic-env", "", "`variable` of the environment that holds user:password")

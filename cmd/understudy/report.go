@@ -108,7 +108,7 @@ func openReports(list []string) ([]output, error) {
 				strings.Join(report.Formats(), ", "))
 		}
 		if toFile {
-			file, err := openOutput(name, 0, all)
+			file, err := openOutput(name, 0, forAll, all)
 			if err != nil {
 				closeUnused(all)
 				return nil, machine(fmt.Errorf("--report %s: %w", format, err))
@@ -120,9 +120,17 @@ func openReports(list []string) ([]output, error) {
 	return all, nil
 }
 
+// The permissions of new files, of which the user's umask takes away what it does.
+const (
+	// forAll is a report's, which other programs and people are to read.
+	forAll fs.FileMode = 0o666
+	// forOwner is a ledger's, which holds ids of a real system.
+	forOwner fs.FileMode = 0o600
+)
+
 // openOutput opens a file to write to. It does not follow a symbolic link, which
 // someone else may have put there, and two outputs cannot share a file.
-func openOutput(name string, flag int, others []output) (*os.File, error) {
+func openOutput(name string, flag int, permissions fs.FileMode, others []output) (*os.File, error) {
 	// Links that the system has for what the process has open.
 	device := strings.HasPrefix(filepath.Clean(name), "/dev/")
 	before, err := os.Lstat(name)
@@ -135,7 +143,7 @@ func openOutput(name string, flag int, others []output) (*os.File, error) {
 	default:
 		return nil, err
 	}
-	file, err := os.OpenFile(name, flag|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(name, flag|os.O_WRONLY, permissions)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +210,7 @@ func stepSummary(r *testsuite.Results, name string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := openOutput(name, os.O_APPEND, nil)
+	f, err := openOutput(name, os.O_APPEND, forAll, nil)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type verifyFlags struct {
 	maxWrites, maxUnexpected     int
 	maxRequests, parallel        int
 	rate                         float64
-	timeout, maxTime             time.Duration
+	timeout, maxTime, wait       time.Duration
 	ledger, idPath               string
 	redact, reports              []string
 	plan, noConfirm              bool
@@ -79,6 +79,7 @@ func verifyCommand(s streams) *cobra.Command {
 	)
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
+	flags.DurationVar(&f.wait, "wait", 0, "wait as long for the target to take connections (0: do not)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
 	flags.BoolVar(&f.noConfirm, "no-confirm", false,
 		"do not send a failing request again, to tell flaky from failing")
@@ -134,7 +135,7 @@ func (f *verifyFlags) apply(
 	if err := f.connectionFlags.apply(c, s); err != nil {
 		return nil, err
 	}
-	c.Target.Timeout = f.timeout
+	c.Target.Timeout, c.Target.Wait = f.timeout, f.wait
 	c.Meaning = testsuite.Meaning{Accept: f.accept, Reject: f.reject, RejectedWhen: f.rejectedWhen}
 	if f.known != "" {
 		if c.Known, err = readFile(f.known, "--known"); err != nil {
@@ -206,7 +207,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, suite *testsuite.Su
 		return err
 	}
 	if f.ledger != "" {
-		ledger, err := openOutput(f.ledger, os.O_APPEND, reports)
+		ledger, err := openOutput(f.ledger, os.O_APPEND, forOwner, reports)
 		if err != nil {
 			closeUnused(reports)
 			return machine(fmt.Errorf("--ledger: %w", err))
@@ -214,6 +215,7 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, suite *testsuite.Su
 		defer func() { _ = ledger.Close() }() // every line was flushed when it was written
 		c.Ledger = ledger
 	}
+	c.Warn = func(text string) { _, _ = fmt.Fprintf(s.err, "understudy: warning: %s\n", testsuite.Visible(text)) }
 	bar := newProgress(s.err, 0, "requests")
 	c.Progress = func(done, total int) {
 		bar.total = uint64(total)

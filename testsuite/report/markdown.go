@@ -80,6 +80,9 @@ func markdown(r *results) ([]byte, error) {
 		fmt.Fprintf(&b, "- not tried: %s %s in %s: %s\n", mdCode(c.Rule.String()), mdText(c.Side), mdCode(c.Media),
 			mdText(c.Reason))
 	}
+	for _, text := range r.Warnings {
+		fmt.Fprintf(&b, "\nWarning: %s.\n", mdText(text))
+	}
 	if r.EndedEarly {
 		fmt.Fprintf(&b, "\nEnded early: %s.\n", mdText(r.Stopped))
 	}

@@ -225,6 +225,9 @@ func (t *printer) summary(r *results) {
 	}
 	t.wrap(0, 2, fmt.Sprintf("%s in %.1f s; %s", requests, r.Seconds, writes(r)))
 	t.wrap(0, 2, r.Limits.String())
+	for _, text := range r.Warnings {
+		t.wrap(0, 2, "warning: "+text)
+	}
 	if r.EndedEarly {
 		t.wrap(0, 2, "ended early: "+r.Stopped)
 	}
