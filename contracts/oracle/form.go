@@ -23,14 +23,18 @@ type formReading struct {
 	o     *Oracle
 	found *findings
 	e     Expectation
-	// seen counts the pairs of each field, elements how many elements of a list came in
-	// order.
-	seen, elements map[*fieldPlan]int
-	pairs          int
+	// seen counts the pairs of each field; elements are those of each list, in order, by
+	// the number of their fields that came.
+	seen     map[*fieldPlan]int
+	elements map[*fieldPlan][]int
+	// hinted are lists that came in a spelling which some reader may know.
+	hinted map[*fieldPlan]bool
+	pairs  int
 }
 
 func (o *Oracle) readForm(body []byte, found *findings) Expectation {
-	r := &formReading{o: o, found: found, e: o.accept(), seen: map[*fieldPlan]int{}, elements: map[*fieldPlan]int{}}
+	r := &formReading{o: o, found: found, e: o.accept(), seen: map[*fieldPlan]int{},
+		elements: map[*fieldPlan][]int{}, hinted: map[*fieldPlan]bool{}}
 	if !utf8.Valid(body) {
 		r.unspecified("bytes that are not UTF-8 may be rejected or replaced")
 	}
@@ -48,7 +52,15 @@ func (o *Oracle) readForm(body []byte, found *findings) Expectation {
 			r.e = Unspecified(ruleBody, r.line(), "a duplicate name is read in more than one way")
 		}
 	}
-	if f := o.model.missing(func(f *fieldPlan) bool { return r.seen[f] > 0 }, found); f != nil {
+	for list, elements := range r.elements {
+		for _, n := range elements {
+			if n < len(list.elements.fields) {
+				r.unspecified("the page does not say which fields of an element are required")
+			}
+		}
+	}
+	there := func(f *fieldPlan) bool { return r.seen[f] > 0 || len(r.elements[f]) > 0 || r.hinted[f] }
+	if f := o.model.missing(there, found); f != nil {
 		e := f.missing()
 		if bytes.HasPrefix(body, []byte(mark)) {
 			e = e.WithLatitude("a reader may drop a byte-order mark")
@@ -90,6 +102,9 @@ func (r *formReading) pair(pair string) {
 			return
 		}
 		r.unspecified("the page does not say what an unknown field is")
+		if list := r.listBefore(name); list != nil {
+			r.hinted[list] = true
+		}
 		// Binders may take the first part for the model's name.
 		if _, last, found := strings.Cut(name, "."); found {
 			if f := r.o.model.field(last); f != nil {
@@ -144,12 +159,27 @@ func (r *formReading) element(name, value string) *Expectation {
 	e := r.value(f, value)
 	r.found.note(list, r.o.accept(), false, "")
 	index, _ := strconv.Atoi(m[2]) // the pattern admits digits only
-	next := r.elements[list]
-	if index != next && index+1 != next || index+1 == next && len(list.elements.fields) == 1 {
+	switch elements := r.elements[list]; {
+	case index == len(elements):
+		r.elements[list] = append(elements, 1)
+	case index+1 == len(elements) && elements[index] < len(list.elements.fields):
+		elements[index]++
+	default:
+		r.hinted[list] = true
 		e = list.unspecified("the page does not say what a gap in the indices is")
 	}
-	r.elements[list] = max(next, index+1)
 	return &e
+}
+
+// listBefore is the list whose name is the first part of a longer one, as in List[a].Field;
+// nil if there is none.
+func (r *formReading) listBefore(name string) *fieldPlan {
+	if end := strings.IndexAny(name, ".["); end > 0 {
+		if f := r.o.model.field(name[:end]); f != nil && f.elements != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // value reads the value of a field.

@@ -6,13 +6,20 @@ import "github.com/seed47566266/understudy/contracts"
 // where servers begin to differ.
 const fewElements, manyElements = 100, 1000
 
+const metadataBasis = "a name that begins with $ may be the serializer's own"
+
+// isMetadata reports an object that begins with a name of a serializer's own.
+func (v *jsonValue) isMetadata() bool {
+	return v.kind == isObject && len(v.members) > 0 && len(v.members[0].name) > 0 && v.members[0].name[0] == '$'
+}
+
 // readList reads the value of a list.
 func (o *Oracle) readList(f *fieldPlan, v *jsonValue, found *findings) Expectation {
 	if v.kind == isString && v.text == "" && f.required == nil {
 		return f.unspecified("an empty string may stand for nothing")
 	}
-	if v.kind == isObject && len(v.members) > 0 && len(v.members[0].name) > 0 && v.members[0].name[0] == '$' {
-		return f.unspecified("a name that begins with $ may be the serializer's own")
+	if v.isMetadata() {
+		return f.unspecified(metadataBasis)
 	}
 	if v.kind != isArray {
 		return f.impossible(f.Name + " is " + f.Type.Kind.Admits())
@@ -28,6 +35,8 @@ func (o *Oracle) readList(f *fieldPlan, v *jsonValue, found *findings) Expectati
 		switch {
 		case x.kind == isNull || x.kind == isOther:
 			e = mostSevere(e, f.unspecified("the page does not say whether an element may be null"))
+		case x.isMetadata():
+			e = mostSevere(e, f.unspecified(metadataBasis))
 		case x.kind != isObject:
 			return f.impossible("an element is an object")
 		default:

@@ -12,6 +12,8 @@ type modelPlan struct {
 	name   string
 	fields []fieldPlan
 	index  map[string]int // by exact name
+	// validated marks a model of which a field has a validator, at any depth.
+	validated bool
 }
 
 // fieldPlan is a field prepared for binding.
@@ -93,6 +95,7 @@ func planModel(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 			}
 			p.validators = append(p.validators, v)
 		}
+		plan.validated = plan.validated || len(p.validators) > 0 || p.list != nil && p.list.validated
 		plan.fields = append(plan.fields, p)
 		plan.index[f.Name] = i
 	}

@@ -96,7 +96,8 @@ type call struct {
 	r          reader
 	errs       modelState
 	key        []byte
-	values     []value // arena of the models' fields
+	under      []listIndex // the elements that are validated, the outermost first
+	values     []value     // arena of the models' fields
 	references map[string]reference
 	violations []Violation
 	broken     int // violations in all
