@@ -71,7 +71,7 @@ var kinds = [...]kindInfo{
 	KindString: {
 		word: "string", name: "string", shape: JSONString, dotnet: "System.String", shown: "a sample string",
 		admits: "a JSON string", reference: true,
-		sample: regexp.MustCompile(`^"sample string (\d{1,6})"$`),
+		sample: regexp.MustCompile(`^"sample string ([1-9]\d{0,5})"$`),
 	},
 	KindDecimal: {
 		word:   "decimal number",
@@ -80,12 +80,12 @@ var kinds = [...]kindInfo{
 		dotnet: "System.Decimal",
 		shown:  "a number with a fraction",
 		admits: "a JSON number of at most 28 to 29 digits",
-		sample: regexp.MustCompile(`^(\d{1,6})\.0$`),
+		sample: regexp.MustCompile(`^([1-9]\d{0,5})\.0$`),
 	},
 	KindInteger: {
 		word: "integer", name: "integer", shape: JSONNumber, dotnet: "System.Int32", shown: "a whole number",
 		admits: "a JSON number from -2147483648 to 2147483647 without a fraction",
-		sample: regexp.MustCompile(`^(\d{1,6})$`),
+		sample: regexp.MustCompile(`^([1-9]\d{0,5})$`),
 	},
 	KindList: {
 		word:      "Collection of ",

@@ -121,6 +121,8 @@ func (p *Place) rules() []Rule {
 	}
 	null := f.Name + " may be null."
 	switch {
+	case f.Required() == nil && f.Type.NullableOpen:
+		null = "The page does not show whether " + f.Name + " may be null."
 	case !f.Type.Nullable:
 		null = f.Name + " must not be null."
 	case f.Required() != nil:

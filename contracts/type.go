@@ -11,6 +11,9 @@ type Type struct {
 	Fact Fact `json:"fact"`
 	// Nullable reports whether null is a value of the type.
 	Nullable bool `json:"nullable"`
+	// NullableOpen marks that nothing settles Nullable, which is a default then: the page
+	// neither allows nor forbids null.
+	NullableOpen bool `json:"nullableOpen,omitempty"`
 	// NullableFact is the origin of Nullable.
 	NullableFact Fact `json:"nullableFact"`
 	// Element is the type of a list's elements or a dictionary's values; nil for
@@ -23,6 +26,9 @@ type Type struct {
 	// Enum has the members of an enumeration; nil for other kinds.
 	Enum *Enum `json:"enum,omitempty"`
 }
+
+// AdmitsNull reports a type of which null is certainly a value.
+func (t *Type) AdmitsNull() bool { return t.Nullable && !t.NullableOpen }
 
 // Enum is a C# enumeration as its page shows it.
 type Enum struct {

@@ -37,7 +37,8 @@ func TestTheMockConformsWhateverTheModel(t *testing.T) {
 			for _, f := range r.Findings {
 				problems = append(problems, fmt.Sprintf("%s %s, as %s", f.Level, f.Title, f.Example))
 			}
-			require.Equal(t, testsuite.ExitOK, r.Exit, "%s\n%s\n%s", r.Conclusion, strings.Join(problems, "\n"), outline(model))
+			require.Equal(t, testsuite.ExitOK, r.Exit, "%s\n%s\n%s", r.Conclusion, strings.Join(problems, "\n"),
+				outline(model))
 		})
 	}
 }
@@ -72,8 +73,10 @@ func randomField(r *rand.Rand, fact contracts.Fact, name string) contracts.Field
 	kinds := []contracts.Kind{
 		contracts.KindGUID, contracts.KindDate, contracts.KindString, contracts.KindDecimal, contracts.KindInteger,
 	}
-	f := contracts.Field{Name: name, Type: contracts.Type{Kind: kinds[r.IntN(len(kinds))], Fact: fact, NullableFact: fact}}
+	f := contracts.Field{Name: name}
+	f.Type = contracts.Type{Kind: kinds[r.IntN(len(kinds))], Fact: fact, NullableFact: fact}
 	f.Type.Nullable = f.Type.Kind.IsReference() || r.IntN(2) == 0
+	f.Type.NullableOpen = !f.Type.Kind.IsReference() && r.IntN(4) == 0
 	if r.IntN(3) == 0 {
 		f.Constraints = append(f.Constraints, contracts.Constraint{Kind: contracts.ConstraintRequired, Fact: fact})
 	}

@@ -110,7 +110,10 @@ func showField(w io.Writer, p *contracts.Place) {
 		}
 	}
 	null := "yes"
-	if !f.Type.Nullable {
+	switch {
+	case f.Type.NullableOpen:
+		null = "open"
+	case !f.Type.Nullable:
 		null = "no"
 	}
 	kind := f.Type.Kind.String()
@@ -148,6 +151,8 @@ func writeInferred(b *strings.Builder, o *contracts.Operation) {
 			add(p.Path, "is a list of {"+fieldList(f.Elements())+"}", f.Elements().Fact)
 		case f.Type.Kind == contracts.KindString:
 			// Every string may be null; that needs no line each.
+		case f.Type.NullableOpen:
+			add(p.Path, "may or may not admit null", f.Type.NullableFact)
 		case f.Type.Nullable:
 			add(p.Path, "may be null", f.Type.NullableFact)
 		default:

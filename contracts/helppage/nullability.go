@@ -19,150 +19,192 @@ import (
 //
 // So the indices that strings and numbers show bound how many fields before them
 // are nullable. nullability finds every assignment that fits them; what all of
-// them agree on is certain. Where they leave a choice, a field with Required is
-// taken for the non-nullable one, because an author who writes Required on a value
-// type means it to be there.
+// them agree on is certain, and the rest is open. Of an open field the framework's
+// reading needs a default: the assignment that fits and has the most fields with
+// Required, then the most fields, not nullable.
 
 // nullability decides Nullable for every field of a model.
 //
 // State i is the number of indices taken before field i. reach are the states that
-// the fields before i allow, and leads[i] those from which the fields from i on can
-// be explained. An element's model has no table of its own, so that the lack of
-// Required means nothing there.
-func (r *reader) nullability(model *contracts.Model, members []member, element bool) {
-	n := len(model.Fields)
-	steps := func(i int) (counted, fresh bool, index int) {
-		f := &model.Fields[i]
-		if f.Type.Element != nil {
-			return false, true, 0
-		}
-		index = members[i].index
-		// A string is a reference: always counted. A value type is counted, or
-		// nullable and then shows 1 if it shows anything.
-		return true, f.Type.Kind != contracts.KindString && index <= 1, index
-	}
-	after := func(i int, states map[int]bool, take, skip bool) map[int]bool {
-		counted, fresh, index := steps(i)
-		out := map[int]bool{}
-		for s := range states {
-			if take && counted && (index == 0 || index == s+1) {
-				out[s+1] = true
-			}
-			if skip && fresh {
-				out[s] = true
-			}
-		}
-		return out
-	}
-	leads := make([]map[int]bool, n+1)
-	leads[n] = map[int]bool{}
-	for s := 0; s <= n; s++ {
-		leads[n][s] = true
-	}
-	for i := n - 1; i >= 0; i-- {
-		leads[i] = map[int]bool{}
-		for s := 0; s <= n; s++ {
-			if overlap(after(i, map[int]bool{s: true}, true, true), leads[i+1]) {
-				leads[i][s] = true
-			}
-		}
-	}
-	states := map[int]bool{0: true} // given the choices made so far
-	reach := map[int]bool{0: true}  // given none
+// the fields before i allow, and best[i] the weight of the best assignment of the fields
+// from i on, by state; a state without one leads nowhere.
+func (r *reader) nullability(model *contracts.Model, members []member) {
+	s := &solver{model: model, members: members}
+	s.solve()
+	fits := s.best[0][0] != impossible
+	reach := map[int]bool{0: true} // whatever was chosen before
+	state := 0                     // of the best assignment
+	open := make([]bool, len(model.Fields))
+	counted := make([]bool, len(model.Fields))
 	for i := range model.Fields {
 		f, m := &model.Fields[i], members[i]
+		var mayCount, mayBeNull bool
+		next := map[int]bool{}
+		for from := range reach {
+			if to, ok := s.take(i, from); ok && s.best[i+1][to] != impossible {
+				mayCount, next[to] = true, true
+			}
+			if s.skips(i) && s.best[i+1][from] != impossible {
+				mayBeNull, next[from] = true, true
+			}
+		}
+		reach = next
 		fact := contracts.Fact{
 			Source: contracts.SourceInferred,
 			Line:   m.line + 1,
 			Quote:  strings.TrimSpace(r.lines[m.line]),
 		}
-		mayCount := overlap(after(i, reach, true, false), leads[i+1])
-		mayBeNull := overlap(after(i, reach, false, true), leads[i+1])
-		reach = after(i, reach, true, true)
+		taken, takes := s.take(i, state)
+		takes = takes && fits && s.best[i][state] == s.weight(i)+s.best[i+1][taken]
+		if takes {
+			state = taken
+		}
 		switch {
-		case f.Type.Kind == contracts.KindString:
+		case f.Type.Kind.IsReference():
 			f.Type.Nullable = true
-			fact.Because = "a string is a reference, which can always be null"
-		case f.Type.Element != nil:
-			f.Type.Nullable = true
-			fact.Because = "a list is a reference, which can always be null"
-		case !leads[0][0]:
-			f.Type.Nullable = f.Required() == nil
-			fact.Because = "the sample indices fit no run of the generator; " + byRequired(f)
-		case mayCount && !mayBeNull:
-			f.Type.Nullable = false
+			fact.Because = "a " + f.Type.Kind.String() + " is a reference, which can always be null"
+		case fits && mayCount && !mayBeNull:
 			fact.Because = "the sample indices fit only if it takes one"
-			if index := m.index; index > 0 {
-				fact.Because = fmt.Sprintf("the sample shows index %d; a nullable field would show 1", index)
+			if m.index > 1 {
+				fact.Because = fmt.Sprintf("the sample shows index %d; a nullable field would show 1", m.index)
 			}
-		case mayBeNull && !mayCount:
+			counted[i] = true
+		case fits && mayBeNull && !mayCount:
 			f.Type.Nullable = true
 			fact.Because = "the sample indices fit only if it takes none"
 			if m.index == 1 {
 				fact.Because = "the sample shows 1, the index of a nullable field; the sample indices are past it"
 			}
 		default:
-			f.Type.Nullable = f.Required() == nil && !element
-			fact.Because = room(model, members, i) + byRequired(f)
-			if element {
-				fact.Because = "the sample indices leave it open, and the page does not show the element's " +
-					"annotations; it is taken to be a plain value type"
-			}
-			if !overlap(after(i, states, !f.Type.Nullable, f.Type.Nullable), leads[i+1]) {
-				f.Type.Nullable = !f.Type.Nullable
-				fact.Because = "the sample indices require it, with what was settled for the fields before it"
-			}
+			open[i] = true
+			f.Type.NullableOpen = true
+			f.Type.Nullable = fits && !takes
 		}
 		f.Type.NullableFact = fact
-		if f.Type.Kind.IsReference() {
-			states = after(i, states, true, true)
-		} else {
-			states = after(i, states, !f.Type.Nullable, f.Type.Nullable)
+	}
+	for i := range model.Fields {
+		f := &model.Fields[i]
+		switch {
+		case !open[i]:
+		case !fits:
+			f.Type.NullableFact.Because = "the sample indices fit no run of the generator; " + byDefault
+		default:
+			room := s.room(i, open, counted)
+			f.Type.NullableOpen = !room.settled()
+			f.Type.NullableFact.Because = room.String()
 		}
 	}
 }
 
-// room describes between which sample indices field i stands and how many fields
-// between them took one.
-func room(model *contracts.Model, members []member, i int) string {
+// byDefault is the reason for the default of an open field.
+const byDefault = "it is taken to be not nullable"
+
+// solver finds the assignments of nullability that fit a sample.
+type solver struct {
+	model   *contracts.Model
+	members []member
+	best    [][]int // by field and state
+}
+
+const (
+	// impossible is the weight of a state from which no assignment fits.
+	impossible = -1
+	// weightRequired makes one field with Required count for more than all others.
+	weightRequired = 1 << 16
+)
+
+func (s *solver) solve() {
+	n := len(s.model.Fields)
+	s.best = make([][]int, n+1)
+	s.best[n] = make([]int, n+2)
+	for i := n - 1; i >= 0; i-- {
+		s.best[i] = make([]int, n+2)
+		for state := range n + 1 {
+			best := impossible
+			if s.skips(i) {
+				best = s.best[i+1][state]
+			}
+			if to, ok := s.take(i, state); ok && s.best[i+1][to] != impossible {
+				best = max(best, s.weight(i)+s.best[i+1][to])
+			}
+			s.best[i][state] = best
+		}
+		s.best[i][n+1] = impossible
+	}
+}
+
+// take is the state after a field that takes an index; a list takes none, and a field
+// that shows an index takes that one.
+func (s *solver) take(i, state int) (to int, ok bool) {
+	f, index := &s.model.Fields[i], s.members[i].index
+	return state + 1, f.Type.Element == nil && (index == 0 || index == state+1)
+}
+
+// skips reports a field that may take no index: a list, or a nullable value, which shows
+// 1 if it shows anything. A string is a reference and always counted.
+func (s *solver) skips(i int) bool {
+	f := &s.model.Fields[i]
+	return f.Type.Element != nil || f.Type.Kind != contracts.KindString && s.members[i].index <= 1
+}
+
+func (s *solver) weight(i int) int {
+	if s.model.Fields[i].Required() != nil {
+		return weightRequired
+	}
+	return 1
+}
+
+// room is the open fields between two sample indices, of which some take one.
+type room struct {
+	fields   []string
+	required int // of them, with Required
+	left     int // indices that they take
+	bounded  bool
+}
+
+// room finds the fields that an open one shares indices with.
+func (s *solver) room(i int, open, counted []bool) room {
 	anchor := func(j int) bool {
-		return model.Fields[j].Type.Kind == contracts.KindString || members[j].index > 1
+		return s.model.Fields[j].Type.Kind == contracts.KindString || s.members[j].index > 1
 	}
 	before, after := i-1, i+1
 	for before >= 0 && !anchor(before) {
 		before--
 	}
-	for after < len(members) && !anchor(after) {
+	for after < len(s.members) && !anchor(after) {
 		after++
 	}
-	if after == len(members) {
-		return "no sample index after it settles it; "
+	if after == len(s.members) {
+		return room{}
 	}
-	taken := members[after].index - 1
+	r := room{left: s.members[after].index - 1, bounded: true}
 	if before >= 0 {
-		taken -= members[before].index
-		return fmt.Sprintf("the sample indices, %d at %s and %d at %s, leave %d for the fields between; ",
-			members[before].index, members[before].name, members[after].index, members[after].name, taken)
+		r.left -= s.members[before].index
 	}
-	return fmt.Sprintf("the sample index %d at %s leaves %d for the fields before it; ",
-		members[after].index, members[after].name, taken)
-}
-
-func byRequired(f *contracts.Field) string {
-	switch {
-	case f.Type.Kind == contracts.KindString:
-		return "a string is a reference, which can always be null"
-	case f.Required() != nil:
-		return "Required on a value type means a non-nullable one"
-	}
-	return "a value type without Required is taken to be nullable"
-}
-
-func overlap(a, b map[int]bool) bool {
-	for s := range a {
-		if b[s] {
-			return true
+	for j := before + 1; j < after; j++ {
+		switch {
+		case counted[j]:
+			r.left--
+		case open[j]:
+			r.fields = append(r.fields, s.model.Fields[j].Name)
+			if s.model.Fields[j].Required() != nil {
+				r.required++
+			}
 		}
 	}
-	return false
+	return r
+}
+
+// settled reports that as many fields take an index as have Required.
+func (r room) settled() bool { return r.bounded && r.left == r.required }
+
+func (r room) String() string {
+	if !r.bounded {
+		return "no sample index after it settles it; " + byDefault
+	}
+	text := fmt.Sprintf("by the sample indices, %d of %s are not nullable, and ", r.left, strings.Join(r.fields, ", "))
+	if r.settled() {
+		return text + "as many have Required"
+	}
+	return text + "nothing shows which; those with Required, then the first, are taken to be the ones"
 }

@@ -178,16 +178,28 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"A Count",
 		},
 		{
-			"what no number settles goes by Required",
+			"what no number settles is open",
 			[]string{"Name|string", "A|globally unique identifier", "B|date|Required"},
 			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"B": ` + aDate},
-			"B",
+			"A A OPEN B B OPEN",
 		},
 		{
-			"numbers that fit no run go by Required",
+			"two of three that nothing tells apart are open, and the first are taken to be the ones",
+			[]string{"A|date", "B|date", "C|date", "Name|string"},
+			[]string{`"A": ` + aDate, `"B": ` + aDate, `"C": ` + aDate, `"Name": "sample string 3"`},
+			"A A OPEN B B OPEN C OPEN",
+		},
+		{
+			"one Required of two that are not nullable leaves the other open",
+			[]string{"A|date", "B|date", "C|date|Required", "Name|string"},
+			[]string{`"A": ` + aDate, `"B": ` + aDate, `"C": ` + aDate, `"Name": "sample string 3"`},
+			"A A OPEN B OPEN C C OPEN",
+		},
+		{
+			"numbers that fit no run leave everything open",
 			[]string{"A|globally unique identifier|Required", "Name|string", "B|date"},
 			[]string{`"A": ` + aGUID, `"Name": "sample string 9"`, `"B": ` + aDate},
-			"A",
+			"A A OPEN B B OPEN",
 		},
 		{
 			"an element's fields have indices of their own",
@@ -213,6 +225,9 @@ func notNullable(o *contracts.Operation) (names []string) {
 		if !p.Field.Type.Nullable {
 			names = append(names, string(p.Path))
 		}
+		if p.Field.Type.NullableOpen {
+			names = append(names, string(p.Path)+" OPEN")
+		}
 		if p.Field.Type.NullableFact.Because == "" {
 			names = append(names, string(p.Path)+" WITHOUT A REASON")
 		}
@@ -220,9 +235,9 @@ func notNullable(o *contracts.Operation) (names []string) {
 	return names
 }
 
-func TestAPageWithoutASampleGoesByRequired(t *testing.T) {
+func TestAPageWithoutASampleLeavesNullOpen(t *testing.T) {
 	o := operation(t, aPage([]string{"A|globally unique identifier|Required", "B|integer", "C|string|Required"}))
-	assert.Equal(t, []string{"A"}, notNullable(o))
+	assert.Equal(t, []string{"A", "A OPEN", "B", "B OPEN"}, notNullable(o))
 	assert.Nil(t, o.Sample)
 }
 
@@ -261,6 +276,12 @@ func TestAnErrorNamesTheLine(t *testing.T) {
 			change("Collection of Reasons", "Collection of string"),
 			62,
 			`"Collection of string" is a list of single values`,
+		},
+		{
+			"an element's number that no integer begins with",
+			change(`"ReasonId": "`, `"Level": 0, "ReasonId": "`),
+			88,
+			"the sample shows 0 for Level, which is an enum's",
 		},
 		{"an unknown type word", change("| decimal number |", "| byte |"), 44, `unknown type word "byte"`},
 		{

@@ -93,12 +93,13 @@ func (r *reader) infer(o *contracts.Operation, at int) error {
 				return r.fail(f.Type.Fact.Line-1,
 					"nothing shows what an element of %s is: the page has no JSON sample", f.Name)
 			}
-			f.Type.Nullable = f.Required() == nil || f.Type.Kind.IsReference()
+			f.Type.Nullable = f.Type.Kind.IsReference()
+			f.Type.NullableOpen = !f.Type.Nullable
 			f.Type.NullableFact = contracts.Fact{
 				Source:  contracts.SourceInferred,
 				Line:    f.Type.Fact.Line,
 				Quote:   f.Type.Fact.Quote,
-				Because: "the page has no sample to show it; " + byRequired(f),
+				Because: "the page has no sample to show it; " + byDefault,
 			}
 		}
 		return nil
@@ -118,7 +119,7 @@ func (r *reader) infer(o *contracts.Operation, at int) error {
 	if err := r.object(o.Model(), members); err != nil {
 		return err
 	}
-	r.nullability(o.Model(), members, false)
+	r.nullability(o.Model(), members)
 	return nil
 }
 
@@ -182,7 +183,7 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 			},
 		}})
 	}
-	r.nullability(t.Model, members, true)
+	r.nullability(t.Model, members)
 	return nil
 }
 
@@ -190,6 +191,10 @@ func (r *reader) element(t *contracts.Type, m *member) error {
 func (r *reader) recognize(m *member) error {
 	var ok bool
 	if m.kind, m.index, ok = contracts.SampleKind(m.value); !ok {
+		if string(m.value) == "0" {
+			return r.fail(m.line, "the sample shows 0 for %s, which is an enum's: integers begin at 1; "+
+				"enums are not supported", m.name)
+		}
 		return r.fail(m.line, "the sample's value of %s is not one that the Help Page makes for a supported type",
 			m.name)
 	}

@@ -205,7 +205,7 @@ func (o *Oracle) readFormValue(f *fieldPlan, s string) Expectation {
 	if f.required != nil {
 		return f.missing() // which a form spells so
 	}
-	if s == "" && f.Type.Nullable {
+	if s == "" && f.Type.AdmitsNull() {
 		e := o.accept().WithLatitude("the page does not say that an empty value is none")
 		e.Basis = "an empty value is none, and the field is not required"
 		return e

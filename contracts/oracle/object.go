@@ -103,6 +103,9 @@ func (o *Oracle) readNull(f *fieldPlan) Expectation {
 	switch {
 	case f.required != nil:
 		return f.missing()
+	case f.Type.NullableOpen:
+		return Unspecified(f.rule(contracts.RuleNullable), f.Type.NullableFact.Line,
+			"the page does not show whether null is a value: "+f.Type.NullableFact.Because)
 	case f.Type.Nullable && f.Type.NullableFact.Source == contracts.SourceInferred:
 		return o.accept().WithLatitude("that null is allowed is inferred: " + f.Type.NullableFact.Because)
 	case f.Type.Nullable:

@@ -29,7 +29,9 @@ func TestElementsAreValidatedBeforeTheirList(t *testing.T) {
 	o.Body.Model = &contracts.Model{Name: "NestedModel", Fact: fact, Fields: []contracts.Field{
 		{Name: "Lines", Constraints: []contracts.Constraint{required}, Type: contracts.Type{
 			Kind: contracts.KindList, Fact: fact, Nullable: true, NullableFact: fact,
-			Element: &contracts.Type{Kind: contracts.KindModel, Fact: fact, Nullable: true, NullableFact: fact, Model: &line},
+			Element: &contracts.Type{
+				Kind: contracts.KindModel, Fact: fact, Nullable: true, NullableFact: fact, Model: &line,
+			},
 		}},
 		{Name: "Name", Type: text, Constraints: []contracts.Constraint{required}},
 	}}
