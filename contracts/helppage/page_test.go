@@ -151,7 +151,7 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"both of two take a number although neither is Required",
 			[]string{"A|globally unique identifier", "B|date", "Name|string"},
 			[]string{`"A": ` + aGUID, `"B": ` + aDate, `"Name": "sample string 3"`},
-			"A B",
+			"A, B",
 		},
 		{
 			"a Required field that takes no index is nullable all the same",
@@ -163,7 +163,7 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"a decimal and an integer show their own numbers",
 			[]string{"Price|decimal number", "Count|integer", "Tax|decimal number", "Lines|integer"},
 			[]string{`"Price": 1.0`, `"Count": 2`, `"Tax": 1.0`, `"Lines": 3`},
-			"Price Count Lines",
+			"Price, Count, Lines",
 		},
 		{
 			"a first number of 1 is settled by the number after it",
@@ -175,31 +175,31 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 			"a number after the last string still counts",
 			[]string{"Name|string", "A|globally unique identifier", "Count|integer"},
 			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"Count": 3`},
-			"A Count",
+			"A, Count",
 		},
 		{
 			"what no number settles is open",
 			[]string{"Name|string", "A|globally unique identifier", "B|date|Required"},
 			[]string{`"Name": "sample string 1"`, `"A": ` + aGUID, `"B": ` + aDate},
-			"A A OPEN B B OPEN",
+			"A, A open, B, B open",
 		},
 		{
 			"two of three that nothing tells apart are open, and the first are taken to be the ones",
 			[]string{"A|date", "B|date", "C|date", "Name|string"},
 			[]string{`"A": ` + aDate, `"B": ` + aDate, `"C": ` + aDate, `"Name": "sample string 3"`},
-			"A A OPEN B B OPEN C OPEN",
+			"A, A open, B, B open, C open",
 		},
 		{
 			"one Required of two that are not nullable leaves the other open",
 			[]string{"A|date", "B|date", "C|date|Required", "Name|string"},
 			[]string{`"A": ` + aDate, `"B": ` + aDate, `"C": ` + aDate, `"Name": "sample string 3"`},
-			"A A OPEN B OPEN C C OPEN",
+			"A, A open, B open, C, C open",
 		},
 		{
 			"numbers that fit no run leave everything open",
 			[]string{"A|globally unique identifier|Required", "Name|string", "B|date"},
 			[]string{`"A": ` + aGUID, `"Name": "sample string 9"`, `"B": ` + aDate},
-			"A A OPEN B B OPEN",
+			"A, A open, B, B open",
 		},
 		{
 			"an element's fields have indices of their own",
@@ -215,7 +215,7 @@ func TestNullabilityIsInferredFromTheSampleIndices(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			o := operation(t, aPage(test.rows, test.sample...))
-			assert.Equal(t, test.want, strings.Join(notNullable(o), " "))
+			assert.Equal(t, test.want, strings.Join(notNullable(o), ", "))
 		})
 	}
 }
@@ -226,7 +226,7 @@ func notNullable(o *contracts.Operation) (names []string) {
 			names = append(names, string(p.Path))
 		}
 		if p.Field.Type.NullableOpen {
-			names = append(names, string(p.Path)+" OPEN")
+			names = append(names, string(p.Path)+" open")
 		}
 		if p.Field.Type.NullableFact.Because == "" {
 			names = append(names, string(p.Path)+" WITHOUT A REASON")
@@ -237,7 +237,7 @@ func notNullable(o *contracts.Operation) (names []string) {
 
 func TestAPageWithoutASampleLeavesNullOpen(t *testing.T) {
 	o := operation(t, aPage([]string{"A|globally unique identifier|Required", "B|integer", "C|string|Required"}))
-	assert.Equal(t, []string{"A", "A OPEN", "B", "B OPEN"}, notNullable(o))
+	assert.Equal(t, []string{"A", "A open", "B", "B open"}, notNullable(o))
 	assert.Nil(t, o.Sample)
 }
 
