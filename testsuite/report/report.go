@@ -285,8 +285,8 @@ func known(r *results) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := "# Cases that are known to fail, and why. One that passes, an entry that has\n" +
-		"# expired and a pattern that matches nothing make this file stale.\n"
+	head := "# What is known to fail, and why. An entry of which nothing fails any longer, one that\n" +
+		"# has expired and a pattern that matches nothing make this file stale.\n"
 	return append([]byte(head), b...), nil
 }
 
