@@ -372,13 +372,3 @@ func (f *folder) takesOnly() string {
 func (r *Results) Counts(x *Result) bool {
 	return x.Level == fixtures.LevelMust || x.Level == fixtures.LevelShould && slices.Contains(r.FailOn, x.Part)
 }
-
-// Finding is the finding that a case is of; nil if there is none.
-func (r *Results) Finding(id string) *Finding {
-	for i := range r.Findings {
-		if slices.Contains(r.Findings[i].Cases, id) {
-			return &r.Findings[i]
-		}
-	}
-	return nil
-}

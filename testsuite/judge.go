@@ -104,7 +104,8 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	case oracle.OutcomeReject:
 		return j.reject(x, a, said, reason, confirmed)
 	}
-	if said == readingError {
+	// A server that knows no such method says so with 501 (RFC 9110, section 15.6.2).
+	if said == readingError && (a.status != http.StatusNotImplemented || x.Request.Method == j.operation.Method) {
 		return broke(FailureServerError, fixtures.LevelShould, "server error: %d", a.status)
 	}
 	if reason != "" {

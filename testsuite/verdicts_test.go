@@ -6,7 +6,9 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -278,4 +280,56 @@ func TestWhatTheFrameworkSaidConforms(t *testing.T) {
 	r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, FailOn: allParts})
 	require.Zero(t, r.Exit, "%s: %v", r.Conclusion, only(r, fixtures.LevelShould, testsuite.VerdictFail))
 	require.Greater(t, played.Load(), int64(50), "the suite and the recordings share requests")
+}
+
+// TestABodyThatIsLeftOnTheConnectionIsNobodysNextRequest has a server that rejects a method
+// by the head of the request, and reads the body as the next one.
+func TestABodyThatIsLeftOnTheConnectionIsNobodysNextRequest(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	plain := newPlain()
+	serve := func(conn net.Conn) {
+		defer func() { _ = conn.Close() }()
+		for in := bufio.NewReader(conn); ; {
+			answer := httptest.NewRecorder()
+			r, err := http.ReadRequest(in)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				answer.WriteHeader(http.StatusBadRequest)
+			case r.Method != http.MethodPost:
+				answer.WriteHeader(http.StatusNotImplemented)
+			default:
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				plain.ServeHTTP(answer, r)
+			}
+			response := answer.Result()
+			response.ContentLength = int64(answer.Body.Len())
+			if response.Write(conn) != nil || err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	r := run(t, testsuite.Config{
+		Target:    testsuite.Target{URL: "http://" + listener.Addr().String()},
+		Selection: testsuite.Selection{Run: []string{"protocol/method", "UserId/guid", "Reason/length/25?"}},
+	})
+	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Conclusion, r.Findings)
+	for _, f := range r.Findings {
+		require.NotEqual(t, testsuite.PartRobustness, f.Part, "501 is the status for a method that is not known: %s", f.Title)
+	}
+	require.Zero(t, r.Count(fixtures.LevelMust, testsuite.VerdictFlaky))
 }

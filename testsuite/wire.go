@@ -99,7 +99,7 @@ func (w *wire) send(
 	overtaken := time.AfterFunc(overtakes, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
 	out := <-outcome
 	stopped := stop() && overtaken.Stop()
-	if reuse && whole && stopped && out.err == nil {
+	if reuse && whole && stopped && out.err == nil && readsBodies(a.status) {
 		w.park(l)
 	} else {
 		_ = l.Close() // the response was read, or never will be
@@ -108,6 +108,13 @@ func (w *wire) send(
 		return a, false, free
 	}
 	return a, true, free
+}
+
+// readsBodies reports a status of a server that has looked at the body. One that rejects a
+// request by its head may leave the body on the connection, and read it as the next one.
+func readsBodies(status int) bool {
+	return status <= http.StatusBadRequest ||
+		status == http.StatusUnprocessableEntity
 }
 
 // receive reads the response to a request. Whole is true if another one may follow
