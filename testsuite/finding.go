@@ -110,6 +110,16 @@ func (f *folder) fold() []Finding {
 		all[j].cases = append(all[j].cases, x)
 	}
 	all = mergeByFields(all)
+	parts := Parts()
+	slices.SortStableFunc(all, func(a, b failing) int {
+		return cmp.Or(
+			b.level.Weight()-a.level.Weight(),
+			slices.Index(parts, a.part)-slices.Index(parts, b.part),
+			// What is not taken hides more than what fails.
+			b.hidden()-a.hidden(),
+			len(b.cases)-len(a.cases),
+		)
+	})
 	found := make([]Finding, 0, len(all))
 	count := map[string]int{}
 	for i := range all {
@@ -119,15 +129,20 @@ func (f *folder) fold() []Finding {
 		}
 		found = append(found, next)
 	}
-	parts := Parts()
-	slices.SortStableFunc(found, func(a, b Finding) int {
-		return cmp.Or(
-			b.Level.Weight()-a.Level.Weight(),
-			slices.Index(parts, a.Part)-slices.Index(parts, b.Part),
-			len(b.Cases)-len(a.Cases),
-		)
-	})
 	return found
+}
+
+// hidden is 1 for a finding for which other requests were not sent.
+func (g *failing) hidden() int {
+	if g.refusesMedia() {
+		return 1
+	}
+	return 0
+}
+
+// refusesMedia reports the finding of media types that the target does not take.
+func (g *failing) refusesMedia() bool {
+	return g.kind == contracts.RuleRequest && g.failure == FailureRejected
 }
 
 // isAboutBody reports a case whose rule is one of the body's.
@@ -304,7 +319,7 @@ func (f *folder) finding(g *failing) Finding {
 	out.Example = smallest.ID
 	out.ID, out.Title = g.id(out.Fields), f.title(g, out.Fields)
 	switch {
-	case g.kind == contracts.RuleRequest && g.failure == FailureRejected:
+	case g.refusesMedia():
 		out.Hint = f.takesOnly()
 	case f.died(g):
 		out.ID = "must/robustness/died"

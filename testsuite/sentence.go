@@ -114,7 +114,7 @@ func (f *folder) title(g *failing, fields []contracts.Path) string {
 		oracle.OutcomeUnspecified: "requests that the page leaves open",
 	}[g.expect]
 	switch {
-	case g.kind == contracts.RuleRequest && g.failure == FailureRejected:
+	case g.refusesMedia():
 		var media []string
 		for _, x := range g.cases {
 			media = append(media, x.Media)
