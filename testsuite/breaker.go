@@ -3,6 +3,7 @@ package testsuite
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -81,6 +82,13 @@ func (b *breaker) hear(id string, a *response) {
 	}
 	b.anything = b.anything || a.status != 0
 	b.heard = b.heard || a.status != 0 && a.status < 500
+}
+
+// lastHeard are the ids of the requests that got a response last, in order.
+func (b *breaker) lastHeard() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.recent)
 }
 
 // everHeard reports that something came with another status than a server error's.

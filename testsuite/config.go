@@ -43,6 +43,9 @@ type Config struct {
 	Ledger io.Writer
 	// IDPath is a JSON pointer to the new id in a response, for the ledger.
 	IDPath string
+	// Arguments are what a line of shell repeats of the caller's command line to send a
+	// request again, quoted and without secrets; empty is fine.
+	Arguments string
 	// Redact names fields whose values no result shows.
 	Redact []string
 	// Secrets are further texts that no result shows.
@@ -82,7 +85,7 @@ type Target struct {
 	// Timeout is the time that one request may take; 0 is 10 seconds.
 	Timeout time.Duration
 	// Wait is how long to wait for the target to take connections before the run begins. A
-	// target behind a proxy is not waited for.
+	// target behind a proxy is not waited for. It is not part of Limits.Time.
 	Wait time.Duration
 
 	connect connectTo

@@ -110,9 +110,9 @@ func (e *exchange) accepted() bool {
 	return e.response != nil && e.expect == oracle.OutcomeAccept && e.response.reading == readingAccepted
 }
 
-// refused reports that the target does not take the media type of which this is the
+// mediaRejected reports that the target does not take the media type of which this is the
 // control, while it takes the page's first.
-func (e *exchange) refused() bool {
+func (e *exchange) mediaRejected() bool {
 	return e.response != nil && e.expect == oracle.OutcomeAccept &&
 		(e.response.reading == readingRejected || e.response.status == http.StatusUnsupportedMediaType)
 }
@@ -145,7 +145,7 @@ func (p *prepared) arrange(c *Config) {
 			expect:  x.Expect,
 			control: x.Control == "",
 		}
-		known, _ := p.known.find(x)
+		known, _ := p.known.find(x, FailureAccepted)
 		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
 			known != nil && known.Fails == FailureAccepted
 		e.barred = x.made.NotSent

@@ -36,6 +36,10 @@ func (r *Results) conclude() {
 		return r.Count(l, VerdictInconclusive, VerdictFlaky, VerdictError)
 	}
 	problems, broken := r.Problems()
+	verb := "the target breaks the contract"
+	if len(r.Findings) > 0 && r.Findings[0].Level != must {
+		verb = "the run fails on what is less than a MUST"
+	}
 	undetermined := unclear(must)
 	if r.Strict {
 		undetermined += unclear(should) + r.Unconfirmed
@@ -60,7 +64,7 @@ func (r *Results) conclude() {
 	case broken > 0 && r.stop == stopData:
 		stopped(ExitBroken, "your data was rejected")
 	case broken > 0:
-		set(ExitBroken, "the target breaks the contract: %s, %s", plural(problems, "problem", "problems"),
+		set(ExitBroken, "%s: %s, %s", verb, plural(problems, "problem", "problems"),
 			plural(broken, "case", "cases"))
 	case len(r.Stale) > 0:
 		set(ExitStale, "the known-failures file is stale: %s", r.Stale[0].Text)
@@ -69,7 +73,9 @@ func (r *Results) conclude() {
 	case undetermined > 0:
 		set(ExitInconclusive, "inconclusive: %s",
 			plural(undetermined, "case is inconclusive", "cases are inconclusive"))
-	case judged == 0:
+	case r.Only != "" && len(r.Findings) > 0:
+		set(ExitOK, "the response to %s is not as expected, which does not fail the run", r.Only)
+	case judged == 0 && (r.Only == "" || r.Count(fixtures.LevelMay, VerdictPass) == 0):
 		set(ExitInconclusive, "inconclusive: no case was judged")
 	case !r.Controlled && r.Only == "":
 		set(
@@ -81,6 +87,9 @@ func (r *Results) conclude() {
 		set(ExitOK, "the response to %s is as expected", r.Only)
 	default:
 		set(ExitOK, "the target conforms to the Help Page: %s", plural(judged, "case passes", "cases pass"))
+		if !r.Whole {
+			r.Conclusion = "no case that was selected fails the run: " + plural(judged, "passes", "pass")
+		}
 		if skipped := r.Count(must, VerdictSkipped) + r.Count(should, VerdictSkipped); skipped > 0 {
 			r.Conclusion += fmt.Sprintf("; %d skipped", skipped)
 		}
@@ -91,6 +100,9 @@ func (r *Results) conclude() {
 	if left := r.Count(must, VerdictKnownFailure) + r.Count(should, VerdictKnownFailure); left > 0 && r.Exit == ExitOK {
 		r.Conclusion = fmt.Sprintf("nothing new: %s, %s", plural(judged-left, "case passes", "cases pass"),
 			plural(left, "fails as known", "fail as known"))
+	}
+	if r.knownUnsent > 0 && r.Exit == ExitOK {
+		r.Conclusion += "; of what is known to fail, " + plural(r.knownUnsent, "case was", "cases were") + " not sent"
 	}
 }
 

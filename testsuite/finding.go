@@ -26,12 +26,12 @@ const (
 	PartRobustness Part = "robustness"
 )
 
-// Parts are those that have failures, in the order in which reports list them.
+// Parts are all of them, in the order in which reports list them.
 func Parts() []Part { return []Part{PartRules, PartRobustness, PartReadings, PartFramework} }
 
 // Finding is the failures that have one cause, as far as the cases can tell.
 type Finding struct {
-	// ID is stable and path-like: two records are compared by it.
+	// ID is path-like and names the finding within its run.
 	ID string `json:"id"`
 	// Title is what is wrong, in a sentence without a full stop.
 	Title string `json:"title"`
@@ -80,6 +80,8 @@ type folder struct {
 	requires []contracts.Path
 	// recent are the requests that got a response last.
 	recent []string
+	// parallel is how many requests were under way at a time.
+	parallel int
 	// validates is false for a target that accepted every body that must be rejected.
 	validates bool
 }
@@ -134,14 +136,14 @@ func (f *folder) fold() []Finding {
 
 // hidden is 1 for a finding for which other requests were not sent.
 func (g *failing) hidden() int {
-	if g.refusesMedia() {
+	if g.mediaNotTaken() {
 		return 1
 	}
 	return 0
 }
 
-// refusesMedia reports the finding of media types that the target does not take.
-func (g *failing) refusesMedia() bool {
+// mediaNotTaken reports the finding of media types that the target does not take.
+func (g *failing) mediaNotTaken() bool {
 	return g.kind == contracts.RuleRequest && g.failure == FailureRejected
 }
 
@@ -154,9 +156,10 @@ func isAboutBody(x *Result) bool {
 	return x.Aspect == AspectOutcome && x.Family != fixtures.FamilyMedia
 }
 
-// anyRejected reports that a body that must be rejected was, or that none was sent.
+// anyRejected reports that a body that must be rejected was, or that too few were sent to
+// say that none is.
 func (f *folder) anyRejected() bool {
-	sent := false
+	families, fields := map[fixtures.Family]bool{}, map[contracts.Path]bool{}
 	for i := range f.results.Cases {
 		x := &f.results.Cases[i]
 		if !isAboutBody(x) || x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust {
@@ -166,11 +169,15 @@ func (f *folder) anyRejected() bool {
 		case VerdictPass:
 			return true
 		case VerdictFail:
-			sent = true
+			families[x.Family], fields[x.Path] = true, true
 		}
 	}
-	return !sent
+	return len(families) < manyCauses || len(fields) < manyCauses
 }
+
+// manyCauses is how many families of cases, and fields, have to fail before all of them are
+// said to.
+const manyCauses = 5
 
 // cause is why a case fails, as far as the case tells.
 func (f *folder) cause(x *Result) cause {
@@ -184,6 +191,9 @@ func (f *folder) cause(x *Result) cause {
 		}
 		return c
 	}
+	if x.Failure == FailureDied {
+		return c // whatever was asked
+	}
 	c.expect = x.Expect
 	family := x.Family
 	if family == fixtures.FamilyInteger || family == fixtures.FamilyDecimal {
@@ -192,11 +202,13 @@ func (f *folder) cause(x *Result) cause {
 	switch {
 	case !f.validates && x.Failure == FailureAccepted && isAboutBody(x):
 		// One cause is enough.
-	case f.refusedMedia(x):
-		c.family, c.kind = fixtures.FamilyMedia, contracts.RuleRequest
-	case x.Failure == FailureStatus:
+	case f.lacksRequired(x):
+		c.family = fixtures.FamilyOptional
+	case f.notTaken(x):
+		c.family, c.kind, c.failure = fixtures.FamilyMedia, contracts.RuleRequest, FailureRejected
+	case x.Failure == FailureStatus, x.Failure == FailureServerError:
 		c.got = fmt.Sprint(f.status(x))
-	case x.Failure == FailureServerError, x.Failure == FailureNoResponse:
+	case x.Failure == FailureNoResponse:
 		// What breaks a target is rarely about one rule.
 	case x.Rule.Kind == contracts.RuleJSON && x.Family != fixtures.FamilyEncoding:
 		c.kind = x.Rule.Kind
@@ -208,10 +220,21 @@ func (f *folder) cause(x *Result) cause {
 	return c
 }
 
-// refusedMedia reports the valid request of a media type that the target does not take.
-func (f *folder) refusedMedia(x *Result) bool {
-	return x.Control == "" && x.Rule.Kind == contracts.RuleRequest && x.Failure == FailureRejected &&
-		(x.Media != f.first || f.status(x) == statusUnsupported)
+// lacksRequired reports a valid request that was rejected because the target requires
+// more fields than the page does.
+func (f *folder) lacksRequired(x *Result) bool {
+	return len(f.requires) > 0 && x.Failure == FailureRejected &&
+		(x.Control == "" || slices.Contains(f.requires, x.made.Lacks))
+}
+
+// notTaken reports a request in a media type that the target does not take: the valid one
+// was rejected, or another was for what it declares.
+func (f *folder) notTaken(x *Result) bool {
+	if x.Control == "" && x.Rule.Kind == contracts.RuleRequest && x.Failure == FailureRejected {
+		return x.Media != f.first || f.status(x) == statusUnsupported
+	}
+	return x.Failure == FailureStatus && f.status(x) == statusUnsupported &&
+		x.made.Request.Header("Content-Type") == x.Media
 }
 
 const statusUnsupported = 415
@@ -303,7 +326,7 @@ func (g *failing) blamed() []contracts.Path {
 // finding describes failing cases.
 func (f *folder) finding(g *failing) Finding {
 	out := Finding{
-		Level: g.level, Part: g.part, Failure: g.failure, Fields: g.blamed(),
+		Level: g.level, Part: g.part, Failure: g.cases[0].Failure, Fields: g.blamed(),
 		Counts: f.results.Counts(g.cases[0]),
 	}
 	smallest := g.cases[0]
@@ -319,19 +342,28 @@ func (f *folder) finding(g *failing) Finding {
 	out.Example = smallest.ID
 	out.ID, out.Title = g.id(out.Fields), f.title(g, out.Fields)
 	switch {
-	case g.refusesMedia():
+	case g.mediaNotTaken():
 		out.Hint = f.takesOnly()
-	case f.died(g):
-		out.ID = "must/robustness/died"
-		out.Hint = "or just after the response to " + strings.Join(f.recent, ", ") +
-			"; --parallel 1 and --run with these ids tell which"
+	case f.lacksRequired(g.cases[0]):
+		out.Fields = f.requires
+	case g.failure == FailureDied:
+		out.Hint = f.before(out.Cases)
 	}
 	return out
 }
 
-// died reports the requests that were under way when the target died.
-func (f *folder) died(g *failing) bool {
-	return f.results.stop == stopDied && g.failure == FailureNoResponse && g.level == fixtures.LevelMust
+// before says what else a target may have died of, besides the requests under way.
+func (f *folder) before(cases []string) string {
+	last := f.recent[max(0, len(f.recent)-f.parallel):]
+	last = slices.DeleteFunc(slices.Clone(last), func(id string) bool { return slices.Contains(cases, id) })
+	if len(last) == 0 {
+		return ""
+	}
+	text := "or just after the response to " + strings.Join(last, ", ")
+	if f.parallel > 1 {
+		text += "; start it again, and --parallel 1 with --run and these ids tells which"
+	}
+	return text
 }
 
 // id is the path-like name of a finding.
@@ -345,13 +377,13 @@ func (g *failing) id(fields []contracts.Path) string {
 	if g.aspect != AspectOutcome {
 		words = append(words, string(g.aspect))
 	} else {
-		if g.family == "" && g.kind == "" && g.failure != FailureStatus {
+		if g.family == "" && g.kind == "" && !breaksTarget(g.failure) && g.failure != FailureStatus {
 			for _, path := range fields[:min(len(fields), shownFields)] {
 				words = append(words, string(path))
 			}
 		}
 		words = append(words, strings.ReplaceAll(string(g.failure), " ", "-"))
-		if g.failure != FailureAccepted && g.failure != FailureRejected {
+		if g.failure != FailureAccepted && g.failure != FailureRejected && g.failure != FailureDied {
 			words = append(words, string(g.expect))
 		}
 	}
@@ -373,8 +405,12 @@ func (f *folder) takesOnly() string {
 	var taken []string
 	for i := range f.results.Cases {
 		x := &f.results.Cases[i]
-		if x.Control == "" && x.Rule.Kind == contracts.RuleRequest && x.Verdict == VerdictPass {
+		switch {
+		case x.Aspect != AspectOutcome || x.Control != "" || x.Rule.Kind != contracts.RuleRequest:
+		case x.Verdict == VerdictPass:
 			taken = append(taken, x.Media)
+		case x.Verdict != VerdictFail:
+			return "" // nobody knows
 		}
 	}
 	if len(taken) == 0 {

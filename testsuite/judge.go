@@ -45,13 +45,20 @@ const (
 	FailureRejected Failure = "rejected"
 	// FailureServerError is a server error, which no request should get.
 	FailureServerError Failure = "server error"
-	// FailureNoResponse means that the target dropped the connection, or died.
+	// FailureNoResponse means that the target dropped the connection.
 	FailureNoResponse Failure = "no response"
+	// FailureDied means that the target died at the request, or right after its response.
+	FailureDied Failure = "died"
 	// FailureStatus is a status that means neither accepted nor rejected.
 	FailureStatus Failure = "wrong status"
 	// FailureContent means that a response's body or header is not as expected.
 	FailureContent Failure = "wrong content"
 )
+
+// breaksTarget reports a failure that no request should get, whatever it is.
+func breaksTarget(f Failure) bool {
+	return f == FailureServerError || f == FailureNoResponse || f == FailureDied
+}
 
 // judgement is a case's verdict on one response.
 type judgement struct {
@@ -92,7 +99,7 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	said, reason := a.reading, a.why
 	switch {
 	case a.after == afterSilent:
-		return broke(FailureNoResponse, fixtures.LevelMust, "%s, and no request after it got a response", reason)
+		return broke(FailureDied, fixtures.LevelMust, "%s, and no request after it got a response", reason)
 	case a.after == afterAccepted && a.late && x.Expect == oracle.OutcomeUnspecified:
 		return broke(FailureNoResponse, fixtures.LevelShould, "%s, and the control right after it was accepted", reason)
 	case a.after == afterAccepted:
@@ -107,6 +114,9 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	// A server that knows no such method says so with 501 (RFC 9110, section 15.6.2).
 	if said == readingError && (a.status != http.StatusNotImplemented || x.Request.Method == j.operation.Method) {
 		return broke(FailureServerError, fixtures.LevelShould, "server error: %d", a.status)
+	}
+	if a.status == 0 && x.Request.Raw == nil && reason != "" {
+		return unclear(reason)
 	}
 	if reason != "" {
 		return judgement{verdict: VerdictPass, reason: "the page leaves it open; the target: " + reason}

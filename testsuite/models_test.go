@@ -94,7 +94,7 @@ func outline(m *contracts.Model) string {
 	var b strings.Builder
 	for i := range m.Fields {
 		f := &m.Fields[i]
-		fmt.Fprintf(&b, "%s %s nullable=%t", f.Name, f.Type.Kind, f.Type.Nullable)
+		fmt.Fprintf(&b, "%s %s nullable=%t open=%t", f.Name, f.Type.Kind, f.Type.Nullable, f.Type.NullableOpen)
 		for j := range f.Constraints {
 			fmt.Fprintf(&b, " %s", f.Constraints[j].String())
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
@@ -225,12 +226,16 @@ func TestEveryMutantIsCaught(t *testing.T) {
 					require.Empty(t, r.Failed(fixtures.LevelMust), "the page does not forbid it")
 				}
 				require.NotZero(t, r.Exit, "it was not caught")
-				first := r.Stopped
+				first, fields := r.Stopped, []contracts.Path(nil)
 				if i := slices.IndexFunc(r.Findings, func(f testsuite.Finding) bool { return !usual[f.ID] }); i >= 0 {
-					first = r.Findings[i].Title
+					first, fields = r.Findings[i].Title, r.Findings[i].Fields
 					require.True(t, r.Findings[i].Counts)
 				}
-				require.Contains(t, first, m.field, "the first finding names what is broken")
+				if m.field != "" {
+					require.Equal(t, []contracts.Path{contracts.Path(m.field)}, fields,
+						"the first finding names what is broken")
+					require.Contains(t, first, m.field)
+				}
 				_, cases := r.Problems()
 				rows[i] = fmt.Sprintf("%-46s exit %d %4d  %s", m.name, r.Exit, cases, first)
 			})

@@ -19,10 +19,11 @@ func cut(s string, most int) string {
 
 // results is the record of the run.
 func (r *run) results(ctx context.Context) *Results {
+	r.blameTheLast()
 	kind, why := r.breaker.tripped()
 	requests, writes, unexpected, unknown := r.budget.counts()
 	out := &Results{
-		Schema:           2,
+		Schema:           Schema,
 		Version:          r.target.c.Version,
 		Target:           r.address(),
 		Endpoint:         r.suite.operation.Method + " /" + r.suite.operation.Route,
@@ -40,7 +41,9 @@ func (r *run) results(ctx context.Context) *Results {
 		Controlled:       r.accepts.Load(),
 		Only:             r.only,
 		Warnings:         r.warnings,
+		Arguments:        r.hide.text(r.config.Arguments),
 		stop:             kind,
+		Whole:            len(r.cases) == len(r.suite.cases),
 		Stopped:          oneLine(r.hide.text(why)),
 	}
 	if r.target.c.Handler != nil {
@@ -93,7 +96,7 @@ func (r *run) results(ctx context.Context) *Results {
 func (r *run) findings(out *Results) []Finding {
 	f := &folder{
 		results: out, first: r.suite.first, text: r.hide.text, requires: r.requires,
-		recent:    r.breaker.recent,
+		recent: r.breaker.lastHeard(), parallel: r.limits.Parallel,
 		exchanges: map[string]*Exchange{},
 	}
 	for i := range out.Exchanges {
@@ -124,9 +127,11 @@ func (r *run) result(x Case, e *exchange, confirmed bool) Result {
 		out.Verdict, out.Reason = VerdictFlaky, "it failed once and passed when it was sent again: "+out.Reason
 	}
 	out.Got = e.got
+	if out.Verdict == VerdictFail && breaksTarget(out.Failure) {
+		out.Part = PartRobustness
+	}
 	if j.level != "" && out.Verdict == VerdictFail {
 		out.Rule, out.Line, out.Quote = contracts.RuleID{Kind: contracts.RuleRobustness}, 0, ""
-		out.Part = PartRobustness
 		if j.level.Weight() > out.Level.Weight() {
 			out.Level, out.LevelBasis = j.level, "no request may break a server, whatever the page says of it"
 		}

@@ -12,6 +12,9 @@ import (
 	"github.com/seed47566266/understudy/fixtures"
 )
 
+// Schema is the version of a record's form.
+const Schema = 2
+
 // Results are the record of a run: every report can be made from them. They hold
 // no secret.
 type Results struct {
@@ -51,6 +54,8 @@ type Results struct {
 	Controlled bool `json:"controlled"`
 	// Only is the one case that was asked for, if one was.
 	Only string `json:"only,omitempty"`
+	// Arguments are the Config's.
+	Arguments string `json:"arguments,omitempty"`
 	// Warnings are what the user should know of the run besides.
 	Warnings []string `json:"warnings,omitempty"`
 	// Unconfirmed counts the rejections whose own control was not accepted.
@@ -69,6 +74,10 @@ type Results struct {
 	Limits Limits `json:"limits"`
 	// Stale are the entries of the known-failures file that are no longer true.
 	Stale []Stale `json:"stale,omitempty"`
+	// Whole marks a run of every case of the suite, for which all were selected.
+	Whole bool `json:"whole,omitempty"`
+	// StillKnown are the entries of the known-failures file of which something fails.
+	StillKnown []known `json:"stillKnown,omitempty"`
 	// Findings are the failures by cause, the gravest first.
 	Findings []Finding `json:"findings,omitempty"`
 	// Coverage is which rules were tried, and how.
@@ -79,6 +88,8 @@ type Results struct {
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 
 	stop stopKind
+	// knownUnsent counts what the known-failures file lists and was not sent.
+	knownUnsent int
 }
 
 // Result is a case and what became of it.
@@ -232,7 +243,8 @@ func (r *Results) Exchange(x *Result) *Exchange {
 	return nil
 }
 
-// longestLine is how long in bytes a line of shell may be that a report shows.
+// longestLine is how long in bytes a line of shell may be that a report shows: five rows of
+// a terminal.
 const longestLine = 400
 
 // Curl is the line of shell that sends a request again. Secrets are left for the
@@ -265,6 +277,9 @@ func (r *Results) replay(id, target string) string {
 	line := "understudy verify " + target + " --replay " + fixtures.ShellQuote(id)
 	if r.Seed != 0 {
 		line += fmt.Sprintf(" --seed %d", r.Seed)
+	}
+	if r.Arguments != "" {
+		line += " " + r.Arguments
 	}
 	if r.Now != "" {
 		line += " --now " + fixtures.ShellQuote(r.Now)

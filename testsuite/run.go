@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/oracle"
+	"github.com/seed47566266/understudy/fixtures"
 )
 
 const (
@@ -107,7 +108,44 @@ func (r *run) do(ctx context.Context) *Results {
 	}
 	close(queue)
 	workers.Wait()
+	r.lookAgain(ctx)
 	return r.results(ctx)
+}
+
+// lookAgain connects once more to a target on loopback, which may have died of the last
+// request. Nothing is sent.
+func (r *run) lookAgain(ctx context.Context) {
+	if !r.loopback || r.target.server != nil || r.stopped() || ctx.Err() != nil || r.breaker.neverReached() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.target.c.Timeout)
+	defer cancel()
+	conn, err := r.target.wire.dial(ctx, r.target.wire.address)
+	if err != nil {
+		r.halt(stopDied, "it takes no connection any longer; the last requests to get a response were "+
+			listed(r.breaker.lastHeard()))
+		return
+	}
+	_ = conn.Close() // nothing was written
+}
+
+// blameTheLast gives the verdict on a target that died and left no request without a
+// response: it died of one that got one.
+func (r *run) blameTheLast() {
+	kind, why := r.breaker.tripped()
+	if kind != stopDied || slices.ContainsFunc(r.units, func(e *exchange) bool {
+		return e.response != nil && e.response.after == afterSilent
+	}) {
+		return
+	}
+	last := r.breaker.lastHeard()
+	last = last[max(0, len(last)-r.limits.Parallel):]
+	for _, e := range r.units {
+		if e.response != nil && slices.Contains(last, e.id) {
+			j := broke(FailureDied, fixtures.LevelMust, "the target died after its response: %s", why)
+			e.judged[AspectOutcome] = [2]judgement{j, j}
+		}
+	}
 }
 
 // checkControl stops the run when the first control shows that it would be in vain.
@@ -115,7 +153,7 @@ func (r *run) checkControl(ctx context.Context, e *exchange) {
 	if e.media != r.suite.first || e.response == nil || e.accepted() {
 		return
 	}
-	if known, _ := r.known.find(e.source); known != nil {
+	if known, _ := r.known.find(e.source, FailureRejected); known != nil {
 		return
 	}
 	j := e.judged[AspectOutcome][0]
@@ -168,7 +206,7 @@ func (r *run) diagnose(ctx context.Context) string {
 	if len(r.requires) == 0 {
 		return "With every field of the page it is accepted: the target requires more than the page does"
 	}
-	return "The target requires " + named(r.requires) +
+	return "The target requires " + listed(namesOf(r.requires)) +
 		", which the page does not list as Required; --set gives every payload a value of it"
 }
 
@@ -260,7 +298,7 @@ func (r *run) skip(ctx context.Context, e *exchange) string {
 		return e.barred
 	}
 	if control := r.controls[e.media]; control != nil && control != e && e.media != r.suite.first &&
-		control.refused() {
+		control.mediaRejected() {
 		return "the target does not take " + e.media
 	}
 	if denied := r.budget.look(ctx, e.mayWrite); denied != granted {
@@ -326,8 +364,15 @@ func (r *run) exchange(ctx context.Context, e *exchange, pass *ticket, attempt i
 		}
 		return wait
 	}
-	if a.status == 0 && e.attempts > 0 && e.request.Raw == nil {
+	if a.status == 0 && e.request.Raw == nil {
 		a.after = r.aftermath(ctx, e)
+		if e.attempts == 0 {
+			if a.after == afterSilent { // another request was the last
+				e.skipped = "not sent: the target had died"
+				return never
+			}
+			a.after = afterUnknown // no connection says nothing of the request
+		}
 	}
 	if e.request.Raw == nil { // malformed transport gets nowhere by design
 		r.breaker.count(e, a, r.accepts.Load())
@@ -434,7 +479,7 @@ func (r *run) aftermath(ctx context.Context, e *exchange) aftermath {
 		return afterAccepted
 	case a.status == 0 && ctx.Err() == nil:
 		r.halt(stopDied, fmt.Sprintf("no request got a response after %s; the last to get one were %s", e.id,
-			listed(r.breaker.recent)))
+			listed(r.breaker.lastHeard())))
 		return afterSilent
 	}
 	return afterUnknown

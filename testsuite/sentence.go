@@ -50,10 +50,10 @@ var phrases = map[fixtures.Family]phrase{
 	fixtures.FamilyMedia: {
 		invalid: "media types that the page does not list", valid: "spellings of a listed media type",
 	},
-	fixtures.FamilyForm:      {invalid: "invalid values in forms", valid: "valid values in forms"},
+	fixtures.FamilyForm:      {invalid: "invalid values in forms", valid: "valid forms"},
 	fixtures.FamilyProtocol:  {invalid: "other methods or paths", valid: "headers and paths that change nothing"},
 	fixtures.FamilyTransport: {invalid: "malformed HTTP", valid: "unusual but valid HTTP"},
-	fixtures.FamilyValid:     {invalid: "invalid payloads", valid: "random valid payloads", whole: true},
+	fixtures.FamilyValid:     {invalid: "invalid payloads", valid: "valid payloads with several fields", whole: true},
 	fixtures.FamilyCombination: {
 		invalid: "combinations with an invalid value", valid: "combinations of valid values",
 	},
@@ -71,7 +71,7 @@ func ruled(family fixtures.Family, kind contracts.RuleKind) phrase {
 	case contracts.RuleRequired:
 		switch family {
 		case fixtures.FamilyForm:
-			p.invalid, p.whole = "a missing value in forms", true
+			p.invalid = "a missing value in forms"
 		case fixtures.FamilyMedia:
 			p.invalid = "bodies in another media type than they declare"
 		}
@@ -84,8 +84,6 @@ func ruled(family fixtures.Family, kind contracts.RuleKind) phrase {
 		case fixtures.FamilyName:
 			p.invalid = "a body in a wrapper"
 			p.valid = "fields that the page does not list"
-		case fixtures.FamilyForm:
-			p.valid = "valid forms"
 		}
 	case contracts.RuleMethod:
 		p.invalid, p.plain = "other methods", true
@@ -114,24 +112,28 @@ func (f *folder) title(g *failing, fields []contracts.Path) string {
 		oracle.OutcomeUnspecified: "requests that the page leaves open",
 	}[g.expect]
 	switch {
-	case g.refusesMedia():
+	case g.mediaNotTaken():
 		var media []string
 		for _, x := range g.cases {
-			media = append(media, x.Media)
+			if !slices.Contains(media, x.Media) {
+				media = append(media, x.Media)
+			}
 		}
 		return "The target does not take " + listed(media)
 	case !f.validates && g.failure == FailureAccepted && isAboutBody(example):
 		return "The target accepts every invalid body"
-	case g.failure == FailureRejected && example.Control == "" && len(f.requires) > 0:
-		return "The target requires " + named(f.requires) + ", which the page does not list as Required"
+	case f.lacksRequired(example):
+		return "The target requires " + listed(namesOf(f.requires)) + ", which the page does not list as Required"
 	case g.failure == FailureRejected && example.Control == "":
 		return "The target rejects a valid request"
+	case g.failure == FailureStatus && example.Control == "":
+		return fmt.Sprintf("Status %s, which means neither accepted nor rejected, for a valid request", g.got)
 	case g.failure == FailureStatus:
 		return fmt.Sprintf("Status %s, which means neither accepted nor rejected, for %s", g.got,
 			f.object(g, requests)+where(g, fields))
 	case g.failure == FailureServerError:
-		return fmt.Sprintf("Server error %d for %s", f.status(example), f.object(g, requests)+where(g, fields))
-	case f.died(g):
+		return fmt.Sprintf("Server error %s for %s", g.got, f.object(g, requests)+where(g, fields))
+	case g.failure == FailureDied:
 		var ids []string
 		for _, x := range g.cases {
 			ids = append(ids, x.ID)
@@ -197,15 +199,13 @@ func (f *folder) object(g *failing, requests string) string {
 			kinds = append(kinds, words)
 		}
 	}
+	if g.expect == oracle.OutcomeUnspecified {
+		return few(f.changes(g))
+	}
 	if len(kinds) > shownKinds {
 		return fmt.Sprintf("%s of %d kinds", requests, len(kinds))
 	}
-	var changes []string
-	for _, x := range g.cases {
-		if what := f.text(x.made.What); !slices.Contains(changes, what) {
-			changes = append(changes, what)
-		}
-	}
+	changes := f.changes(g)
 	if len(kinds) > 1 && len(changes) > 1 {
 		return listed(kinds)
 	}
@@ -217,6 +217,17 @@ func (f *folder) object(g *failing, requests string) string {
 		return kinds[0]
 	}
 	return kinds[0] + " (" + few(changes) + ")"
+}
+
+// changes are what was changed in the requests of a finding, each once.
+func (f *folder) changes(g *failing) []string {
+	var changes []string
+	for _, x := range g.cases {
+		if what := f.text(x.made.What); !slices.Contains(changes, what) {
+			changes = append(changes, what)
+		}
+	}
+	return changes
 }
 
 // few is the first of a list of changes, as many as a title has room for.
@@ -234,15 +245,19 @@ func few(changes []string) string {
 // aspectTitle is what is wrong with responses.
 func (f *folder) aspectTitle(g *failing, fields []contracts.Path) string {
 	x := g.cases[0]
+	rejections := "Rejections"
+	if len(g.cases) == 1 {
+		rejections = "The rejection of " + f.text(x.made.What)
+	}
 	switch g.aspect {
 	case AspectStatus:
-		return "Rejections: " + x.Reason
+		return rejections + ": " + x.Reason
 	case AspectModelState:
 		return "Rejections have no Message and ModelState"
 	case AspectNamed:
 		return "Rejections do not name the field at fault: " + named(fields)
 	case AspectAllow:
-		return "Rejections of another method: " + x.Reason
+		return rejections + ": " + x.Reason
 	}
 	return "Responses: " + x.Reason
 }
@@ -252,11 +267,15 @@ func named(fields []contracts.Path) string {
 	if len(fields) > shownFields {
 		return fmt.Sprintf("%d fields", len(fields))
 	}
-	var names []string
-	for _, path := range fields {
-		names = append(names, string(path))
+	return listed(namesOf(fields))
+}
+
+func namesOf(fields []contracts.Path) []string {
+	names := make([]string, len(fields))
+	for i, path := range fields {
+		names[i] = string(path)
 	}
-	return listed(names)
+	return names
 }
 
 // listed is a list in a sentence.

@@ -50,6 +50,7 @@ func (r *Results) line(f *Finding) string {
 		if x.Line > 0 {
 			text += fmt.Sprintf(" (page line %d)", x.Line)
 		}
+		text += "; got " + x.Got
 		if e := r.Exchange(x); e != nil {
 			text += ": " + r.Curl(e)
 		}

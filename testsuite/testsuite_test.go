@@ -901,7 +901,8 @@ func TestTestReportsEachFindingInALine(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestTestReportsEachFindingInALine/should/framework/modelstate",
 		"it does not fail the run")
 	require.Regexp(t, `(?m)MUST: Note accepts text that is too long \(.*\); 12 cases, `+
-		`e.g. Note/length/1001 \(page line 36\): .*--replay 'Note/length/1001'.*$`, string(out))
+		`e.g. Note/length/1001 \(page line 36\); got 200 OK, application/json: .*--replay 'Note/length/1001'.*$`,
+		string(out))
 	require.Contains(t, string(out), "the target breaks the contract: 2 problems, 13 cases")
 	require.Less(t, len(out), 6<<10, "it fits on a screen")
 	mock, err := mockserver.New(contract(t))

@@ -158,9 +158,36 @@ func TestARequestThatEndsTheTargetIsNamed(t *testing.T) {
 		require.Contains(t, r.Conclusion, "the target died")
 		x := resultOf(t, r, deadly)
 		require.Equal(t, testsuite.VerdictFail, x.Verdict, x.Reason)
-		require.Equal(t, testsuite.FailureNoResponse, x.Failure)
+		require.Equal(t, testsuite.FailureDied, x.Failure)
 		require.Equal(t, fixtures.LevelMust, x.Level)
+		require.Equal(t, "must/robustness/died", r.Findings[0].ID)
 		require.LessOrEqual(t, len(r.Failed(fixtures.LevelMust)), parallel, "those under way")
+	}
+}
+
+// TestATargetThatDiesAfterAResponseIsNamedWithIt has a server whose log of a request ends
+// it, when the response is out.
+func TestATargetThatDiesAfterAResponseIsNamedWithIt(t *testing.T) {
+	t.Parallel() // it waits
+	for _, deadly := range []string{"depth/arrays/1000", "valid/9"} {
+		var server *httptest.Server
+		server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if caseOf(r) == deadly {
+				w.Header().Set("Connection", "close")
+				_ = server.Listener.Close()
+			}
+			newPlain().ServeHTTP(w, r)
+		}))
+		r := run(t, testsuite.Config{
+			Target: testsuite.Target{URL: server.URL},
+			Selection: testsuite.Selection{
+				Run: []string{"UserId/required", "depth/arrays/128", deadly, "encoding/utf-8"},
+			},
+			Limits: testsuite.Limits{Parallel: 1},
+		})
+		require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
+		require.Equal(t, "must/robustness/died", r.Findings[0].ID)
+		require.Equal(t, []string{deadly}, r.Findings[0].Cases)
 	}
 }
 
@@ -329,7 +356,7 @@ func TestABodyThatIsLeftOnTheConnectionIsNobodysNextRequest(t *testing.T) {
 	})
 	require.Equal(t, testsuite.ExitOK, r.Exit, "%s: %v", r.Conclusion, r.Findings)
 	for _, f := range r.Findings {
-		require.NotEqual(t, testsuite.PartRobustness, f.Part, "501 is the status for a method that is not known: %s", f.Title)
+		require.NotEqual(t, testsuite.PartRobustness, f.Part, "501 is for a method that is not known: %s", f.Title)
 	}
 	require.Zero(t, r.Count(fixtures.LevelMust, testsuite.VerdictFlaky))
 }

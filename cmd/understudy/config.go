@@ -177,6 +177,9 @@ func setFlag(flags *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error {
 			values = append(values, item.Value)
 		}
 	case yaml.MappingNode:
+		if twice, first := repeated(value); twice != nil {
+			return fmt.Errorf("duplicate key %q (first on line %d)", twice.Value, first.Line)
+		}
 		join := "="
 		if other := flag.Annotations[pairKey]; len(other) > 0 {
 			join = other[0]

@@ -26,7 +26,7 @@ func reportCommand(s streams) *cobra.Command {
 			"  understudy report --diff monday.json tuesday.json",
 	}
 	diff := cmd.Flags().
-		Bool("diff", false, "print what changed from the first record to the second; exit 1 if more fails")
+		Bool("diff", false, "print what changed from the first record to the second; exit 1 if more fails the run")
 	files := map[string]*string{}
 	for _, format := range report.Formats() {
 		files[format] = cmd.Flags().String(format, "", "`file` to write the report "+format+" to; - is standard output")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 	"github.com/seed47566266/understudy/testsuite/report"
 )
@@ -65,8 +66,8 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.StringVar(&f.rejectedWhen, "rejected-when", "",
 		"a response below 300 is a rejection if its JSON has a value, as /success=false")
 	flags.StringSliceVar(&f.failOn, "fail-on", []string{"must"},
-		"what fails the run besides must: readings (of the page), framework (defaults), robustness; "+
-			"should is all of these, inconclusive also what proves nothing")
+		"what fails the run besides must: readings (of the page), framework (defaults), robustness, "+
+			"should (all three); inconclusive is what proves nothing")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
@@ -162,8 +163,43 @@ func (f *verifyFlags) apply(
 				f.idPath, name)
 		}
 	}
+	c.Arguments = arguments(flags, f.redact)
 	suite, err := testsuite.New(contract, payloads)
 	return suite, flagError(err)
+}
+
+// repeatedFlags are those without which a request sent again is another one, or comes from
+// someone else. Those that hold a secret are not among them.
+var repeatedFlags = []string{
+	"page", "path", "set", "data", "strict-json", "accept", "reject", "rejected-when", "bearer-env", "basic-env",
+	"cacert", "cert", "key", "insecure", "connect-to", "no-case-header",
+}
+
+// arguments are the flags that a line to send a request again repeats.
+func arguments(flags *pflag.FlagSet, redacted []string) string {
+	var words []string
+	for _, name := range repeatedFlags {
+		f := flags.Lookup(name)
+		if !f.Changed {
+			continue
+		}
+		values := []string{f.Value.String()}
+		if list, repeats := f.Value.(pflag.SliceValue); repeats {
+			values = list.GetSlice()
+		}
+		for _, value := range values {
+			field, _, _ := strings.Cut(value, "=")
+			isField := func(x string) bool { return strings.EqualFold(x, field) }
+			switch {
+			case name == "set" && slices.ContainsFunc(redacted, isField):
+			case f.Value.Type() == "bool":
+				words = append(words, "--"+name)
+			default:
+				words = append(words, "--"+name+" "+fixtures.ShellQuote(value))
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // failOn are the parts that --fail-on names.
@@ -177,7 +213,7 @@ func failOn(names []string) (parts []testsuite.Part, strict bool, err error) {
 		case "should":
 			parts = append(parts, all...)
 		case "inconclusive":
-			parts, strict = append(parts, all...), true
+			strict = true
 		default:
 			return nil, false, fmt.Errorf("--fail-on: a run cannot fail on %q: use must, readings, framework, "+
 				"robustness, should or inconclusive", name)

@@ -55,7 +55,7 @@ func (r *reader) nullability(model *contracts.Model, members []member) {
 			Quote:  strings.TrimSpace(r.lines[m.line]),
 		}
 		taken, takes := s.take(i, state)
-		takes = takes && fits && s.best[i][state] == s.weight(i)+s.best[i+1][taken]
+		takes = takes && fits && s.best[i+1][taken] != impossible && s.best[i][state] == s.weight(i)+s.best[i+1][taken]
 		if takes {
 			state = taken
 		}

@@ -24,9 +24,9 @@ type formReading struct {
 	found *findings
 	e     Expectation
 	// seen counts the pairs of each field; elements are those of each list, in order, by
-	// the number of their fields that came.
+	// the fields of theirs that came.
 	seen     map[*fieldPlan]int
-	elements map[*fieldPlan][]int
+	elements map[*fieldPlan][]map[*fieldPlan]bool
 	// hinted are lists that came in a spelling which some reader may know.
 	hinted map[*fieldPlan]bool
 	pairs  int
@@ -34,7 +34,7 @@ type formReading struct {
 
 func (o *Oracle) readForm(body []byte, found *findings) Expectation {
 	r := &formReading{o: o, found: found, e: o.accept(), seen: map[*fieldPlan]int{},
-		elements: map[*fieldPlan][]int{}, hinted: map[*fieldPlan]bool{}}
+		elements: map[*fieldPlan][]map[*fieldPlan]bool{}, hinted: map[*fieldPlan]bool{}}
 	if !utf8.Valid(body) {
 		r.unspecified("bytes that are not UTF-8 may be rejected or replaced")
 	}
@@ -53,8 +53,8 @@ func (o *Oracle) readForm(body []byte, found *findings) Expectation {
 		}
 	}
 	for list, elements := range r.elements {
-		for _, n := range elements {
-			if n < len(list.elements.fields) {
+		for _, there := range elements {
+			if len(there) < len(list.elements.fields) {
 				r.unspecified("the page does not say which fields of an element are required")
 			}
 		}
@@ -161,12 +161,12 @@ func (r *formReading) element(name, value string) *Expectation {
 	index, _ := strconv.Atoi(m[2]) // the pattern admits digits only
 	switch elements := r.elements[list]; {
 	case index == len(elements):
-		r.elements[list] = append(elements, 1)
-	case index+1 == len(elements) && elements[index] < len(list.elements.fields):
-		elements[index]++
+		r.elements[list] = append(elements, map[*fieldPlan]bool{f: true})
+	case index+1 == len(elements) && !elements[index][f]:
+		elements[index][f] = true
 	default:
 		r.hinted[list] = true
-		e = list.unspecified("the page does not say what a gap in the indices is")
+		e = list.unspecified("the page does not say what a gap in the indices is, or a name that is there twice")
 	}
 	return &e
 }

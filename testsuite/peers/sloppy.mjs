@@ -7,7 +7,7 @@ const port = process.env.PORT || 3000;
 app.use(express.json({ type: ['application/json', 'text/json'] }));
 app.use(express.urlencoded({ extended: true }));
 
-// TODO: proper validation of ids, dates and lengths
+// ids, dates and lengths come later
 app.post('/api/Calendar/PatientAppointmentPost_v2', (req, res) => {
   const body = req.body || {};
 

@@ -24,8 +24,15 @@ func Diff(w io.Writer, older, newer *testsuite.Results) (worse bool, err error) 
 	older, newer = shown(older), shown(newer)
 	was, is := indexed(older), indexed(newer)
 	t := &printer{}
-	t.wrap(0, 2, fmt.Sprintf("exit %d -> %d: %s", older.Exit, newer.Exit, newer.Conclusion))
-	t.line(0, "problems %d -> %d, passed %d -> %d, failed %d -> %d", len(older.Findings), len(newer.Findings),
+	for _, r := range []*testsuite.Results{older, newer} {
+		t.wrap(0, 2, fmt.Sprintf("%s, %s: exit %d: %s", r.Target, r.Started.Format("2006-01-02 15:04"), r.Exit,
+			r.Conclusion))
+	}
+	problems, _ := older.Problems()
+	now, _ := newer.Problems()
+	t.line(0, "problems that fail the run %d -> %d, others %d -> %d", problems, now, len(older.Findings)-problems,
+		len(newer.Findings)-now)
+	t.line(0, "cases passed %d -> %d, failed %d -> %d",
 		total(older, testsuite.VerdictPass), total(newer, testsuite.VerdictPass),
 		total(older, testsuite.VerdictFail), total(newer, testsuite.VerdictFail))
 	t.findings(was, is)
@@ -56,27 +63,33 @@ func total(r *testsuite.Results, v testsuite.Verdict) int {
 	return n
 }
 
-// findings compares findings by id.
+// findings says which findings are new, gone or of another size. Two records are compared
+// by the cases, since a finding may be folded otherwise beside another one.
 func (t *printer) findings(was, is *results) {
-	before := map[string]*testsuite.Finding{}
-	for i := range was.Findings {
-		before[was.Findings[i].ID] = &was.Findings[i]
-	}
 	var lines []string
+	line := func(what string, f *testsuite.Finding) {
+		lines = append(lines, fmt.Sprintf("%s: %s %s (%s)", what, f.Level, f.Title, plural(len(f.Cases), "case")))
+	}
 	for i := range is.Findings {
 		f := &is.Findings[i]
-		old := before[f.ID]
-		delete(before, f.ID)
-		switch {
-		case old == nil:
-			lines = append(lines, fmt.Sprintf("new: %s %s (%s)", f.Level, f.Title, plural(len(f.Cases), "case")))
-		case len(old.Cases) != len(f.Cases):
-			lines = append(lines, fmt.Sprintf("%d -> %d cases: %s %s", len(old.Cases), len(f.Cases), f.Level, f.Title))
+		switch before := was.failing(f); {
+		case before == 0 && was.sent(f) == 0:
+			line("not looked for in the first record", f)
+		case before == 0:
+			line("new", f)
+		case before < len(f.Cases):
+			line(fmt.Sprintf("worse by %s", plural(len(f.Cases)-before, "case")), f)
 		}
 	}
 	for i := range was.Findings {
-		if f := &was.Findings[i]; before[f.ID] != nil {
-			lines = append(lines, fmt.Sprintf("gone: %s %s (%s)", f.Level, f.Title, plural(len(f.Cases), "case")))
+		f := &was.Findings[i]
+		switch after := is.failing(f); {
+		case after == 0 && is.sent(f) == 0:
+			line("not looked for in the second record", f)
+		case after == 0:
+			line("gone", f)
+		case after < len(f.Cases):
+			line(fmt.Sprintf("better by %s", plural(len(f.Cases)-after, "case")), f)
 		}
 	}
 	if len(lines) == 0 {
@@ -87,6 +100,26 @@ func (t *printer) findings(was, is *results) {
 	for _, line := range lines {
 		t.wrap(2, 4, line)
 	}
+}
+
+// failing counts the cases of another record's finding that fail in this one.
+func (r *results) failing(f *testsuite.Finding) int {
+	return r.count(f, func(x *testsuite.Result) bool { return x.Verdict == testsuite.VerdictFail })
+}
+
+// sent counts the cases of another record's finding that have a verdict in this one.
+func (r *results) sent(f *testsuite.Finding) int {
+	return r.count(f, func(x *testsuite.Result) bool { return x.Verdict != testsuite.VerdictSkipped })
+}
+
+func (r *results) count(f *testsuite.Finding, fits func(*testsuite.Result) bool) int {
+	n := 0
+	for _, id := range f.Cases {
+		if x := r.cases[id]; x != nil && fits(x) {
+			n++
+		}
+	}
+	return n
 }
 
 // compare finds the cases whose verdict changed, and counts those at MAY whose response
@@ -106,12 +139,13 @@ func compare(was, is *results) (changes []change, open int, worse bool) {
 	for i := range newer.Cases {
 		x := &newer.Cases[i]
 		old := was.cases[x.ID]
-		if x.Verdict == testsuite.VerdictFail && (old == nil || old.Verdict != testsuite.VerdictFail) && is.Counts(x) {
+		failed := old != nil && old.Verdict == testsuite.VerdictFail && was.Counts(old)
+		if x.Verdict == testsuite.VerdictFail && is.Counts(x) && !failed {
 			worse = true
 		}
 		switch {
 		case old == nil:
-			add("new, "+string(x.Verdict), x)
+			add("only in the second record, "+string(x.Verdict), x)
 		case old.Verdict != x.Verdict:
 			add(string(old.Verdict)+" -> "+string(x.Verdict), x)
 		case x.Verdict == testsuite.VerdictFail && old.Failure != x.Failure:
@@ -122,7 +156,7 @@ func compare(was, is *results) (changes []change, open int, worse bool) {
 	}
 	for i := range older.Cases {
 		if x := &older.Cases[i]; is.cases[x.ID] == nil {
-			add("gone", x)
+			add("only in the first record", x)
 		}
 	}
 	return changes, open, worse

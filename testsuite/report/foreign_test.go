@@ -193,7 +193,7 @@ func inItsFormat(t *testing.T, format string, out []byte) {
 				count++
 			}
 		}
-		require.Equal(t, 24, count, "a line for each case, and no other")
+		require.Equal(t, 24+1, count, "a line for each case and for the stale file, and no other")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -27,6 +28,9 @@ func github(r *results) ([]byte, error) {
 		}
 		text := plural(len(f.Cases), "case") + ", as " + f.Example + r.page(f) + "."
 		if x := r.example(f); x != nil {
+			if f.Level != fixtures.LevelMust {
+				text += " " + capital(x.LevelBasis) + "."
+			}
 			text += " Expected: " + x.Expected + ". Got: " + x.Got + "."
 		}
 		command("error", string(f.Level)+" "+f.Title, text)
@@ -37,7 +41,7 @@ func github(r *results) ([]byte, error) {
 		}
 	}
 	for _, s := range r.Stale {
-		command("error", "known-failures file", s.Text)
+		command("error", knownFile, s.Text)
 	}
 	kind := "notice"
 	if r.Exit != testsuite.ExitOK {

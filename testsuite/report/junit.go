@@ -48,6 +48,9 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
+// knownFile is what reports call a known-failures file that is stale.
+const knownFile = "known-failures file"
+
 // junit is JUnit's XML: a test case for each rule. It fails with the findings that fail
 // the run, and is an error where a MUST case is undetermined; a rule that no case was
 // conclusive for is skipped, with the reason.
@@ -83,6 +86,18 @@ func junit(r *results) ([]byte, error) {
 			s.Skipped++
 		}
 		s.Cases = append(s.Cases, c)
+	}
+	if len(r.Stale) > 0 {
+		var text []string
+		for _, stale := range r.Stale {
+			text = append(text, stale.Text)
+		}
+		s.Cases = append(s.Cases, junitCase{
+			Name: knownFile, Class: "understudy", Time: "0", Failure: &junitText{
+				Message: xmlText(text[0]), Type: "stale", Text: xmlText(strings.Join(text, "\n")),
+			},
+		})
+		s.Failures++
 	}
 	s.Tests, s.Time = len(s.Cases), fmt.Sprintf("%.3f", millis/1000)
 	all := junitSuites{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -38,6 +39,9 @@ func markdown(r *results) ([]byte, error) {
 			title := f.Title
 			if f.Hint != "" {
 				title += "; " + f.Hint
+			}
+			if x := r.example(f); x != nil && f.Level != fixtures.LevelMust {
+				title += "; " + x.LevelBasis
 			}
 			fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", mdText(title), len(f.Cases), mdCode(f.Example),
 				mdText(page), mdCode(got))

@@ -153,11 +153,14 @@ func (r *results) sections() []*section {
 // headline says how many problems there are.
 func (r *results) headline() string {
 	problems, cases := r.Problems()
-	text := plural(problems, "problem") + ", " + plural(cases, "case")
-	if others := len(r.Findings) - problems; others > 0 {
-		text += fmt.Sprintf("; %d more%s", others, uncounted)
+	others := len(r.Findings) - problems
+	switch {
+	case problems == 0:
+		return fmt.Sprintf("no problem that fails the run; %d that do not", others)
+	case others == 0:
+		return plural(problems, "problem") + ", " + plural(cases, "case")
 	}
-	return text
+	return plural(problems, "problem") + ", " + plural(cases, "case") + fmt.Sprintf("; %d more%s", others, uncounted)
 }
 
 // Formats are the names of the formats in the order in which they are listed.
@@ -254,9 +257,6 @@ func appendList[T any](b *bytes.Buffer, e *json.Encoder, name string, list []T) 
 // eight million.
 const maxRecord = 256 << 20
 
-// schema is the version of the record's form that is read.
-const schema = 2
-
 // Read reads a record.
 func Read(from io.Reader) (*testsuite.Results, error) {
 	b, err := io.ReadAll(io.LimitReader(from, maxRecord+1))
@@ -270,9 +270,9 @@ func Read(from io.Reader) (*testsuite.Results, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("not a results record: %w", err)
 	}
-	if r.Schema != schema {
+	if r.Schema != testsuite.Schema {
 		return nil, fmt.Errorf("not a results record that this version reads: its schema is %d, not %d",
-			r.Schema, schema)
+			r.Schema, testsuite.Schema)
 	}
 	if len(r.Cases) == 0 {
 		return nil, errors.New("the record holds no cases")
@@ -286,7 +286,9 @@ func known(r *results) ([]byte, error) {
 		return nil, err
 	}
 	head := "# What is known to fail, and why. An entry of which nothing fails any longer, one that\n" +
-		"# has expired and a pattern that matches nothing make this file stale.\n"
+		"# has expired and a pattern that matches nothing make this file stale. An entry has\n" +
+		"# cases (ids, or patterns with * and ?), fails, reason, and if you like issue and\n" +
+		"# expires (the last day on which it counts, YYYY-MM-DD).\n"
 	return append([]byte(head), b...), nil
 }
 

@@ -61,7 +61,8 @@ func sarif(r *results) ([]byte, error) {
 		}
 		text := fmt.Sprintf("%s %s; %s. As %s: %s Expected: %s. Got: %s.", f.Level, f.Title,
 			plural(len(f.Cases), "case"), x.ID, x.Why, x.Expected, x.Got)
-		results = append(results, result(x, level, f.ID, text, f.Cases))
+		name := f.Example + " " + string(f.Failure) // which neither its title nor its neighbours change
+		results = append(results, result(x, level, name, text, f.Cases))
 	}
 	for _, l := range levels[:2] {
 		for _, v := range verdicts {
@@ -82,6 +83,11 @@ func sarif(r *results) ([]byte, error) {
 				results = append(results, finding)
 			}
 		}
+	}
+	for _, stale := range r.Stale {
+		results = append(results, object{
+			"ruleId": knownFile, "level": "error", "message": object{"text": sarifText(stale.Text)},
+		})
 	}
 	b, err := json.MarshalIndent(object{
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json",

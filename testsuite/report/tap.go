@@ -17,7 +17,7 @@ const expected = "TO" + "DO"
 // marked so that no reader of TAP fails for it.
 func tap(r *results) ([]byte, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(r.Cases))
+	fmt.Fprintf(&b, "TAP version 14\n1..%d\n", len(r.Cases)+len(r.Stale))
 	for i := range r.Cases {
 		x := &r.Cases[i]
 		ok, directive := "ok", ""
@@ -66,6 +66,9 @@ func tap(r *results) ([]byte, error) {
 			b.WriteString("  " + line + "\n")
 		}
 		b.WriteString("  ...\n")
+	}
+	for i, stale := range r.Stale {
+		fmt.Fprintf(&b, "not ok %d - %s, %s\n", len(r.Cases)+i+1, knownFile, tapText(stale.Text))
 	}
 	fmt.Fprintf(&b, "# exit %d: %s\n", r.Exit, tapText(r.Conclusion))
 	return []byte(b.String()), nil

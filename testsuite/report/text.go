@@ -131,6 +131,9 @@ func (t *printer) finding(r *results, n int, f *testsuite.Finding) {
 		got = fmt.Sprint(e.Received.Status)
 	}
 	t.wrap(4, 6, plural(len(f.Cases), "case")+", as "+x.ID+whereSaid(x.Line, "")+"; got "+got)
+	if f.Level != fixtures.LevelMust {
+		t.wrap(4, 6, x.LevelBasis)
+	}
 	if line := r.again(f); line != "" {
 		t.line(4, "%s", line)
 	}
