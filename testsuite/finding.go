@@ -78,6 +78,8 @@ type folder struct {
 	exchanges map[string]*Exchange
 	// requires are optional fields without which the target was seen to reject.
 	requires []contracts.Path
+	// rejects is the field whose valid value in the control the target rejects.
+	rejects contracts.Path
 	// recent are the requests that got a response last.
 	recent []string
 	// parallel is how many requests were under way at a time.
@@ -204,6 +206,8 @@ func (f *folder) cause(x *Result) cause {
 		// One cause is enough.
 	case f.lacksRequired(x):
 		c.family = fixtures.FamilyOptional
+	case f.results.stop == stopData && x.Failure == FailureRejected:
+		c.family = fixtures.FamilyMedia // the control's, which was looked into
 	case f.notTaken(x):
 		c.family, c.kind, c.failure = fixtures.FamilyMedia, contracts.RuleRequest, FailureRejected
 	case x.Failure == FailureStatus, x.Failure == FailureServerError:
@@ -233,8 +237,15 @@ func (f *folder) notTaken(x *Result) bool {
 	if x.Control == "" && x.Rule.Kind == contracts.RuleRequest && x.Failure == FailureRejected {
 		return x.Media != f.first || f.status(x) == statusUnsupported
 	}
-	return x.Failure == FailureStatus && f.status(x) == statusUnsupported &&
+	return x.Failure == FailureStatus && f.status(x) == statusUnsupported && !f.takes(x.Media) &&
 		x.made.Request.Header("Content-Type") == x.Media
+}
+
+// takes reports that the valid request of a media type was accepted.
+func (f *folder) takes(media string) bool {
+	return slices.ContainsFunc(f.results.Cases, func(x Result) bool {
+		return x.Control == "" && x.Aspect == AspectOutcome && x.Media == media && x.Verdict == VerdictPass
+	})
 }
 
 const statusUnsupported = 415
@@ -346,6 +357,8 @@ func (f *folder) finding(g *failing) Finding {
 		out.Hint = f.takesOnly()
 	case f.lacksRequired(g.cases[0]):
 		out.Fields = f.requires
+	case g.failure == FailureRejected && g.cases[0].Control == "" && f.rejects != "":
+		out.Fields = []contracts.Path{f.rejects}
 	case g.failure == FailureDied:
 		out.Hint = f.before(out.Cases)
 	}

@@ -95,7 +95,7 @@ func (r *run) results(ctx context.Context) *Results {
 // findings folds what failed.
 func (r *run) findings(out *Results) []Finding {
 	f := &folder{
-		results: out, first: r.suite.first, text: r.hide.text, requires: r.requires,
+		results: out, first: r.suite.first, text: r.hide.text, requires: r.requires, rejects: r.rejects,
 		recent: r.breaker.lastHeard(), parallel: r.limits.Parallel,
 		exchanges: map[string]*Exchange{},
 	}

@@ -48,6 +48,10 @@ type run struct {
 	// requires are optional fields without which the target rejects what is otherwise
 	// complete.
 	requires []contracts.Path
+	// diagnosing is set while the cause of a rejected control is looked for, with few requests.
+	diagnosing bool
+	// rejects is the field whose valid value in the control the target rejects.
+	rejects contracts.Path
 	// confirmations counts failing requests that were sent again.
 	confirmations atomic.Int64
 	keeps         atomic.Int64
@@ -158,8 +162,10 @@ func (r *run) checkControl(ctx context.Context, e *exchange) {
 	}
 	j := e.judged[AspectOutcome][0]
 	more := ""
-	if j.failure == FailureRejected {
+	if j.failure == FailureRejected && e.response.status != http.StatusUnsupportedMediaType {
+		r.diagnosing = true
 		more = r.diagnose(ctx)
+		r.diagnosing = false
 	}
 	switch {
 	case e.response.status == 0:
@@ -191,7 +197,7 @@ func (r *run) diagnose(ctx context.Context) string {
 	}
 	r.one(ctx, r.units[at])
 	if !r.units[at].accepted() {
-		return ""
+		return r.suspect(ctx)
 	}
 	for _, e := range r.units {
 		lacks := e.source.made.Lacks
@@ -208,6 +214,31 @@ func (r *run) diagnose(ctx context.Context) string {
 	}
 	return "The target requires " + listed(namesOf(r.requires)) +
 		", which the page does not list as Required; --set gives every payload a value of it"
+}
+
+// otherDates is how many other values of a date are tried to find out whether the one of
+// the control is what the target rejects: a target that rejects real data gets few requests.
+const otherDates = 2
+
+// suspect looks for the required date that a target rejects which rejects the control: dates
+// have many valid spellings, and with another one it accepts.
+func (r *run) suspect(ctx context.Context) string {
+	tried := map[contracts.Path]int{}
+	for _, e := range r.units {
+		x := e.source
+		f := r.suite.operation.Field(x.Path)
+		if f == nil || f.Required() == nil || f.Type.Kind != contracts.KindDate || e.media != r.suite.first ||
+			x.made.Value == "" ||
+			x.Expect != oracle.OutcomeAccept || x.Level != fixtures.LevelMust || tried[x.Path] == otherDates {
+			continue
+		}
+		tried[x.Path]++
+		if r.one(ctx, e); e.accepted() {
+			r.rejects = x.Path
+			return fmt.Sprintf("With another value of %s (%s) it is accepted", x.Path, x.ID)
+		}
+	}
+	return ""
 }
 
 // halt ends the run. The first reason counts.
@@ -503,7 +534,8 @@ func (r *run) confirm(e *exchange, a *response) (again time.Duration) {
 	}
 	e.provisional = false
 	e.keep(r, a, judged)
-	if fails && !proven && !r.stopped() && r.budget.unlimited() && !r.config.NoConfirm && r.only == "" {
+	if fails && !proven && !r.stopped() && r.budget.unlimited() && !r.config.NoConfirm && !r.diagnosing &&
+		r.only == "" {
 		r.confirmations.Add(1)
 		return 0
 	}

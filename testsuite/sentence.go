@@ -124,8 +124,10 @@ func (f *folder) title(g *failing, fields []contracts.Path) string {
 		return "The target accepts every invalid body"
 	case f.lacksRequired(example):
 		return "The target requires " + listed(namesOf(f.requires)) + ", which the page does not list as Required"
+	case g.failure == FailureRejected && example.Control == "" && f.rejects != "":
+		return "The target rejects the value of " + string(f.rejects) + " in a valid request" + f.said(example)
 	case g.failure == FailureRejected && example.Control == "":
-		return "The target rejects a valid request"
+		return "The target rejects a valid request" + f.said(example)
 	case g.failure == FailureStatus && example.Control == "":
 		return fmt.Sprintf("Status %s, which means neither accepted nor rejected, for a valid request", g.got)
 	case g.failure == FailureStatus:
@@ -153,6 +155,19 @@ func (f *folder) title(g *failing, fields []contracts.Path) string {
 		}
 	}
 	return subject + " " + verb + one + " " + f.object(g, requests) + f.alone(g)
+}
+
+// said is the beginning of what the target says in a response.
+func (f *folder) said(x *Result) string {
+	e := f.exchanges[x.Sends]
+	if e == nil {
+		return ""
+	}
+	text := oneLine(e.Received.Body.String())
+	if text == "" {
+		return ""
+	}
+	return ": " + cut(text, roomForChanges)
 }
 
 // where names the fields of a finding all of whose cases are about one.
