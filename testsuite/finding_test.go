@@ -282,8 +282,7 @@ func TestATunnelOnLoopbackIsWarnedOf(t *testing.T) {
 // end at once.
 func TestATargetIsWaitedFor(t *testing.T) {
 	t.Parallel() // it waits
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := listenMortal(t)
 	early := &earlyListener{Listener: listener}
 	early.left.Store(2)
 	server := &http.Server{Handler: newPlain(), ReadHeaderTimeout: time.Minute}

@@ -223,7 +223,7 @@ func TestAServerThatHangsIsUnreachable(t *testing.T) {
 }
 
 func TestNobodyThereIsUnreachable(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
+	server := startMortal(t, http.NotFound)
 	server.Close()
 	r := run(t, testsuite.Config{Target: testsuite.Target{URL: server.URL}})
 	require.Equal(t, testsuite.ExitUnreachable, r.Exit, r.Conclusion)

@@ -134,13 +134,35 @@ func TestAServerThatDropsWhatIsInvalidFails(t *testing.T) {
 	require.Equal(t, fixtures.LevelMust, x.Level)
 }
 
+// listenMortal is for a server that a test ends while requests are sent to it. It has an
+// address of its own, where the machine has one: its port may be another test's right after.
+func listenMortal(t *testing.T) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	require.NoError(t, err)
+	return listener
+}
+
+func startMortal(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(h)
+	require.NoError(t, server.Listener.Close())
+	server.Listener = listenMortal(t)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
 func TestARequestThatEndsTheTargetIsNamed(t *testing.T) {
 	t.Parallel()                       // it waits
 	const deadly = "depth/arrays/1000" // the page is silent on it
 	for _, parallel := range []int{1, 4} {
 		var server *httptest.Server
 		var died sync.Once
-		server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server = startMortal(t, func(w http.ResponseWriter, r *http.Request) {
 			if caseOf(r) == deadly {
 				died.Do(func() {
 					_ = server.Listener.Close()
@@ -149,11 +171,10 @@ func TestARequestThatEndsTheTargetIsNamed(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 			newPlain().ServeHTTP(w, r)
-		}))
+		})
 		r := run(t, testsuite.Config{
 			Target: testsuite.Target{URL: server.URL}, Limits: testsuite.Limits{Parallel: parallel},
 		})
-		server.Close()
 		require.Equal(t, testsuite.ExitBroken, r.Exit, r.Conclusion)
 		require.Contains(t, r.Conclusion, "the target died")
 		x := resultOf(t, r, deadly)
@@ -171,13 +192,13 @@ func TestATargetThatDiesAfterAResponseIsNamedWithIt(t *testing.T) {
 	t.Parallel() // it waits
 	for _, deadly := range []string{"depth/arrays/1000", "valid/9"} {
 		var server *httptest.Server
-		server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server = startMortal(t, func(w http.ResponseWriter, r *http.Request) {
 			if caseOf(r) == deadly {
 				w.Header().Set("Connection", "close")
 				_ = server.Listener.Close()
 			}
 			newPlain().ServeHTTP(w, r)
-		}))
+		})
 		r := run(t, testsuite.Config{
 			Target: testsuite.Target{URL: server.URL},
 			Selection: testsuite.Selection{

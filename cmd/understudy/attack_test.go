@@ -88,10 +88,14 @@ func ledgerOf(t *testing.T, args ...string) (code int, output string, kinds map[
 	return code, output, kinds
 }
 
-// nobody is an address at which nothing listens.
+// nobody is an address at which nothing listens: one that no other test does, where the
+// machine has one, since a port may be theirs right after.
 func nobody(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
