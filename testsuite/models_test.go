@@ -1,3 +1,8 @@
+//go:build !race
+
+// The race detector makes each of these runs ten times slower and has the runs of the
+// other tests to look at; "make race" runs this file without it.
+
 package testsuite_test
 
 import (

@@ -259,7 +259,7 @@ func (r *Results) Curl(e *Exchange) string {
 		q.Raw = q.Body
 	}
 	if !e.Sent.Body.Cut {
-		if line := fixtures.Curl(&q, target, "-i", "-m", "30"); len(line) <= longestLine {
+		if line := fixtures.Curl(&q, target, "-i"); len(line) <= longestLine {
 			return line
 		}
 	}
