@@ -156,7 +156,7 @@ func (r *results) headline() string {
 	others := len(r.Findings) - problems
 	switch {
 	case problems == 0:
-		return fmt.Sprintf("no problem that fails the run; %d that do not", others)
+		return fmt.Sprintf("0 problems, 0 cases fail the run; %d more do not", others)
 	case others == 0:
 		return plural(problems, "problem") + ", " + plural(cases, "case")
 	}
