@@ -18,7 +18,7 @@ build: ## build bin/understudy, without cgo
 	CGO_ENABLED=0 go build -trimpath -o bin/understudy ./cmd/understudy
 
 .PHONY: test
-test: ## run the tests, in under a minute; quick again when nothing has changed
+test: ## run the tests, in a minute or two on two cores; quick again when nothing has changed
 	go test -short ./...
 
 .PHONY: race

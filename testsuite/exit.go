@@ -38,7 +38,7 @@ func (r *Results) conclude() {
 	problems, broken := r.Problems()
 	verb := "the target breaks the contract"
 	if len(r.Findings) > 0 && r.Findings[0].Level != must {
-		verb = "the run fails on what is less than a MUST"
+		verb = "the run fails at SHOULD"
 	}
 	undetermined := unclear(must)
 	if r.Strict {

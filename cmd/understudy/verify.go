@@ -80,7 +80,7 @@ func verifyCommand(s streams) *cobra.Command {
 	)
 	flags.IntVar(&f.maxRequests, "max-requests", 0, "send no more requests than this (0: no limit)")
 	flags.DurationVar(&f.maxTime, "max-time", 0, "stop after this time (0: no limit)")
-	flags.DurationVar(&f.wait, "wait", 0, "wait as long for the target to take connections (0: do not)")
+	flags.DurationVar(&f.wait, "wait", 0, "how long to wait for the target to take connections (0: not at all)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
 	flags.BoolVar(&f.noConfirm, "no-confirm", false,
 		"do not send a failing request again, to tell flaky from failing")
