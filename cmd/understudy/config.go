@@ -185,8 +185,10 @@ func setFlag(flags *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error {
 			join = other[0]
 		}
 		for i := 0; i+1 < len(value.Content); i += 2 {
-			if err := errors.Join(scalar(value.Content[i]), scalar(value.Content[i+1])); err != nil {
-				return err
+			for _, n := range value.Content[i : i+2] {
+				if err := scalar(n); err != nil {
+					return err
+				}
 			}
 			values = append(values, value.Content[i].Value+join+value.Content[i+1].Value)
 		}
