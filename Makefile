@@ -11,7 +11,7 @@ help: ## list the targets
 
 .PHONY: run
 run: build ## serve the mock on http://127.0.0.1:4747 until Ctrl-C; pass flags with ARGS="--error-detail"
-	@bin/understudy serve $(ARGS)
+	@exec bin/understudy serve $(ARGS)
 
 .PHONY: build
 build: ## build bin/understudy, without cgo

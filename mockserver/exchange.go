@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed47566266/understudy/contracts/webapi"
@@ -32,6 +34,36 @@ type exchange struct {
 	done []func()
 	// response is what is sent, with the violations behind it.
 	response webapi.Response
+
+	// rules are the configuration that the exchange goes by, from its beginning to its end.
+	rules *rules
+	// session is the name of its session; prefer, what it asks for itself.
+	session string
+	prefer  *preferences
+	// validation is what happens to a request that breaks the page.
+	validation Validation
+	// queryValues and bound are made when a scenario asks for them.
+	queryValues url.Values
+	bound       map[string]any
+	isBound     bool
+	// isAccepted is the framework's decision; isReplaced, that a scenario made the response.
+	isAccepted, isReplaced bool
+	// number is that of the exchange in its session.
+	number int
+	// applied are the scenarios with a part in the response, and headers those that they set.
+	applied []applied
+	headers http.Header
+	// delay, rate, fault and withoutCORS are how the response is sent.
+	delay       time.Duration
+	rate        int
+	fault       Fault
+	withoutCORS bool
+	// keepAs is the name under which the response is kept for the next request.
+	keepAs string
+	// abort has the connection dropped at the end.
+	abort bool
+	// notes are for [NotesHeader].
+	notes []string
 }
 
 // start has an exchange begin with what it keeps of the one before: memory.
@@ -75,6 +107,9 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 // run takes the steps, and ends what they began.
 func (s *Server) run(x *exchange) {
 	defer func() {
+		if x.keepAs != "" {
+			s.store.Keep(x.session, x.keepAs, nil) // it was not made
+		}
 		for _, done := range slices.Backward(x.done) {
 			done()
 		}
@@ -84,6 +119,9 @@ func (s *Server) run(x *exchange) {
 			s.log.Info("request", "method", x.r.Method, "path", printablePath(x.r), "problem", err.Error())
 			panic(http.ErrAbortHandler) //nolint:forbidigo // this has net/http drop the connection
 		}
+	}
+	if x.abort {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // as above
 	}
 }
 
@@ -120,8 +158,7 @@ func (s *Server) receive(x *exchange) error {
 	case errors.As(err, &tooLarge):
 		x.w.Header().Set("Connection", "close")
 		x.request.Body = nil
-		x.response = x.operation.endpoint.Reject(&x.request, http.StatusRequestEntityTooLarge,
-			"Maximum request length exceeded.", x.memory.response)
+		x.response = x.operation.endpoint.TooLarge(&x.request, x.memory.response)
 	case err != nil:
 		return errUnreadable
 	}
@@ -175,13 +212,39 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, buf []byte) (b
 
 // respond has the framework's reading respond, unless there is a response already.
 func (s *Server) respond(x *exchange) error {
-	if x.response.Status == 0 {
+	switch {
+	case x.response.Status != 0:
+	case x.validation == ValidationEnforce:
 		x.response = x.operation.endpoint.Respond(&x.request, x.memory.response)
+	default:
+		x.response = x.operation.endpoint.RespondUnchecked(&x.request, x.memory.response)
+		if x.validation == ValidationOff && x.response.Status < http.StatusBadRequest {
+			x.response.Violations, x.response.Broken = nil, 0
+		}
+		if x.response.Broken > 0 && x.response.Status < http.StatusBadRequest {
+			x.note("accepted though it breaks the page: validation is " + string(x.validation))
+		}
+	}
+	if len(x.response.Unknown) > 0 {
+		x.noteUnknown()
 	}
 	return nil
 }
 
-// send writes the response.
+// hold waits for as long as the response is to be held back.
+func (s *Server) hold(x *exchange) error {
+	if x.keepAs != "" {
+		s.keepResponse(x)
+		x.keepAs = ""
+	}
+	if x.delay > 0 {
+		x.delay = min(x.delay, MaxDelay)
+		s.sleep(x.r.Context(), x.delay)
+	}
+	return nil
+}
+
+// send writes the response, or breaks the connection.
 func (s *Server) send(x *exchange) error {
 	h, resp := x.w.Header(), &x.response
 	if resp.ContentType != "" {
@@ -196,9 +259,33 @@ func (s *Server) send(x *exchange) error {
 	if len(resp.Violations) > 0 {
 		h[ViolationsHeader] = []string{violationsText(resp)}
 	}
+	if len(x.notes) > 0 {
+		h[NotesHeader] = []string{listText(x.notes[:min(len(x.notes), maxShown)])}
+	}
+	if len(x.applied) > 0 {
+		h[ScenarioHeader] = []string{listText(x.scenarioNames())}
+	}
+	if x.prefer != nil {
+		x.announce(h)
+	}
+	for name, values := range x.headers {
+		h[name] = values
+	}
+	if x.withoutCORS {
+		dropCORS(h)
+	}
+	if x.fault != "" {
+		return s.breakConnection(x)
+	}
+	bodiless := resp.Status == http.StatusNoContent || resp.Status == http.StatusNotModified
+	if bodiless {
+		h["Content-Length"] = nil
+	}
 	x.w.WriteHeader(resp.Status)
 	switch {
-	case x.r.Method == http.MethodHead:
+	case x.r.Method == http.MethodHead || bodiless:
+	case x.rate > 0:
+		s.writeSlowly(x, resp.Body)
 	case len(resp.Body) > largeBody:
 		writeLarge(x.w, resp.Body)
 	default:
@@ -214,7 +301,7 @@ func (s *Server) logExchange(x *exchange) error {
 	if !s.log.Enabled(ctx, slog.LevelInfo) {
 		return nil
 	}
-	var room [6]slog.Attr
+	var room [12]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", x.r.Method),
 		slog.String("path", printablePath(x.r)),
@@ -223,6 +310,18 @@ func (s *Server) logExchange(x *exchange) error {
 		slog.Duration("took", x.took.Round(time.Microsecond)))
 	if len(x.response.Violations) > 0 {
 		attrs = append(attrs, slog.String("violations", violationsLine(&x.response)))
+	}
+	if x.session != "" {
+		attrs = append(attrs, slog.String("session", x.session))
+	}
+	if len(x.applied) > 0 {
+		attrs = append(attrs, slog.String("scenario", strings.Join(x.scenarioNames(), ", ")))
+	}
+	if x.fault != "" {
+		attrs = append(attrs, slog.String("fault", string(x.fault)))
+	}
+	if len(x.notes) > 0 {
+		attrs = append(attrs, slog.String("notes", strings.Join(x.notes, "; ")))
 	}
 	// Logger.LogAttrs would look up its caller, which no line shows.
 	line := slog.NewRecord(x.began.Add(x.took), slog.LevelInfo, "request", 0)
@@ -239,4 +338,17 @@ func printablePath(r *http.Request) string {
 		path = path[:128] + "..."
 	}
 	return path
+}
+
+// printableText is a client's text for a log line: cut, and without control characters.
+func printableText(text string) string {
+	if len(text) > 128 {
+		text = text[:128] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
 }

@@ -71,6 +71,21 @@ func pause(w http.ResponseWriter, longest time.Duration) {
 	_ = http.NewResponseController(w).SetReadDeadline(end)
 }
 
+// writeSlowly writes a response at a rate, for as long as the client reads on.
+func (s *Server) writeSlowly(x *exchange, body []byte) {
+	control := http.NewResponseController(x.w) // a connection without deadlines has none to set
+	const pieces = 10                          // a second
+	for chunk := range slices.Chunk(body, max(x.rate/pieces, 1)) {
+		_ = control.SetWriteDeadline(time.Now().Add(largePause))
+		if _, err := x.w.Write(chunk); err != nil {
+			return // a client that went away is not an error
+		}
+		_ = control.Flush()
+		s.sleep(x.r.Context(), time.Duration(len(chunk))*time.Second/time.Duration(x.rate))
+	}
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
 // writeLarge writes a response for as long as the client reads on.
 func writeLarge(w http.ResponseWriter, body []byte) {
 	control := http.NewResponseController(w) // a connection without deadlines has none to set

@@ -12,21 +12,29 @@
 //
 // The response's body is byte for byte the framework's (see package webapi). What
 // the mock reports besides is in the header [ViolationsHeader] and in the log.
-// The handler keeps no state between requests and does not listen by itself.
+// Scenarios (see [Scenario]) change what it responds, in order; what they remember
+// between requests, and the journal of all exchanges, are in memory, per session (see
+// [SessionHeader]). The handler does not listen by itself. Under [AdminPath] it has an admin
+// API, for requests to this machine by name or with a token alone.
 package mockserver
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gorilla/mux"
-	"github.com/rs/cors"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi"
+	"github.com/seed47566266/understudy/mockserver/store"
 )
 
 // DefaultMaxBody is the largest request body in bytes unless [WithMaxBody] sets
@@ -56,18 +64,90 @@ func WithLargeWork(begin func() (end func())) Option {
 // value of a request's body.
 func WithLogger(l *slog.Logger) Option { return func(s *Server) { s.log = l } }
 
+// WithConfig sets response and scenarios; without it every response is the framework's.
+func WithConfig(c Config) Option { return func(s *Server) { s.first = c } }
+
+// WithScenarios puts scenarios in front of those of the configuration, whichever that is
+// later.
+func WithScenarios(scenarios ...Scenario) Option {
+	return func(s *Server) { s.front = append(s.front, scenarios...) }
+}
+
+// WithValidation sets what happens to requests that break the page; ValidationEnforce
+// otherwise.
+func WithValidation(v Validation) Option { return func(s *Server) { s.validation = v } }
+
+// WithSeed sets what all that happens by chance follows from; 1 otherwise.
+func WithSeed(seed uint64) Option { return func(s *Server) { s.seed = seed } }
+
+// WithJournal bounds the journal in entries and bytes; 0 entries switch it off. Otherwise it
+// has store.DefaultEntries and store.DefaultBytes.
+func WithJournal(entries int, bytes int64) Option {
+	return func(s *Server) { s.store = store.NewMemory(entries, bytes) }
+}
+
+// WithHidden leaves the values of fields out of the journal.
+func WithHidden(fields ...string) Option {
+	return func(s *Server) { s.hidden = append(s.hidden, fields...) }
+}
+
+// WithCORS sets which browsers may call; CORSOpen otherwise.
+func WithCORS(c CORS) Option { return func(s *Server) { s.cors = c } }
+
+// WithoutAdmin leaves everything under /__admin out.
+func WithoutAdmin() Option { return func(s *Server) { s.noAdmin = true } }
+
+// WithoutMetrics leaves metrics out.
+func WithoutMetrics() Option { return func(s *Server) { s.noMetrics = true } }
+
+// WithShutdown has the admin API's shutdown call stop.
+func WithShutdown(stop func()) Option { return func(s *Server) { s.shutdown = stop } }
+
+// WithVersion sets the version that the admin API says.
+func WithVersion(version string) Option { return func(s *Server) { s.version = version } }
+
+// WithAdminToken guards the admin API: requests must say "Authorization: Bearer TOKEN".
+func WithAdminToken(token string) Option { return func(s *Server) { s.adminToken = token } }
+
 // Server is the mock; it is an http.Handler for use by many goroutines.
 type Server struct {
 	profile    webapi.Profile
 	maxBody    int64
 	log        *slog.Logger
 	beginLarge func() (end func())
+	first      Config
+	validation Validation
+	seed       uint64
+	hidden     []string
+	cors       CORS
+	noAdmin    bool
+	noMetrics  bool
+	shutdown   func()
+	version    string
+	adminToken string
 
+	contract   *contracts.Contract
 	operations []*operation
-	steps      []step
-	handler    http.Handler
-	exchanges  sync.Pool
-	gate       *gate
+	zone       *time.Location
+	store      *store.Memory
+	chance     *rand.Rand
+	rules      atomic.Pointer[rules]
+	hide       *hider
+	preflights preflights
+	metrics    *metrics
+	admin      http.Handler
+	closing    chan struct{}
+	closeOnce  sync.Once
+
+	configuring sync.Mutex
+	front       []Scenario
+	mu          sync.Mutex // of uses
+	uses        map[string]*uses
+
+	steps     []step
+	handler   http.Handler
+	exchanges sync.Pool
+	gate      *gate
 }
 
 // operation is an operation of the contract and what responds for it.
@@ -82,6 +162,8 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	s := &Server{
 		maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler),
 		beginLarge: func() func() { return func() {} },
+		validation: ValidationEnforce, seed: 1, uses: map[string]*uses{}, closing: make(chan struct{}),
+		cors: CORSOpen,
 	}
 	for _, option := range options {
 		option(s)
@@ -92,14 +174,27 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if c == nil || len(c.Operations) == 0 {
 		return nil, errors.New("the contract has no operation: parse a Help Page first")
 	}
-	s.steps = []step{(*Server).receive, (*Server).respond, (*Server).send, (*Server).logExchange}
+	if !s.validation.known() {
+		return nil, fmt.Errorf("invalid validation %q: use enforce, warn or off", s.validation)
+	}
+	if s.store == nil {
+		s.store = store.NewMemory(store.DefaultEntries, store.DefaultBytes)
+	}
+	if !s.noMetrics && !s.noAdmin {
+		s.metrics = newMetrics(s.store)
+	}
+	s.contract = c
+	s.chance = rand.New(&lockedSource{source: rand.NewPCG(s.seed, 0)}) //nolint:gosec // no secret: a seed repeats it
+	s.steps = []step{
+		(*Server).prefer, (*Server).receive, (*Server).respond, (*Server).choose, (*Server).hold, (*Server).send,
+		(*Server).record, (*Server).logExchange,
+	}
 	s.gate = newGate(s.maxBody, s.beginLarge)
 	s.exchanges.New = func() any { return new(exchange) }
 
 	// The framework decides on every path itself, so none may be cleaned or
 	// redirected before it.
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	var methods []string
 	for i := range c.Operations {
 		o := &operation{Operation: &c.Operations[i]}
 		var err error
@@ -107,7 +202,6 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 			return nil, err
 		}
 		s.operations = append(s.operations, o)
-		methods = append(methods, o.Method)
 		router.NewRoute().Name(o.ID).Methods(o.Method).MatcherFunc(o.matches).Handler(s.serve(o))
 	}
 	// A method that no operation of the route has is the framework's 405.
@@ -121,20 +215,106 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		router.Match(r, &match) // if only the handler for what is not found
 		match.Handler.ServeHTTP(w, r)
 	}
-	browsers := cors.New(cors.Options{
-		AllowedOrigins: []string{"*"},
-		AllowedMethods: methods,
-		AllowedHeaders: []string{"*"},
-		ExposedHeaders: []string{ViolationsHeader},
-	}).Handler(http.HandlerFunc(route))
+	var err error
+	if s.zone, err = time.LoadLocation(s.profile.TimeZone); err != nil {
+		return nil, err
+	}
+	if s.hide, err = s.newHider(s.hidden); err != nil {
+		return nil, err
+	}
+	if err := s.Configure(s.first); err != nil {
+		return nil, err
+	}
+	browsers, err := s.browsers(http.HandlerFunc(route))
+	if err != nil {
+		return nil, err
+	}
+	s.admin = s.newAdmin()
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header["Origin"] == nil {
+		switch {
+		case !s.noAdmin && isAdmin(r):
+			s.admin.ServeHTTP(w, r)
+		case r.Header["Origin"] == nil || s.cors == CORSOff:
 			route(w, r) // no browser's request to another origin: the framework's headers and no others
-			return
+		default:
+			browsers.ServeHTTP(w, r)
 		}
-		browsers.ServeHTTP(w, r)
 	})
 	return s, nil
+}
+
+// Configure changes response and scenarios at once: each request in flight goes by what
+// was there when it came. On an error nothing changes.
+func (s *Server) Configure(c Config) error {
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
+	return s.configure(c, s.front)
+}
+
+func (s *Server) configure(c Config, front []Scenario) error {
+	compiled, err := s.compile(c, front)
+	if err != nil {
+		return err
+	}
+	compiled.validation = s.validation
+	if now := s.rules.Load(); now != nil {
+		compiled.validation = now.validation
+	}
+	s.rules.Store(compiled)
+	s.front = front
+	return nil
+}
+
+// Use puts scenarios in front of all others. One that is there with the same name is
+// replaced.
+func (s *Server) Use(scenarios ...Scenario) error {
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
+	front := slices.Clone(scenarios)
+	names := map[string]bool{}
+	for i := range scenarios {
+		names[scenarios[i].Name] = true
+	}
+	for i := range s.front {
+		if !names[s.front[i].Name] {
+			front = append(front, s.front[i])
+		}
+	}
+	config := s.rules.Load().config
+	config.Scenarios = slices.DeleteFunc(slices.Clone(config.Scenarios), func(sc Scenario) bool {
+		return names[sc.Name]
+	})
+	return s.configure(config, front)
+}
+
+// Unused are the names of the enabled scenarios that never matched, in order.
+func (s *Server) Unused() []string {
+	var unused []string
+	for _, sc := range s.rules.Load().scenarios {
+		if (sc.Enabled == nil || *sc.Enabled) && s.usesOf(sc.Name).count.Load() == 0 {
+			unused = append(unused, sc.Name)
+		}
+	}
+	return unused
+}
+
+// Close ends what waits: delayed responses are sent at once, and streams of the admin API
+// end. The handler responds to further requests without delays.
+func (s *Server) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	return nil
+}
+
+// lockedSource is a source of random numbers for many goroutines.
+type lockedSource struct {
+	mu     sync.Mutex
+	source rand.Source
+}
+
+func (l *lockedSource) Uint64() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.source.Uint64()
 }
 
 // matches reports a request to the operation's route, by the framework's rules.
@@ -164,6 +344,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			x.start(w, r, s.operations[0])
 			x.response = x.operation.endpoint.Reject(&x.request, http.StatusInternalServerError,
 				"An error has occurred.", nil)
+			x.rules = s.rules.Load()
 			_ = s.send(x) // the client has whatever could be sent
 		}
 	}()

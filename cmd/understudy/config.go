@@ -11,11 +11,22 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/seed47566266/understudy/mockserver"
 )
 
 // maxConfig is the largest configuration file in bytes; a full one has a few
 // hundred.
 const maxConfig = 1 << 20
+
+// defaultConfig is read where it is in the working folder and --config names no other.
+const defaultConfig = "understudy.yaml"
+
+// isCommand reports a key of a configuration that is a command, and not the mock's.
+func isCommand(root *cobra.Command, key string) bool {
+	found, _, err := root.Find([]string{key})
+	return err == nil && found != root
+}
 
 // configurable lets a command's flags also be set by the environment
 // (UNDERSTUDY_TIME_ZONE for --time-zone) and by a file:
@@ -28,7 +39,8 @@ const maxConfig = 1 << 20
 //
 // A flag counts for more than the environment, that for more than the file.
 func configurable(cmd *cobra.Command, s streams) {
-	file := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's name")
+	file := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's\n"+
+		"name (default: understudy.yaml, if there is one)")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		fromFlags := map[string]bool{}
 		cmd.Flags().Visit(func(f *pflag.Flag) { fromFlags[f.Name] = true })
@@ -45,6 +57,11 @@ func configurable(cmd *cobra.Command, s streams) {
 			}
 			setBy(f, name)
 		})
+		if *file == "" {
+			if _, missing := os.Stat(defaultConfig); missing == nil {
+				*file = defaultConfig
+			}
+		}
 		if err != nil || *file == "" {
 			return err
 		}
@@ -114,7 +131,10 @@ func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		command, settings := root.Content[i], root.Content[i+1]
-		if found, _, err := cmd.Root().Find([]string{command.Value}); err != nil || found == cmd.Root() {
+		if mockserver.IsConfigKey(command.Value) {
+			continue // the mock reads it
+		}
+		if !isCommand(cmd.Root(), command.Value) {
 			if cmd.Flags().Lookup(command.Value) != nil {
 				return at(command, "put %q under the command's name, as “%s:”", command.Value, cmd.Name())
 			}

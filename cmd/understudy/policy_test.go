@@ -20,12 +20,13 @@ var mayImport = map[string][]string{
 	"contracts/webapi/dotnet": {},
 	"fixtures":                {"contracts", "contracts/oracle"},
 	"fixtures/export":         {"contracts", "contracts/oracle", "fixtures"},
-	"mockserver":              {"contracts", "contracts/webapi"},
+	"mockserver":              {"contracts", "contracts/webapi", "mockserver/store"},
+	"mockserver/store":        {"contracts/webapi"},
 	"testsuite":               {"contracts", "contracts/oracle", "fixtures"},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
 		"contracts", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
-		"fixtures/export", "mockserver", "testsuite", "testsuite/report",
+		"fixtures/export", "mockserver", "mockserver/store", "testsuite", "testsuite/report",
 	},
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/mockserver/store"
 )
 
 // The server's limits. A client that sends a page's sample needs none of them;
@@ -54,6 +55,7 @@ func serveCommand(s streams) *cobra.Command {
 		"what the action does with no body or null: `reject|accept`")
 	maxBody := flags.Int64("max-body", mockserver.DefaultMaxBody,
 		"largest request body in `BYTES`; a longer one gets 413")
+	m := mockFlags(cmd)
 	logFormat := flags.String("log-format", "text", "form of the request log on stderr: `text|json`")
 	quiet := flags.Bool("quiet", false, "log no requests")
 	configurable(cmd, s)
@@ -72,11 +74,17 @@ func serveCommand(s streams) *cobra.Command {
 		// A reader of the log that ends may take the log with it, not the mock.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 		memory := tuneMemory(s)
-		mock, err := mockserver.New(c, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody),
-			mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))
+		options, err := m.options(cmd, *addr)
 		if err != nil {
 			return err
 		}
+		options = append(options, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody),
+			mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))
+		mock, err := mockserver.New(c, options...)
+		if err != nil {
+			return err
+		}
+		context.AfterFunc(cmd.Context(), func() { _ = mock.Close() })
 		return listenAndServe(cmd.Context(), s, *addr, mock, logger)
 	}
 	return cmd
@@ -96,14 +104,14 @@ func requestLog(lines *logBuffer, format string, quiet bool) (*slog.Logger, erro
 	return nil, fmt.Errorf("--log-format %q: use text or json", format)
 }
 
-// The mock keeps nothing between requests, so its live heap is a few megabytes
+// The mock keeps little but its journal, so its live heap is a few megabytes
 // and collecting at twice that would be most of its work. It lets the heap grow
 // instead, up to a limit that a small container has. A large request may hold more
 // than that limit; while one is worked on a higher one counts, or collecting would
 // be most of the work again.
 const (
-	memoryLimit      = 32 << 20
-	largeMemoryLimit = 160 << 20
+	memoryLimit      = 32<<20 + 2*store.DefaultBytes
+	largeMemoryLimit = 128<<20 + memoryLimit
 	gcPercent        = 400
 )
 

@@ -22,6 +22,7 @@ import (
 type formValues struct {
 	values map[string][]string // by folded key
 	keys   []string            // folded, sorted
+	names  []string            // as they were sent, the first few
 }
 
 // readForm binds a form body. It returns nil for a null model.
@@ -39,6 +40,9 @@ func (c *call) readForm(body []byte) []value {
 	}
 	if len(f.keys) == 0 {
 		return nil
+	}
+	for _, key := range f.names {
+		c.unlistedKey(key)
 	}
 	b := formBinder{c: c, values: f}
 	b.state.reset(c.limit)
@@ -260,6 +264,10 @@ func (f *formValues) hasPrefix(key string) bool {
 	return false
 }
 
+// maxNames is how many keys are looked at for names that the page does not list: several
+// times what a page's form has.
+const maxNames = 256
+
 // parseForm splits a body into its pairs; false for a name that jQuery's
 // syntax does not allow. A part without = is a name with an empty value, even
 // the empty part after a last &.
@@ -279,9 +287,12 @@ func parseForm(body []byte) (*formValues, bool) {
 		if !ok {
 			return nil, false
 		}
+		sent := key
 		key = foldKey(key)
 		if _, found := f.values[key]; !found {
-			f.keys = append(f.keys, key)
+			if f.keys = append(f.keys, key); len(f.names) < maxNames && key != "" {
+				f.names = append(f.names, sent)
+			}
 		}
 		f.values[key] = append(f.values[key], dotnet.DecodeForm(text))
 	}

@@ -161,6 +161,9 @@ func (c *call) populate(m *modelPlan, model []value, id string) *fault {
 			var field *fieldPlan
 			var f *fault
 			if i < 0 {
+				if len(c.unknown) < MaxUnknown {
+					c.unlisted(m, c.pointer(""), string(r.val.text))
+				}
 				var ok bool
 				if ok, f = r.read(); ok && f == nil {
 					f = r.skip()

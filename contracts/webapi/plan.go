@@ -9,6 +9,7 @@ import (
 
 // modelPlan is a model prepared for binding.
 type modelPlan struct {
+	fact   *contracts.Model
 	name   string
 	fields []fieldPlan
 	index  map[string]int // by exact name
@@ -67,7 +68,7 @@ func planModel(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 		contracts.KindDecimal: &decimalConversion,
 		contracts.KindInteger: &integerConversion,
 	}
-	plan := &modelPlan{name: m.Name, index: map[string]int{}}
+	plan := &modelPlan{fact: m, name: m.Name, index: map[string]int{}}
 	for i := range m.Fields {
 		f := &m.Fields[i]
 		p := fieldPlan{

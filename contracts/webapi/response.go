@@ -24,6 +24,9 @@ type Response struct {
 	Violations []Violation
 	// Broken counts every violation, those past MaxViolations too.
 	Broken int
+	// Unknown are names of the body that the page does not list, up to MaxUnknown: the
+	// binder drops them without a word.
+	Unknown []Unknown
 }
 
 // The texts of errors that say no more.

@@ -101,25 +101,72 @@ type call struct {
 	references map[string]reference
 	violations []Violation
 	broken     int // violations in all
-	limit      int // of the response and of what is kept for it, in bytes
+	unknown    []Unknown
+	trusting   bool // the action does not look at ModelState
+	onlyGiven  bool // what is written are the fields that the body has
+	limit      int  // of the response and of what is kept for it, in bytes
 	full       bool
 }
 
 // Respond responds to one request. The body is appended to buf[:0].
-func (e *Endpoint) Respond(req *Request, buf []byte) Response {
+func (e *Endpoint) Respond(req *Request, buf []byte) Response { return e.respond(req, buf, false) }
+
+// RespondUnchecked responds as an action that does not look at ModelState: what could be
+// bound is accepted. What no action gets, such as another path or media type, is rejected
+// as by [Endpoint.Respond]. The violations are those of the request all the same.
+func (e *Endpoint) RespondUnchecked(req *Request, buf []byte) Response {
+	return e.respond(req, buf, true)
+}
+
+func (e *Endpoint) respond(req *Request, buf []byte, trusting bool) Response {
+	c := e.begin()
+	c.trusting = trusting
+	resp := c.respond(req, buf[:0])
+	resp.Violations, resp.Broken, resp.Unknown = c.violations, c.broken, c.unknown
+	e.end(c)
+	return resp
+}
+
+// Bind is the model that the framework makes of a request's body: a JSON object with
+// those fields that the body has, as the framework would write them, which makes values
+// that mean the same alike. A value that could not be bound is null, or the zero of its type.
+// It is nil where no model is made, be it of another path, and where the object would be
+// longer than a response may be. broken counts the rules that the request breaks.
+func (e *Endpoint) Bind(req *Request) (model []byte, broken int) {
+	c := e.begin()
+	c.trusting, c.onlyGiven = true, true
+	content := parseContentType(req.Header)
+	c.limit = responseLimit(len(req.Body), false)
+	c.errs.reset(c.limit)
+	c.r.halves = false
+	values := c.bind(req, content)
+	if values != nil {
+		if model = c.appendModel(nil, e.root, values); c.full || len(model) > c.limit {
+			model = nil
+		}
+	}
+	broken = c.broken
+	e.end(c)
+	return model, broken
+}
+
+// begin takes a call that is like new.
+func (e *Endpoint) begin() *call {
 	c := e.calls.Get().(*call)
-	c.full = false
+	c.full, c.trusting, c.onlyGiven = false, false, false
 	c.values = c.values[:0]
 	c.references = nil
-	c.violations, c.broken = nil, 0
-	resp := c.respond(req, buf[:0])
-	resp.Violations, resp.Broken = c.violations, c.broken
+	c.violations, c.broken, c.unknown = nil, 0, nil
+	return c
+}
+
+// end keeps a call for the next request.
+func (e *Endpoint) end(c *call) {
 	// Memory that one large request needed is not kept for the small ones.
 	if cap(c.values) <= 4096 && cap(c.r.scratch) <= 1<<16 && cap(c.r.stack) <= 1024 && c.errs.small() {
 		c.r.b, c.r.source = nil, nil
 		e.calls.Put(c)
 	}
-	return resp
 }
 
 // Reject makes an error of the framework's shape that the server decided on, not the
@@ -127,6 +174,19 @@ func (e *Endpoint) Respond(req *Request, buf []byte) Response {
 func (e *Endpoint) Reject(req *Request, status int, message string, buf []byte) Response {
 	resp := messageOnly(status, message, buf[:0])
 	e.negotiate(&resp, req.Header, parseContentType(req.Header))
+	return resp
+}
+
+// TooLarge is the rejection of a body that is longer than the server reads. Its violation
+// is of the body's rule.
+func (e *Endpoint) TooLarge(req *Request, buf []byte) Response {
+	resp := e.Reject(req, http.StatusRequestEntityTooLarge, "Maximum request length exceeded.", buf)
+	if model := e.operation.Model(); model != nil {
+		resp.Violations = []Violation{
+			e.broken(contracts.RuleID{Kind: contracts.RuleBody}, model.Fact, "", "a body longer than the server reads"),
+		}
+		resp.Broken = 1
+	}
 	return resp
 }
 
@@ -156,6 +216,33 @@ func (c *call) action(req *Request, content *mediaType, out []byte) Response {
 	default:
 		return c.notFound(req, result, name, out)
 	}
+	if len(req.Body) > 0 && !c.e.reads(content) {
+		return c.unsupported(content, out)
+	}
+	model := c.bind(req, content)
+	switch {
+	case c.trusting && model == nil:
+		return noContent(out)
+	case !c.trusting && c.errs.failed:
+		return c.invalidModel(out)
+	case model == nil && e.profile.NullBody == NullBodyAccept:
+		return noContent(out)
+	case model == nil:
+		return c.nullModel(out)
+	case e.profile.SuccessBody == SuccessBodyNone:
+		return noContent(out)
+	}
+	return c.echo(model, out)
+}
+
+// reads reports a media type that a formatter takes.
+func (e *Endpoint) reads(content *mediaType) bool {
+	return content.isOneOf(e.requestTypes) || e.form && content.isOneOf(formTypes)
+}
+
+// bind reads and validates the body; nil is a null model.
+func (c *call) bind(req *Request, content *mediaType) []value {
+	e := c.e
 	var model []value
 	switch {
 	case content.isOneOf(e.requestTypes):
@@ -166,21 +253,9 @@ func (c *call) action(req *Request, content *mediaType, out []byte) Response {
 		}
 	case e.form && content.isOneOf(formTypes):
 		model = c.readForm(req.Body)
-	case len(req.Body) > 0:
-		return c.unsupported(content, out)
 	}
 	if model != nil {
 		c.validate(e.root, model)
 	}
-	switch {
-	case c.errs.failed:
-		return c.invalidModel(out)
-	case model == nil && e.profile.NullBody == NullBodyAccept:
-		return noContent(out)
-	case model == nil:
-		return c.nullModel(out)
-	case e.profile.SuccessBody == SuccessBodyNone:
-		return noContent(out)
-	}
-	return c.echo(model, out)
+	return model
 }

@@ -3,11 +3,16 @@ package webapi
 // appendModel writes Ok(model): every field in the page's order.
 func (c *call) appendModel(out []byte, m *modelPlan, model []value) []byte {
 	out = append(out, '{')
+	first := true
 	for i := range m.fields {
 		f, v := &m.fields[i], &model[i]
-		if i > 0 {
+		if c.onlyGiven && !v.seen {
+			continue
+		}
+		if !first {
 			out = append(out, ',')
 		}
+		first = false
 		out = append(out, f.jsonName...)
 		switch {
 		case !v.present && f.nullable:

@@ -1,0 +1,242 @@
+package mockserver
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed47566266/understudy/mockserver/store"
+)
+
+// applied is a scenario that has a part in a response.
+type applied struct {
+	*scenario
+	call       int
+	retryAfter int
+	why        string
+}
+
+// accepted reports that the framework would accept the request, or that validation lets it
+// pass.
+func (x *exchange) accepted() bool { return x.isAccepted }
+
+// model is the bound model of the request, by field.
+func (x *exchange) model() map[string]any {
+	if !x.isBound {
+		text, _ := x.operation.endpoint.Bind(&x.request)
+		x.bound, x.isBound = parseModel(text), true
+	}
+	return x.bound
+}
+
+// choose looks which scenarios match, and makes the response that they ask for.
+func (s *Server) choose(x *exchange) error {
+	x.isAccepted = x.response.Status < http.StatusBadRequest
+	rules, p := x.rules, x.prefer
+	scenarios, response := rules.byOperation[x.operation], rules.response[x.operation]
+	if len(scenarios) == 0 && response == nil && p == nil && !s.store.Waiting() {
+		return nil
+	}
+	var then *Then
+	if p != nil {
+		x.delay += s.delayOf(p.delay)
+		then = p.preferred()
+	}
+	var inOrder []*scenario
+	if p != nil {
+		for _, name := range p.scenarios {
+			inOrder = append(inOrder, rules.named[x.operation][name])
+		}
+	}
+	inOrder = append(inOrder, scenarios...)
+	if then != nil {
+		inOrder = nil // the request has its response
+	}
+	var matching []*scenario
+	asks := response != nil && response.usesNumber()
+	for _, sc := range inOrder {
+		if slices.Contains(matching, sc) || !sc.matches(x) {
+			continue
+		}
+		matching = append(matching, sc)
+		asks = asks || sc.asks()
+		if !sc.asks() && !sc.Then.Continue {
+			break // nothing that comes after it counts
+		}
+	}
+	decision := store.Decision{}
+	if asks || s.store.Waiting() {
+		steps := make([]store.Step, len(matching))
+		for i, sc := range matching {
+			steps[i] = sc.step(x)
+		}
+		decision = s.store.Decide(x.session, x.began, then != nil, steps)
+	} else {
+		for i := range matching {
+			decision.Matches = append(decision.Matches, store.Match{Step: i})
+		}
+	}
+	x.number = decision.Number
+	if decision.Next != nil {
+		next, err := s.parseNext(decision.Next, x.operation)
+		if err != nil {
+			return err // it was checked when it was asked for
+		}
+		x.applied = append(x.applied, applied{scenario: next.scenario, why: "asked for ahead"})
+		return s.apply(x, &x.applied[0])
+	}
+	if then != nil {
+		sc := &scenario{Scenario: &Scenario{Name: "Prefer", Then: *then}}
+		x.applied = append(x.applied, applied{scenario: sc, why: strings.Join(p.applied, ", ")})
+		return s.apply(x, &x.applied[0])
+	}
+	replaced := false
+	for _, m := range decision.Matches {
+		sc := matching[m.Step]
+		sc.uses.count.Add(1)
+		a := applied{scenario: sc, call: m.Call, retryAfter: retrySeconds(m.RetryAfter), why: sc.why(&m)}
+		x.applied = append(x.applied, a)
+		if sc.Then.keeps != "" {
+			if s.keep(x, sc, &m) {
+				return nil
+			}
+		}
+		if err := s.apply(x, &a); err != nil {
+			return err
+		}
+		replaced = replaced || sc.Then.replaces()
+	}
+	if response != nil && x.accepted() && !replaced {
+		return s.apply(x, &applied{scenario: response})
+	}
+	return nil
+}
+
+// why says what matched, besides the request itself.
+func (sc *scenario) why(m *store.Match) string {
+	switch {
+	case m.Call > 0:
+		return "call " + strconv.Itoa(m.Call)
+	case sc.When.Limit != nil:
+		return "past the limit"
+	case m.Kept != nil:
+		return "the response was kept"
+	}
+	return ""
+}
+
+// apply has a scenario do to the response what it says.
+func (s *Server) apply(x *exchange, a *applied) error {
+	t := &a.Then
+	x.delay += s.delayOf(t.Delay)
+	if t.Rate > 0 {
+		x.rate = t.Rate
+	}
+	if t.CORS != nil && !*t.CORS {
+		x.withoutCORS = true
+	}
+	if t.Fault != "" {
+		x.fault = t.Fault
+	}
+	r := s.rendering(x, a)
+	for name, value := range a.headers {
+		text, err := r.render(value)
+		if err != nil || strings.ContainsAny(text, "\r\n\x00") {
+			x.failed(a.Name, "header "+name, err)
+			continue
+		}
+		if x.headers == nil {
+			x.headers = http.Header{}
+		}
+		x.headers.Set(name, text)
+	}
+	if t.Status == 0 && a.body == nil {
+		return nil
+	}
+	status := t.Status
+	if status == 0 {
+		status = x.response.Status
+	}
+	x.isReplaced = true
+	violations, broken, unknown := x.response.Violations, x.response.Broken, x.response.Unknown
+	switch {
+	case a.body != nil:
+		body, err := a.body.render(r)
+		if err != nil {
+			x.failed(a.Name, "body", err)
+			status, body = http.StatusInternalServerError, []byte(`{"Message":"An error has occurred."}`)
+		}
+		x.response.Body, x.response.ContentType = body, a.body.contentType
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		x.response.Body, x.response.ContentType = nil, ""
+	case status >= http.StatusBadRequest:
+		x.response = x.operation.endpoint.Reject(&x.request, status, statusMessage(status), nil)
+	case !x.accepted():
+		x.response.Body, x.response.ContentType = nil, ""
+	}
+	x.response.Status, x.response.Allow = status, ""
+	x.response.Violations, x.response.Broken, x.response.Unknown = violations, broken, unknown
+	return nil
+}
+
+// failed notes a template that failed.
+func (x *exchange) failed(name, part string, err error) {
+	problem := "a line break, which no header may have"
+	if err != nil {
+		problem = err.Error()
+		problem = strings.TrimPrefix(problem[strings.LastIndex(problem, "error calling")+1:], "rror calling ")
+	}
+	x.note("scenario " + name + ": the template of its " + part + " failed: " + problem)
+}
+
+// kept is a response as it is kept.
+type kept struct {
+	Status      int
+	ContentType string
+	Allow       string
+	Headers     http.Header
+	Body        []byte
+}
+
+const (
+	// keptWait is how long a request waits for the response to the first with its key.
+	keptWait = 2 * time.Second
+	keptPoll = 5 * time.Millisecond
+)
+
+// keep sends what was kept, or has the response kept; it reports whether there is one.
+func (s *Server) keep(x *exchange, sc *scenario, m *store.Match) bool {
+	name := sc.kept(x)
+	text, pending := m.Kept, m.Pending
+	for end := time.Now().Add(keptWait); pending && time.Now().Before(end); {
+		s.sleep(x.r.Context(), keptPoll)
+		text, pending = s.store.Kept(x.session, name)
+	}
+	var response kept
+	switch {
+	case text == nil && !pending:
+		x.keepAs = name
+		return false
+	case text == nil || json.Unmarshal(text, &response) != nil:
+		x.response = x.operation.endpoint.Reject(&x.request, http.StatusConflict,
+			"A request with this Idempotency-Key is still being processed.", nil)
+		return true
+	}
+	x.response.Status, x.response.Body = response.Status, response.Body
+	x.response.ContentType, x.response.Allow, x.headers = response.ContentType, response.Allow, response.Headers
+	x.isReplaced = true
+	return true
+}
+
+// keepResponse keeps the response of the first request with a key.
+func (s *Server) keepResponse(x *exchange) {
+	r := &x.response
+	text, err := json.Marshal(kept{r.Status, r.ContentType, r.Allow, x.headers, r.Body})
+	if err != nil {
+		text = nil // it cannot fail; the name is free again
+	}
+	s.store.Keep(x.session, x.keepAs, text)
+}

@@ -1,0 +1,134 @@
+package mockserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is what changes a mock's responses. The zero value changes nothing. It is read
+// from YAML or JSON by [ParseConfig], by the names in the tags.
+type Config struct {
+	// Response is what an accepted request gets in place of the framework's echo.
+	Response *Response `yaml:"response" doc:"what an accepted request gets, in place of the echo"`
+	// Unique are fields of which no two accepted requests of a session may have the same
+	// values: the second gets 409.
+	Unique []string `yaml:"unique" doc:"fields whose values may come once in a session; a second request gets 409"`
+	// Scenarios are looked at in order; the first that matches wins.
+	Scenarios []Scenario `yaml:"scenarios" doc:"looked at in order; the first that matches wins"`
+
+	file string
+	at   map[any]*yaml.Node
+}
+
+// Response is a response in place of the framework's. At most one of JSON, Text and File is
+// the body.
+type Response struct {
+	// Status is the HTTP status, 200 to 599; 0 is 200 where there is a body, else the
+	// framework's.
+	Status int `yaml:"status" doc:"HTTP status, 200 to 599"`
+	// Headers are set besides those of the framework, or in their place. The values are
+	// templates.
+	Headers map[string]string `yaml:"headers" doc:"headers by name; values are templates"`
+	// JSON is the body, of which the texts are templates.
+	JSON any `yaml:"json" doc:"body as JSON; its texts are templates"`
+	// Text is the body, a template.
+	Text string `yaml:"text" doc:"body as text, a template"`
+	// File is a file with the body, in the folder of the configuration or under it. It is
+	// sent as it is.
+	File string `yaml:"file" doc:"file with the body, in the configuration's folder or under it"`
+
+	// content is what the file has, and folder tells that File was read.
+	content []byte
+}
+
+// IsConfigKey reports a key of a [Config].
+func IsConfigKey(key string) bool { return slices.Contains(keysOf(reflect.TypeFor[Config]()), key) }
+
+// maxBodyFile is the longest file for a body, in bytes.
+const maxBodyFile = 4 << 20
+
+// ParseConfig reads a configuration in YAML or JSON. Name is the file's name for errors,
+// which are of type [*ConfigError]. Files that it names are read from folder and from
+// nowhere else; nil forbids them. Keys for which other returns true are left out.
+func ParseConfig(name string, text []byte, folder *os.Root, other func(key string) bool) (Config, error) {
+	root, err := parseYAML(name, text)
+	if err != nil || root == nil {
+		return Config{}, err
+	}
+	d := newDecoder(name)
+	if root.Kind != yaml.MappingNode {
+		return Config{}, d.errorf(root, "a configuration must be a mapping with the keys %s",
+			strings.Join(keysOf(reflect.TypeFor[Config]()), ", "))
+	}
+	own := *root
+	own.Content = nil
+	for i := 0; i < len(root.Content); i += 2 {
+		if other == nil || !other(root.Content[i].Value) {
+			own.Content = append(own.Content, root.Content[i:i+2]...)
+		}
+	}
+	c := Config{file: name, at: d.at}
+	if err := d.decode(&own, reflect.ValueOf(&c).Elem(), "the configuration"); err != nil {
+		return Config{}, err
+	}
+	if c.Response != nil {
+		if err := c.Response.load(d, d.at[c.Response], folder); err != nil {
+			return Config{}, err
+		}
+	}
+	for i := range c.Scenarios {
+		then := &c.Scenarios[i].Then
+		if err := then.load(d, d.at[then], folder); err != nil {
+			return Config{}, err
+		}
+	}
+	return c, nil
+}
+
+// load reads the file of a response.
+func (r *Response) load(d *decoder, at *yaml.Node, folder *os.Root) error {
+	if r.File == "" {
+		return nil
+	}
+	if folder == nil {
+		return d.errorf(at, "file %q: files can be named only in a configuration that is a file itself", r.File)
+	}
+	f, err := folder.Open(r.File)
+	if err != nil {
+		return d.errorf(at, "file %q cannot be read from the configuration's folder: %s", r.File, shortError(err))
+	}
+	defer func() { _ = f.Close() }()
+	if r.content, err = io.ReadAll(io.LimitReader(f, maxBodyFile+1)); err != nil {
+		return d.errorf(at, "file %q cannot be read: %s", r.File, shortError(err))
+	}
+	if len(r.content) > maxBodyFile {
+		return d.errorf(at, "file %q is longer than %d bytes", r.File, maxBodyFile)
+	}
+	return nil
+}
+
+// shortError is the last part of an error of the file system, without the path that the
+// reader knows.
+func shortError(err error) string {
+	text := err.Error()
+	return text[strings.LastIndex(text, ": ")+1:]
+}
+
+// errorAt is an error about a part of the configuration, with its line where it has one.
+func (c *Config) errorAt(part any, format string, args ...any) error {
+	e := &ConfigError{File: c.file, Problem: fmt.Sprintf(format, args...)}
+	if n := c.at[part]; n != nil {
+		e.Line, e.Column = n.Line, n.Column
+	}
+	return e
+}
+
+// MarshalJSON writes a configuration as [ParseConfig] reads it.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(encode(reflect.ValueOf(c))) }

@@ -1,0 +1,325 @@
+package mockserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/mockserver"
+)
+
+const configuration = `
+response:
+  status: 200
+  json: {Success: true, AppointmentId: "{{guid}}", For: "{{field \"PatientId\"}}"}
+scenarios:
+  - name: slot-taken
+    when: {outcome: accepted, fields: {ProviderId: "35892D05-0086-4366-930B-3FA374CAC51E"}, call: 2..}
+    then: {status: 409, json: {Message: "The slot is taken."}}
+  - name: no-reason
+    when: {outcome: Reason/required}
+    then: {status: 422, json: {Error: "Reason"}, headers: {X-Why: "call {{.Number}}"}}
+  - name: slow
+    when: {headers: {X-Test: {matches: "^slow"}}}
+    then: {delay: 50ms, continue: true}
+  - name: dies
+    when: {headers: {X-Test: dies}}
+    then: {fault: connection-reset}
+`
+
+// configured starts a mock with a configuration.
+func configured(t *testing.T, text string, options ...mockserver.Option) *httptest.Server {
+	t.Helper()
+	config, err := mockserver.ParseConfig("understudy.yaml", []byte(text), nil, nil)
+	require.NoError(t, err)
+	return start(t, append(options, mockserver.WithConfig(config))...)
+}
+
+func TestScenariosOfAConfiguration(t *testing.T) {
+	server := configured(t, configuration)
+	url := server.URL + endpoint
+	const json = "application/json"
+	sample := change(t, "ProviderId", "5eedda7a-0086-4366-930b-3fa374cac51e")
+	first := send(t, "POST", url, json, sample)
+	assert.Equal(t, 200, first.status)
+	assert.Regexp(t, `^\{"Success":true,"AppointmentId":"[0-9a-f-]{36}","For":"[0-9a-f-]{36}"\}$`, first.body)
+	mine := change(t, "ProviderId", "35892d0500864366930b3fa374cac51e")
+	assert.Equal(t, 200, send(t, "POST", url, json, mine).status, "the first call")
+	second := send(t, "POST", url, json, mine)
+	assert.Equal(t, 409, second.status)
+	assert.Equal(t, `{"Message":"The slot is taken."}`, second.body)
+	assert.Equal(t, `"slot-taken"`, second.header.Get(mockserver.ScenarioHeader))
+	assert.Equal(t, 200, send(t, "POST", url, json, mine, mockserver.SessionHeader, "other").status)
+	rejected := send(t, "POST", url, json, change(t, "Reason", nil))
+	assert.Equal(t, 422, rejected.status)
+	assert.Equal(t, `{"Error":"Reason"}`, rejected.body)
+	assert.Contains(t, rejected.header.Get("X-Why"), "call ")
+	began := time.Now()
+	assert.Equal(t, 200, send(t, "POST", url, json, sample, "X-Test", "slowly").status)
+	assert.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
+}
+
+// try sends the sample and returns the client's error.
+func try(t *testing.T, url string, headers ...string) (int, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(string(operation(t).Sample)))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, err
+}
+
+func TestAFaultIsTheClientsOwnError(t *testing.T) {
+	server := start(t)
+	for fault, check := range map[string]func(error) bool{
+		"connection-reset": func(err error) bool { return assert.ErrorIs(t, err, syscall.ECONNRESET) },
+		"empty-response":   func(err error) bool { return assert.ErrorIs(t, err, io.EOF) },
+		"truncated-body":   func(err error) bool { return assert.ErrorIs(t, err, io.ErrUnexpectedEOF) },
+		"malformed-chunk":  func(err error) bool { return assert.ErrorContains(t, err, "chunk") },
+		"random-data":      func(err error) bool { return assert.ErrorContains(t, err, "malformed HTTP response") },
+		"timeout":          func(err error) bool { return assert.ErrorIs(t, err, context.DeadlineExceeded) },
+	} {
+		t.Run(fault, func(t *testing.T) {
+			_, err := try(t, server.URL+endpoint, "Prefer", "fault="+fault)
+			check(err)
+		})
+	}
+}
+
+func TestARequestAsksForItsResponse(t *testing.T) {
+	server := start(t)
+	sample := string(operation(t).Sample)
+	for _, test := range []struct {
+		name, prefer, body string
+		status             int
+		applied, notes     string
+	}{
+		{"a status", "code=503", sample, 503, "code=503", ""},
+		{"a delay", "delay=1", sample, 200, "delay=1", ""},
+		{"both", "code=500, delay=1ms", sample, 500, "code=500, delay=1ms", ""},
+		{"a ready-made scenario", "scenario=unauthorized", sample, 401, "scenario=unauthorized", ""},
+		{"no validation", "validate=off", "{}", 200, "validate=off", ""},
+		{"somebody else's preference", "respond-async", sample, 200, "", ""},
+		{"no such status", "code=99", sample, 200, "", `"Prefer: code=99 is ignored; use a status of 200 to 599"`},
+		{"no such scenario", "scenario=slwo", sample, 200, "",
+			`"Prefer: scenario=slwo is ignored; unknown scenario; did you mean \"slow\"?"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := send(t, "POST", server.URL+endpoint, "application/json", test.body, "Prefer", test.prefer)
+			assert.Equal(t, test.status, got.status)
+			assert.Equal(t, test.applied, got.header.Get("Preference-Applied"))
+			assert.Equal(t, test.notes, got.header.Get(mockserver.NotesHeader))
+		})
+	}
+	got := send(t, "POST", server.URL+endpoint+"?__prefer=code%3D503", "application/json", sample)
+	assert.Equal(t, 503, got.status, "where headers cannot be set")
+}
+
+func TestANameThatIsNoFieldIsNoted(t *testing.T) {
+	server := start(t)
+	for name, test := range map[string]struct{ contentType, body, notes string }{
+		"in JSON": {"application/json", `{"Notes":"x"}`, `"/Notes is not a field; did you mean Note?"`},
+		"in a form": {"application/x-www-form-urlencoded", "Resaon=x",
+			`"/Resaon is not a field; did you mean Reason?"`},
+		"in an element":   {"application/json", `{"Reasons":[{"ReasnId":1}]}`, "/Reasons/0/ReasnId is not a field"},
+		"a person's name": {"application/json", `{"Jane Doe":1}`, `"/? is not a field"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := send(t, "POST", server.URL+endpoint, test.contentType, test.body)
+			assert.Contains(t, got.header.Get(mockserver.NotesHeader), test.notes)
+		})
+	}
+	got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+	assert.Empty(t, got.header.Get(mockserver.NotesHeader))
+}
+
+func TestASlotIsBookedOnce(t *testing.T) {
+	ready, err := mockserver.ReadyMade("double-booked")
+	require.NoError(t, err)
+	server := start(t, mockserver.WithScenarios(ready))
+	var accepted, taken atomic.Int32
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			status, err := try(t, server.URL+endpoint)
+			switch {
+			case err == nil && status == 200:
+				accepted.Add(1)
+			case err == nil && status == 409:
+				taken.Add(1)
+			}
+		})
+	}
+	clients.Wait()
+	assert.EqualValues(t, 1, accepted.Load())
+	assert.EqualValues(t, 19, taken.Load())
+}
+
+func TestTheSameIdempotencyKeyGetsTheSameResponse(t *testing.T) {
+	ready, err := mockserver.ReadyMade("idempotent")
+	require.NoError(t, err)
+	server := configured(t, `response: {json: {Id: "{{guid}}"}}`, mockserver.WithScenarios(ready))
+	sample := string(operation(t).Sample)
+	book := func(key string) string {
+		return send(t, "POST", server.URL+endpoint, "application/json", sample, "Idempotency-Key", key).body
+	}
+	first := book("a")
+	assert.Equal(t, first, book("a"))
+	assert.NotEqual(t, first, book("b"))
+}
+
+// journal is what the admin API says of the requests.
+func journal(t *testing.T, server *httptest.Server, query string) []map[string]any {
+	t.Helper()
+	got := send(t, "GET", server.URL+"/__admin/requests"+query, "", "")
+	require.Equal(t, 200, got.status, got.body)
+	var list struct{ Requests []map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(got.body), &list))
+	return list.Requests
+}
+
+func TestTheJournalHasWhatWasSentWithoutSecrets(t *testing.T) {
+	server := start(t, mockserver.WithHidden("PatientId"))
+	send(t, "POST", server.URL+endpoint+"?token=planted", "application/json", change(t, "Reason", nil),
+		"Authorization", "Bearer planted", mockserver.SessionHeader, "one")
+	send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+	all := journal(t, server, "")
+	require.Len(t, all, 2)
+	assert.Equal(t, "accepted", all[0]["outcome"], "the newest first")
+	mine := journal(t, server, "?session=one&rule=Reason/required")
+	require.Len(t, mine, 1)
+	assert.Equal(t, "rejected", mine[0]["outcome"])
+	text, err := json.Marshal(mine)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "planted")
+	assert.Contains(t, mine[0]["request"].(map[string]any)["body"], `"PatientId":"[hidden]"`)
+	assert.Equal(t, 200, send(t, "DELETE", server.URL+"/__admin/requests?session=one", "", "").status)
+	assert.Len(t, journal(t, server, ""), 1)
+	assert.Equal(t, 400, send(t, "GET", server.URL+"/__admin/requests?colour=red", "", "").status)
+}
+
+func TestTheNextResponsesCanBeAskedFor(t *testing.T) {
+	server := start(t)
+	sample := string(operation(t).Sample)
+	next := server.URL + "/__admin/next"
+	assert.Equal(t, 200, send(t, "PUT", next, "", `{"status": 503, "times": 2}`, mockserver.SessionHeader, "a").status)
+	for _, want := range []struct {
+		session string
+		status  int
+	}{{"b", 200}, {"a", 503}, {"a", 503}, {"a", 200}} {
+		got := send(t, "POST", server.URL+endpoint, "application/json", sample, mockserver.SessionHeader, want.session)
+		assert.Equal(t, want.status, got.status)
+	}
+	wrong := send(t, "PUT", next, "", `{"stauts": 503}`)
+	assert.Equal(t, 422, wrong.status)
+	assert.Contains(t, wrong.body, `unknown key \"stauts\"`)
+}
+
+func TestTheAdminAPIIsForThisMachineOrAToken(t *testing.T) {
+	open, guarded := start(t), start(t, mockserver.WithAdminToken("secret"))
+	without := start(t, mockserver.WithoutAdmin())
+	for _, test := range []struct {
+		name, url string
+		status    int
+		headers   []string
+	}{
+		{"this machine", open.URL, 200, nil},
+		{"a page of another origin", open.URL, 403, []string{"Origin", "http://evil.example"}},
+		{"no token", guarded.URL, 401, nil},
+		{"a wrong token", guarded.URL, 401, []string{"Authorization", "Bearer wrong"}},
+		{"the token", guarded.URL, 200, []string{"Authorization", "Bearer secret"}},
+		{"without an admin API", without.URL, 404, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			assert.Equal(t, test.status, send(t, "GET", test.url+"/__admin/health", "", "", test.headers...).status)
+		})
+	}
+	mock, err := mockserver.New(pageContract(t))
+	require.NoError(t, err)
+	r := httptest.NewRequest(http.MethodGet, "http://rebound.example/__admin/requests", nil)
+	w := httptest.NewRecorder()
+	mock.ServeHTTP(w, r)
+	assert.Equal(t, 403, w.Code, "another name for this machine")
+}
+
+func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.Symlink("/etc/hostname", filepath.Join(folder, "link")))
+	root, err := os.OpenRoot(folder)
+	require.NoError(t, err)
+	defer func() { _ = root.Close() }()
+	one := func(rest string) string { return "scenarios:\n  - {name: a, " + rest + "}" }
+	for _, row := range [][2]string{
+		{
+			"scenarois: []",
+			"f:1:1: unknown key \"scenarois\" in the configuration: use response, unique, scenarios",
+		},
+		{one("then: {status: 99}"), "f:2:21: scenario \"a\": invalid status 99: use 200 to 599"},
+		{one("when: {outcome: Reasn/required}"), "f:2:21: scenario \"a\": unknown outcome \"Reasn/required\""},
+		{
+			one("when: {fields: {Resaon: x}}"),
+			"unknown field \"Resaon\" of AppointmentModel; did you mean \"Reason\"?",
+		},
+		{one("when: {fields: {PatientId: x}}"), "field PatientId: \"x\" can never be its value"},
+		{one("then: {text: '{{nosuch}}'}"), "function \"nosuch\" not defined"},
+		{one("then: {delay: 5m}"), "f:2:29: invalid delay: use 0s to 50s"},
+		{one("then: {fault: conection-reset}"), "did you mean \"connection-reset\"?"},
+		{one("then: {file: ../../etc/passwd}"), "cannot be read from the configuration's folder"},
+		{one("then: {file: link}"), "cannot be read from the configuration's folder"},
+		{one("then: {continue: true, status: 500}"), "continue adds to the response"},
+		{"scenarios:\n  - slwo", "f:2:5: unknown ready-made scenario \"slwo\"; did you mean \"slow\"?"},
+		{"scenarios: [{name: a}, {name: a}]", "duplicate scenario \"a\""},
+		{"scenarios: [{name: a, when: {call: 0}}]", "a call is a number such as 2"},
+		{"response: {json: 1, text: x}", "three ways to give one body"},
+		{"response: {status: 200\n", "f:1:1: did not find"},
+		{"response: &a {status: 200}\nscenarios: *a", "an alias"},
+		{"response: {text: '{{define \"x\"}}{{end}}{{template \"x\"}}'}", "templates cannot"},
+		{"unique: [ProviderI]", "unknown field \"ProviderI\""},
+		{"response: {headers: {Content-Length: '1'}}", "is set by the server"},
+		{"response: " + strings.Repeat("{json: ", 100) + "1" + strings.Repeat("}", 100), "more than 64 levels"},
+	} {
+		text, want := row[0], row[1]
+		config, err := mockserver.ParseConfig("f", []byte(text), root, nil)
+		if err == nil {
+			_, err = mockserver.New(pageContract(t), mockserver.WithConfig(config))
+		}
+		assert.ErrorContains(t, err, want, text)
+	}
+}
+
+func TestATemplateIsBounded(t *testing.T) {
+	server := configured(t, `
+scenarios:
+  - {name: loop, when: {headers: {X-Test: loop}}, then: {text: "{{range 1000000000}}{{end}}"}}
+  - {name: long, when: {headers: {X-Test: long}}, then: {text: "{{range 90000}}{{printf \"%100d\" 1}}{{end}}"}}
+`)
+	for test, want := range map[string]string{"loop": "turns", "long": "bytes"} {
+		got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample), "X-Test", test)
+		assert.Equal(t, 500, got.status)
+		assert.Contains(t, got.header.Get(mockserver.NotesHeader), want)
+	}
+}
