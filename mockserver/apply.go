@@ -110,7 +110,9 @@ func (s *Server) choose(x *exchange) error {
 		replaced = replaced || sc.Then.replaces()
 	}
 	if response != nil && x.accepted() && !replaced {
-		return s.apply(x, &applied{scenario: response})
+		err := s.apply(x, &applied{scenario: response})
+		x.isReplaced = false // it is what an accepted request gets
+		return err
 	}
 	return nil
 }

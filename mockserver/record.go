@@ -154,14 +154,19 @@ func (s *Server) newHider(fields []string) (*hider, error) {
 	return h, nil
 }
 
-// body is a copy of a body without the values of hidden fields. One that cannot be
-// read is hidden whole.
+// maxKeptBody is how many bytes of a body the journal keeps: fifty times the page's sample.
+const maxKeptBody = 64 << 10
+
+// body is a copy of the beginning of a body, without the values of hidden fields. One that
+// cannot be read, or is long, is hidden whole where there are such fields.
 func (h *hider) body(b []byte, contentType string) []byte {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0:
 		return nil
-	}
-	if len(h.fields) == 0 {
-		return bytes.Clone(b)
+	case len(h.fields) == 0:
+		return bytes.Clone(b[:min(len(b), maxKeptBody)])
+	case len(b) > maxKeptBody:
+		return []byte(hiddenValue)
 	}
 	if strings.Contains(contentType, "x-www-form-urlencoded") {
 		return h.form(b)

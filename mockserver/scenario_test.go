@@ -287,7 +287,7 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 		{one("when: {fields: {PatientId: x}}"), "field PatientId: \"x\" can never be its value"},
 		{one("then: {text: '{{nosuch}}'}"), "function \"nosuch\" not defined"},
 		{one("then: {delay: 5m}"), "f:2:29: invalid delay: use 0s to 50s"},
-		{one("then: {fault: conection-reset}"), "did you mean \"connection-reset\"?"},
+		{one("then: {fault: connection-rest}"), "did you mean \"connection-reset\"?"},
 		{one("then: {file: ../../etc/passwd}"), "cannot be read from the configuration's folder"},
 		{one("then: {file: link}"), "cannot be read from the configuration's folder"},
 		{one("then: {continue: true, status: 500}"), "continue adds to the response"},

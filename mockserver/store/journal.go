@@ -52,7 +52,7 @@ type Entry struct {
 	Method, Target, Scheme, Host, Client string
 	// Header is the request's, without secrets.
 	Header Header
-	// Body is the request's, without the values of hidden fields.
+	// Body is the beginning of the request's, without the values of hidden fields.
 	Body []byte
 	// BodyBytes is how many bytes it had.
 	BodyBytes int
@@ -72,7 +72,8 @@ type Entry struct {
 	Status int
 	// ResponseHeader is the response's header.
 	ResponseHeader Header
-	// ResponseBody is the response's body, without the values of hidden fields.
+	// ResponseBody is the beginning of the response's body, without the values of hidden
+	// fields.
 	ResponseBody []byte
 	// Delay is how long the response was held back on purpose.
 	Delay time.Duration
