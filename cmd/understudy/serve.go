@@ -110,7 +110,7 @@ func requestLog(lines *logBuffer, format string, quiet bool) (*slog.Logger, erro
 // than that limit; while one is worked on a higher one counts, or collecting would
 // be most of the work again.
 const (
-	memoryLimit      = 32<<20 + 2*store.DefaultBytes
+	memoryLimit      = 32<<20 + store.DefaultBytes/2 // the journal is rarely full
 	largeMemoryLimit = 128<<20 + memoryLimit
 	gcPercent        = 400
 )
