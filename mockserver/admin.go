@@ -52,6 +52,9 @@ func (s *Server) newAdmin() http.Handler {
 	route(http.MethodPost, "/reset", a.reset)
 	route(http.MethodGet, "/config", a.config)
 	route(http.MethodGet, "/config/schema", a.schema)
+	if s.shutdown != nil {
+		route(http.MethodPost, "/shutdown", a.shutdown)
+	}
 	if s.metrics != nil {
 		router.Path(AdminPath + "/metrics").Methods(http.MethodGet).Handler(s.metrics.handler())
 	}
@@ -251,6 +254,11 @@ func (a admin) reset(w http.ResponseWriter, r *http.Request) {
 		a.s.store.Remove(func(*store.Entry) bool { return true })
 	}
 	respondJSON(w, http.StatusOK, map[string]any{})
+}
+
+func (a admin) shutdown(w http.ResponseWriter, _ *http.Request) {
+	respondJSON(w, http.StatusOK, map[string]any{})
+	a.s.shutdown()
 }
 
 func (a admin) config(w http.ResponseWriter, _ *http.Request) {

@@ -100,7 +100,7 @@ func WithoutAdmin() Option { return func(s *Server) { s.noAdmin = true } }
 // WithoutMetrics leaves metrics out.
 func WithoutMetrics() Option { return func(s *Server) { s.noMetrics = true } }
 
-// WithShutdown has the admin API's shutdown call stop.
+// WithShutdown has the admin API's shutdown call stop; without it there is no shutdown.
 func WithShutdown(stop func()) Option { return func(s *Server) { s.shutdown = stop } }
 
 // WithVersion sets the version that the admin API says.

@@ -78,14 +78,17 @@ func serveCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		options = append(options, mockserver.WithProfile(profile), mockserver.WithMaxBody(*maxBody),
+		ctx, stop := context.WithCancel(cmd.Context())
+		defer stop()
+		options = append(options, mockserver.WithShutdown(stop), mockserver.WithProfile(profile),
+			mockserver.WithMaxBody(*maxBody),
 			mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))
 		mock, err := mockserver.New(c, options...)
 		if err != nil {
 			return err
 		}
-		context.AfterFunc(cmd.Context(), func() { _ = mock.Close() })
-		return listenAndServe(cmd.Context(), s, *addr, mock, logger)
+		context.AfterFunc(ctx, func() { _ = mock.Close() })
+		return listenAndServe(ctx, s, *addr, mock, logger)
 	}
 	return cmd
 }
