@@ -143,6 +143,9 @@ func (s *Server) apply(x *exchange, a *applied) error {
 	if t.Fault != "" {
 		x.fault = t.Fault
 	}
+	if t.Status == 0 && a.body == nil && len(a.headers) == 0 {
+		return nil
+	}
 	r := s.rendering(x, a)
 	for name, value := range a.headers {
 		text, err := r.render(value)
@@ -189,7 +192,6 @@ func (x *exchange) failed(name, part string, err error) {
 	problem := "a line break, which no header may have"
 	if err != nil {
 		problem = err.Error()
-		problem = strings.TrimPrefix(problem[strings.LastIndex(problem, "error calling")+1:], "rror calling ")
 	}
 	x.note("scenario " + name + ": the template of its " + part + " failed: " + problem)
 }

@@ -16,7 +16,7 @@ type Calls struct {
 	First int
 	// Last is the last call; 0 is no end.
 	Last int
-	// Every leaves out all but every so-manieth call: 3, 6, 9, or from First on; 0 is 1.
+	// Every N leaves out all but one of N calls: N, 2N, 3N, or from First on; 0 is 1.
 	Every int
 	// Key are fields: calls with other values are counted apart.
 	Key []string

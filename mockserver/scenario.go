@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -258,8 +259,8 @@ func (sc *Scenario) check() error {
 	}
 	switch {
 	case t.Continue && t.replaces():
-		return fmt.Errorf("continue adds to the response that comes after, and status, json, text, file and fault %s "+
-			"replace it: remove one of them", t.Fault)
+		return errors.New("continue adds to the response that comes after, and status, json, text, file and fault " +
+			"replace it: remove one of them")
 	case t.Rate < 0:
 		return fmt.Errorf("rate %d: use a number of bytes per second from 1", t.Rate)
 	case sc.When.Probability < 0 || sc.When.Probability > 1:

@@ -39,8 +39,7 @@ type Calls struct {
 	First int
 	// Last is the last call; 0 is no end.
 	Last int
-	// Every leaves out all but each so-manieth call from First on; 0 is 1. Without First, the
-	// first is the so-manieth itself: every third call is 3, 6, 9.
+	// Every N leaves out all but one of N calls: N, 2N, 3N, or from First on; 0 is 1.
 	Every int
 }
 
