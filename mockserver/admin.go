@@ -3,21 +3,19 @@ package mockserver
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
+	"reflect"
+	"slices"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"github.com/gorilla/mux"
 
-	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver/store"
 )
 
@@ -34,32 +32,140 @@ func isAdmin(r *http.Request) bool {
 }
 
 // admin responds under [AdminPath].
-type admin struct{ s *Server }
+type admin struct {
+	s      *Server
+	routes []route
+}
+
+// route is one method of one path of the admin API, and what its description says.
+type route struct {
+	method, path, about string
+	handle              http.HandlerFunc
+	// query are parameters of the query.
+	query []parameter
+	// body is a value of the type that the body is read into; nil for none.
+	body any
+	// response is a value of the type of the response to a request that succeeds, or a media
+	// type where that is not JSON.
+	response any
+	// errors are the statuses of the responses to requests that fail, besides 401 and 403.
+	errors []int
+}
+
+type parameter struct{ name, about string }
+
+var (
+	sessionParameter = parameter{"session", "name of a session; also in the header " + SessionHeader}
+	filterParameters = []parameter{
+		sessionParameter,
+		{"outcome", "accepted, rejected, scenario, fault or preflight"},
+		{"rule", "id of a rule that the request breaks"},
+		{"operation", "id of the operation"},
+		{"method", "method of the request"},
+		{"status", "status of the response"},
+		{"unmatched", "true: requests to no operation"},
+		{"since", "time in RFC 3339: requests from then on"},
+		{"after", "id of an entry: requests after it"},
+	}
+	pageParameters = []parameter{
+		{"limit", "how many at most"},
+		{"offset", "how many are left out"},
+		{"wait", "time such as 5s, up to 50s, to wait for a match"},
+		{"atLeast", "how many matches are waited for (default: 1)"},
+	}
+)
 
 func (s *Server) newAdmin() http.Handler {
-	a := admin{s}
-	router := mux.NewRouter()
-	route := func(method, path string, handle http.HandlerFunc) {
-		router.Path(AdminPath + path).Methods(method).HandlerFunc(handle)
+	a := &admin{s: s}
+	get, put, post, del := http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
+	invalid, unknown := http.StatusUnprocessableEntity, http.StatusNotFound
+	a.routes = []route{
+		{get, "/health", "200 as soon as it listens", a.health, nil, nil, healthJSON{}, nil},
+		{
+			get, "/ready", "200 until it drains; says whether store and journal file are there", a.ready, nil, nil,
+			readyJSON{}, []int{http.StatusServiceUnavailable},
+		},
+		{
+			get, "/requests", "requests of the journal, the newest first", a.requests,
+			append(filterParameters, pageParameters...), nil, requestsJSON{}, []int{http.StatusBadRequest},
+		},
+		{
+			del, "/requests", "remove requests from the journal; all without a filter", a.deleteRequests,
+			filterParameters, nil, removedJSON{}, []int{http.StatusBadRequest},
+		},
+		{
+			post, "/requests/count", "how many requests match", a.countRequests, nil, pattern{}, countJSON{},
+			[]int{invalid},
+		},
+		{
+			post, "/requests/find", "the requests that match, the oldest first", a.findRequests, nil, pattern{},
+			foundJSON{}, []int{invalid},
+		},
+		{
+			post, "/requests/remove", "remove the requests that match", a.removeRequests, nil, pattern{}, foundJSON{},
+			[]int{invalid},
+		},
+		{get, "/requests/unmatched", "requests to no operation", a.unmatched, nil, nil, foundJSON{}, nil},
+		{get, "/requests/{id}", "one request", a.request, nil, nil, entryJSON{}, []int{unknown}},
+		{del, "/requests/{id}", "remove one request", a.deleteRequest, nil, nil, struct{}{}, []int{unknown}},
+		{
+			get, "/events", "requests as they come, as server-sent events; Last-Event-ID resumes", a.events,
+			[]parameter{sessionParameter, {"after", "id of an entry: those after it first"}}, nil, "text/event-stream",
+			[]int{http.StatusServiceUnavailable},
+		},
+		{
+			get, "/scenarios", "scenarios in order, and the states of a session", a.scenarios,
+			[]parameter{sessionParameter}, nil, scenariosJSON{}, nil,
+		},
+		{
+			put, "/scenarios/{name}", "enable or disable a scenario", a.switchScenario, nil, switchJSON{}, struct{}{},
+			[]int{unknown, invalid},
+		},
+		{
+			put, "/scenarios/{name}/state", "set a state of a session", a.setState, []parameter{sessionParameter},
+			stateJSON{}, struct{}{}, []int{unknown, invalid},
+		},
+		{
+			post, "/scenarios/reset", "forget states, counters, quotas, kept and next responses", a.resetScenarios,
+			[]parameter{sessionParameter}, nil, struct{}{}, nil,
+		},
+		{
+			put, "/next", "the response for the next requests of a session", a.next, []parameter{sessionParameter},
+			Next{}, struct{}{}, []int{invalid, http.StatusTooManyRequests},
+		},
+		{
+			post, "/reset", "scenarios/reset, and the journal; of all sessions, settings and switched scenarios too",
+			a.reset, []parameter{sessionParameter}, nil, struct{}{}, nil,
+		},
+		{get, "/settings", "what holds for all requests", a.getSettings, nil, nil, settingsJSON{}, nil},
+		{
+			post, "/settings", "change it", a.setSettings, nil, settingsBody{}, settingsJSON{}, []int{invalid},
+		},
+		{get, "/config", "response and scenarios", a.config, nil, nil, Config{}, nil},
+		{
+			put, "/config", "replace response and scenarios, in JSON or YAML", a.setConfig, nil, Config{}, struct{}{},
+			[]int{invalid},
+		},
+		{get, "/config/schema", "JSON Schema of a configuration", a.schema, nil, nil, "application/schema+json", nil},
+		{get, "/contract", "what the page says", a.contract, nil, nil, map[string]any{}, nil},
+		{get, "/openapi.json", "this description", a.openAPI, nil, nil, map[string]any{}, nil},
+		{get, "/", "this mock, for people", a.page, nil, nil, "text/html", nil},
 	}
-	route(http.MethodGet, "/health", a.health)
-	route(http.MethodGet, "/requests", a.requests)
-	route(http.MethodDelete, "/requests", a.deleteRequests)
-	route(http.MethodGet, "/requests/{id}", a.request)
-	route(http.MethodGet, "/scenarios", a.scenarios)
-	route(http.MethodPut, "/scenarios/{name}/state", a.setState)
-	route(http.MethodPut, "/next", a.next)
-	route(http.MethodPost, "/reset", a.reset)
-	route(http.MethodGet, "/config", a.config)
-	route(http.MethodGet, "/config/schema", a.schema)
 	if s.shutdown != nil {
-		route(http.MethodPost, "/shutdown", a.shutdown)
+		a.routes = append(a.routes,
+			route{post, "/shutdown", "drain and end", a.shutdown, nil, nil, struct{}{}, nil})
 	}
 	if s.metrics != nil {
-		router.Path(AdminPath + "/metrics").Methods(http.MethodGet).Handler(s.metrics.handler())
+		a.routes = append(a.routes,
+			route{get, "/metrics", "metrics for Prometheus", s.metrics.handler().ServeHTTP, nil, nil, "text/plain", nil})
 	}
+	router := mux.NewRouter()
+	for i := range a.routes {
+		router.Path(AdminPath + a.routes[i].path).Methods(a.routes[i].method).HandlerFunc(a.routes[i].handle)
+	}
+	router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "no such path of the admin API: "+printablePath(r))
+		problem(w, http.StatusNotFound, "no such path of the admin API: "+printablePath(r)+"; see "+AdminPath+"/openapi.json")
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method))
@@ -69,10 +175,19 @@ func (s *Server) newAdmin() http.Handler {
 			problem(w, status, text)
 			return
 		}
+		if strings.Trim(session(r), sessionCharacters) != "" || len(session(r)) > maxSessionName {
+			problem(w, http.StatusBadRequest, sessionSyntax)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
 		router.ServeHTTP(w, r)
 	})
 }
+
+// Admin is the admin API alone, for a listener of its own. It responds under [AdminPath].
+func (s *Server) Admin() http.Handler { return s.admin }
 
 // guard keeps others out: pages of other origins, names that were bound to this address
 // (DNS rebinding), and who lacks the token.
@@ -112,20 +227,91 @@ func isLocalName(hostPort string) bool {
 func respondJSON(w http.ResponseWriter, status int, value any) {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(`{"errors": [{"title": "no JSON"}]}`)
+		status, text = http.StatusInternalServerError, []byte(`{"errors": [{"code": 500, "title": "no JSON"}]}`)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(text, '\n')) // a client that went away is not an error
 }
 
-// problem is an error in WireMock's shape.
-func problem(w http.ResponseWriter, status int, text string) {
-	respondJSON(w, status, map[string]any{"errors": []any{map[string]any{"code": status, "title": text}}})
+// done is the response to a request that has nothing to say.
+func done(w http.ResponseWriter) { respondJSON(w, http.StatusOK, struct{}{}) }
+
+// errorsJSON is an error in WireMock's shape.
+type errorsJSON struct {
+	Errors []errorJSON `json:"errors"`
 }
 
-func (a admin) health(w http.ResponseWriter, _ *http.Request) {
-	respondJSON(w, http.StatusOK, map[string]any{"status": "healthy", "version": a.s.version})
+type errorJSON struct {
+	Code  int    `json:"code"`
+	Title string `json:"title"`
+}
+
+func problem(w http.ResponseWriter, status int, text string) {
+	respondJSON(w, status, errorsJSON{[]errorJSON{{status, text}}})
+}
+
+// refuse is the response to an error: of the store, of a body that is too long, or else
+// of the request.
+func refuse(w http.ResponseWriter, err error) {
+	var tooLarge *http.MaxBytesError
+	status := http.StatusUnprocessableEntity
+	switch {
+	case errors.Is(err, store.ErrAway):
+		status = http.StatusServiceUnavailable
+	case errors.Is(err, store.ErrTooMany):
+		status = http.StatusTooManyRequests
+	case errors.As(err, &tooLarge):
+		problem(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit))
+		return
+	}
+	problem(w, status, err.Error())
+}
+
+// readBody reads a body in JSON, or YAML, into a struct by the names in its tags.
+func readBody(r *http.Request, into any, what string) error {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	root, err := parseYAML("body", text)
+	if err != nil || root == nil {
+		return err
+	}
+	return newDecoder("body").decode(root, reflect.ValueOf(into).Elem(), what)
+}
+
+type healthJSON struct {
+	Status  string `json:"status"`
+	Version string `json:"version,omitempty"`
+}
+
+func (a *admin) health(w http.ResponseWriter, _ *http.Request) {
+	respondJSON(w, http.StatusOK, healthJSON{"healthy", a.s.version})
+}
+
+type readyJSON struct {
+	Status      string `json:"status"`
+	Store       string `json:"store"`
+	JournalFile string `json:"journalFile,omitempty"`
+}
+
+// ready says what holds requests back. A store that is away does not: the mock goes on
+// responding by the contract.
+func (a *admin) ready(w http.ResponseWriter, _ *http.Request) {
+	status, state := http.StatusOK, readyJSON{Status: "ready", Store: "up"}
+	if err := a.s.store.Away(); err != nil {
+		state.Store = "down"
+	}
+	if a.s.journalFile != nil {
+		state.JournalFile = a.s.journalFile.state()
+	}
+	select {
+	case <-a.s.closing:
+		status, state.Status = http.StatusServiceUnavailable, "draining"
+	default:
+	}
+	respondJSON(w, status, state)
 }
 
 // session is that which a request to the admin API is about.
@@ -136,218 +322,230 @@ func session(r *http.Request) string {
 	return r.Header.Get(SessionHeader)
 }
 
-// filter is what a request to the journal asks for.
-func filter(r *http.Request) (func(*store.Entry) bool, error) {
-	q, of := r.URL.Query(), session(r)
-	for name := range q {
-		switch name {
-		case "session", "outcome", "rule", "limit":
-		default:
-			return nil, errors.New("unknown filter " + printableText(name) + ": use session, outcome, rule or limit")
-		}
-	}
-	return func(e *store.Entry) bool {
-		if of != "" && e.Session != of || q.Has("outcome") && string(e.Outcome) != q.Get("outcome") {
-			return false
-		}
-		if !q.Has("rule") {
-			return true
-		}
-		for i := range e.Violations {
-			if e.Violations[i].Rule.String() == q.Get("rule") {
-				return true
-			}
-		}
-		return false
-	}, nil
+type scenariosJSON struct {
+	Scenarios []scenarioJSON    `json:"scenarios"`
+	States    map[string]string `json:"states"`
 }
 
-func (a admin) requests(w http.ResponseWriter, r *http.Request) {
-	matches, err := filter(r)
-	limit := -1
-	if text := r.URL.Query().Get("limit"); err == nil && text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 0 {
-			err = errors.New("limit must be a number from 0")
-		}
-	}
+type scenarioJSON struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	About   string `json:"about,omitempty"`
+	Enabled bool   `json:"enabled"`
+	Matched int64  `json:"matched"`
+}
+
+func (a *admin) scenarios(w http.ResponseWriter, r *http.Request) {
+	states, err := a.s.store.States(session(r))
 	if err != nil {
-		problem(w, http.StatusBadRequest, err.Error())
+		refuse(w, err)
 		return
 	}
-	found := []entryJSON{}
-	all := a.s.store.Entries(0)
-	total := 0
-	for i := len(all) - 1; i >= 0; i-- { // the newest first
-		if matches(all[i]) {
-			if total++; limit < 0 || len(found) < limit {
-				found = append(found, newEntryJSON(all[i]))
-			}
-		}
-	}
-	dropped, _ := a.s.store.Dropped()
-	respondJSON(w, http.StatusOK, map[string]any{
-		"requests": found, "meta": map[string]any{"total": total, "dropped": dropped},
-		"requestJournalDisabled": !a.s.store.Enabled(),
-	})
-}
-
-func (a admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
-	matches, err := filter(r)
-	if err != nil {
-		problem(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	respondJSON(w, http.StatusOK, map[string]any{"removed": len(a.s.store.Remove(matches))})
-}
-
-func (a admin) request(w http.ResponseWriter, r *http.Request) {
-	id, err := strconv.ParseInt(mux.Vars(r)["id"], 10, 64)
-	e := a.s.store.Entry(id)
-	if err != nil || e == nil {
-		problem(w, http.StatusNotFound, "no request with this id is in the journal")
-		return
-	}
-	respondJSON(w, http.StatusOK, newEntryJSON(e))
-}
-
-func (a admin) scenarios(w http.ResponseWriter, r *http.Request) {
-	list := []any{}
-	for _, sc := range a.s.rules.Load().scenarios {
-		list = append(list, map[string]any{
-			"name": sc.Name, "enabled": sc.Enabled == nil || *sc.Enabled, "matched": a.s.usesOf(sc.Name).count.Load(),
+	list, rules := scenariosJSON{[]scenarioJSON{}, states}, a.s.rules.Load()
+	for _, sc := range rules.scenarios {
+		list.Scenarios = append(list.Scenarios, scenarioJSON{
+			sc.Name, sc.Name, AboutReadyMade(sc.ready), rules.enabled(sc), a.s.usesOf(sc.Name).count.Load(),
 		})
 	}
-	respondJSON(w, http.StatusOK, map[string]any{"scenarios": list, "states": a.s.store.States(session(r))})
+	for _, name := range rules.states() {
+		if states[name] == "" {
+			states[name] = store.InitialState
+		}
+	}
+	respondJSON(w, http.StatusOK, list)
 }
 
-func (a admin) setState(w http.ResponseWriter, r *http.Request) {
-	var asked struct{ State string }
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&asked); err != nil || asked.State == "" {
+type switchJSON struct {
+	Enabled *bool `json:"enabled" yaml:"enabled"`
+}
+
+func (a *admin) switchScenario(w http.ResponseWriter, r *http.Request) {
+	var asked switchJSON
+	if err := readBody(r, &asked, "the body"); err != nil {
+		refuse(w, err)
+		return
+	}
+	if asked.Enabled == nil {
+		problem(w, http.StatusUnprocessableEntity, `send {"enabled": true} or {"enabled": false}`)
+		return
+	}
+	if err := a.s.Switch(mux.Vars(r)["name"], *asked.Enabled); err != nil {
+		problem(w, http.StatusNotFound, err.Error())
+		return
+	}
+	done(w)
+}
+
+type stateJSON struct {
+	State string `json:"state" yaml:"state"`
+}
+
+func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
+	var asked stateJSON
+	if err := readBody(r, &asked, "the body"); err != nil {
+		refuse(w, err)
+		return
+	}
+	name, known := mux.Vars(r)["name"], a.s.rules.Load().states()
+	switch {
+	case asked.State == "":
 		problem(w, http.StatusUnprocessableEntity, `send {"state": "NAME"}`)
 		return
+	case !slices.Contains(known, name):
+		problem(w, http.StatusNotFound, fmt.Sprintf("no scenario requires or sets the state %q%s", name,
+			didYouMean(name, known)))
+		return
 	}
-	a.s.store.SetState(session(r), mux.Vars(r)["name"], asked.State)
-	respondJSON(w, http.StatusOK, map[string]any{})
+	if err := a.s.store.SetState(session(r), name, asked.State); err != nil {
+		refuse(w, err)
+		return
+	}
+	done(w)
 }
 
-func (a admin) next(w http.ResponseWriter, r *http.Request) {
+func (a *admin) next(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = a.s.ahead(session(r), text)
+	}
 	if err != nil {
-		problem(w, http.StatusRequestEntityTooLarge, "the body is too long")
+		refuse(w, err)
 		return
 	}
-	if err := a.s.ahead(session(r), text); err != nil {
-		problem(w, http.StatusUnprocessableEntity, err.Error())
+	done(w)
+}
+
+func (a *admin) resetScenarios(w http.ResponseWriter, r *http.Request) {
+	if err := a.s.resetScenarios(session(r)); err != nil {
+		refuse(w, err)
 		return
 	}
-	respondJSON(w, http.StatusOK, map[string]any{})
+	done(w)
 }
 
-func (a admin) reset(w http.ResponseWriter, r *http.Request) {
-	if name := session(r); name != "" {
-		a.s.store.Reset(name)
-		a.s.store.Remove(func(e *store.Entry) bool { return e.Session == name })
-	} else {
-		a.s.store.ResetAll()
-		a.s.store.Remove(func(*store.Entry) bool { return true })
+func (a *admin) reset(w http.ResponseWriter, r *http.Request) {
+	if err := a.s.Reset(session(r)); err != nil {
+		refuse(w, err)
+		return
 	}
-	respondJSON(w, http.StatusOK, map[string]any{})
+	done(w)
 }
 
-func (a admin) shutdown(w http.ResponseWriter, _ *http.Request) {
-	respondJSON(w, http.StatusOK, map[string]any{})
+func (s *Server) resetScenarios(session string) error {
+	if session != "" {
+		return s.store.Reset(session)
+	}
+	return s.store.ResetAll()
+}
+
+// Reset forgets what the requests of a session left behind: states, counters, quotas, kept and
+// next responses, and journal. Of all sessions, if the name is empty, and settings and switched
+// scenarios are then as they were at first.
+func (s *Server) Reset(session string) error {
+	if session == "" {
+		err := s.change(func(to *setup) error {
+			to.switched, to.settings = nil, s.settings
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.resetScenarios(session); err != nil {
+		return err
+	}
+	_, err := s.store.Remove(func(e *store.Entry) bool { return session == "" || e.Session == session })
+	return err
+}
+
+func (a *admin) shutdown(w http.ResponseWriter, _ *http.Request) {
+	done(w)
 	a.s.shutdown()
 }
 
-func (a admin) config(w http.ResponseWriter, _ *http.Request) {
+// settingsJSON is in WireMock's shape, with what the mock has besides.
+type settingsJSON struct {
+	Settings settingsOfJSON `json:"settings"`
+}
+
+type settingsOfJSON struct {
+	FixedDelay int64      `json:"fixedDelay,omitempty"`
+	Delay      any        `json:"delay,omitempty"`
+	Validation Validation `json:"validation"`
+}
+
+// settingsBody is what can be changed; what is not there stays.
+type settingsBody struct {
+	Settings
+	FixedDelay *int `yaml:"fixedDelay" doc:"delay of every response in milliseconds; 0 for none"`
+}
+
+func (a *admin) getSettings(w http.ResponseWriter, _ *http.Request) {
+	now := a.s.rules.Load().settings
+	out := settingsOfJSON{Validation: now.Validation}
+	if d := now.Delay; d != nil {
+		out.Delay = d.encode()
+		if d.LogNormal == nil && d.Max <= d.Min {
+			out.FixedDelay = d.Min.Milliseconds()
+		}
+	}
+	respondJSON(w, http.StatusOK, settingsJSON{out})
+}
+
+func (a *admin) setSettings(w http.ResponseWriter, r *http.Request) {
+	var asked settingsBody
+	err := readBody(r, &asked, "settings")
+	if err == nil {
+		err = a.s.change(func(to *setup) error { return asked.apply(&to.settings) })
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	a.getSettings(w, r)
+}
+
+func (b *settingsBody) apply(to *Settings) error {
+	if b.Validation != "" {
+		to.Validation = b.Validation
+	}
+	switch {
+	case b.Delay != nil && b.FixedDelay != nil:
+		return errors.New("delay and fixedDelay are two ways to say one thing: use one of them")
+	case b.Delay != nil:
+		to.Delay = b.Delay
+	case b.FixedDelay != nil && *b.FixedDelay == 0:
+		to.Delay = nil
+	case b.FixedDelay != nil:
+		to.Delay = fixedDelay(*b.FixedDelay)
+	}
+	return to.check()
+}
+
+func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 	respondJSON(w, http.StatusOK, a.s.rules.Load().config)
 }
 
-func (a admin) schema(w http.ResponseWriter, _ *http.Request) {
+func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	if err == nil {
+		var c Config
+		if c, err = ParseConfig("body", text, nil, nil); err == nil {
+			err = a.s.Configure(c)
+		}
+	}
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	done(w)
+}
+
+func (a *admin) schema(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/schema+json")
 	_, _ = w.Write(ConfigSchema(nil)) // a client that went away is not an error
 }
 
-// entryJSON is an entry of the journal in WireMock's shape, with what the mock knows
-// besides.
-type entryJSON struct {
-	ID         string             `json:"id"`
-	Session    string             `json:"session,omitempty"`
-	Operation  string             `json:"operation,omitempty"`
-	Request    requestJSON        `json:"request"`
-	Response   *responseJSON      `json:"response,omitempty"`
-	WasMatched bool               `json:"wasMatched"`
-	Outcome    store.Outcome      `json:"outcome"`
-	Violations []webapi.Violation `json:"violations,omitempty"`
-	Broken     int                `json:"broken,omitempty"`
-	Scenarios  []store.Applied    `json:"scenarios,omitempty"`
-	Fault      string             `json:"fault,omitempty"`
-	Notes      []string           `json:"notes,omitempty"`
-	Preflight  *time.Time         `json:"preflight,omitempty"`
-	Timing     timingJSON         `json:"timing"`
-}
-
-type requestJSON struct {
-	Method           string            `json:"method"`
-	URL              string            `json:"url"`
-	AbsoluteURL      string            `json:"absoluteUrl"`
-	ClientIP         string            `json:"clientIp"`
-	Headers          map[string]string `json:"headers"`
-	Body             string            `json:"body"`
-	BodyAsBase64     string            `json:"bodyAsBase64"`
-	LoggedDate       int64             `json:"loggedDate"`
-	LoggedDateString time.Time         `json:"loggedDateString"`
-}
-
-type responseJSON struct {
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body"`
-}
-
-// timingJSON has whole milliseconds.
-type timingJSON struct {
-	AddedDelay int64 `json:"addedDelay"`
-	TotalTime  int64 `json:"totalTime"`
-}
-
-func newEntryJSON(e *store.Entry) entryJSON {
-	j := entryJSON{
-		ID: strconv.FormatInt(e.ID, 10), Session: e.Session, Operation: e.Operation, WasMatched: e.Operation != "",
-		Outcome: e.Outcome, Violations: e.Violations, Broken: e.Broken, Scenarios: e.Scenarios, Fault: e.Fault,
-		Notes: e.Notes, Timing: timingJSON{e.Delay.Milliseconds(), e.Took.Milliseconds()},
-		Request: requestJSON{
-			Method: e.Method, URL: e.Target, AbsoluteURL: e.Scheme + "://" + e.Host + e.Target, Headers: flat(e.Header),
-			Body: readable(e.Body), BodyAsBase64: base64.StdEncoding.EncodeToString(e.Body),
-			LoggedDate: e.Time.UnixMilli(), LoggedDateString: e.Time.UTC(),
-		},
-	}
-	j.Request.ClientIP, _, _ = net.SplitHostPort(e.Client)
-	if !e.Preflight.IsZero() {
-		j.Preflight = &e.Preflight
-	}
-	if e.Status != 0 {
-		j.Response = &responseJSON{e.Status, flat(e.ResponseHeader), readable(e.ResponseBody)}
-	}
-	return j
-}
-
-func flat(h store.Header) map[string]string {
-	out := make(map[string]string, len(h))
-	for name, values := range h {
-		if len(values) > 0 {
-			out[name] = strings.Join(values, ", ")
-		}
-	}
-	return out
-}
-
-// readable is a body as text; what is not UTF-8 is shown by its base64 alone.
-func readable(b []byte) string {
-	if !utf8.Valid(b) {
-		return ""
-	}
-	return string(b)
+func (a *admin) contract(w http.ResponseWriter, _ *http.Request) {
+	respondJSON(w, http.StatusOK, a.s.contract)
 }

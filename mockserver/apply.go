@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -37,12 +38,15 @@ func (s *Server) choose(x *exchange) error {
 	x.isAccepted = x.response.Status < http.StatusBadRequest
 	rules, p := x.rules, x.prefer
 	scenarios, response := rules.byOperation[x.operation], rules.response[x.operation]
-	if len(scenarios) == 0 && response == nil && p == nil && !s.store.Waiting() {
+	if len(scenarios) == 0 && response == nil && p == nil && rules.settings.Delay == nil && !s.store.Waiting() {
 		return nil
 	}
+	x.delay = s.delayOf(rules.settings.Delay)
 	var then *Then
 	if p != nil {
-		x.delay += s.delayOf(p.delay)
+		if p.delay != nil {
+			x.delay = s.delayOf(p.delay)
+		}
 		then = p.preferred()
 	}
 	var inOrder []*scenario
@@ -67,18 +71,7 @@ func (s *Server) choose(x *exchange) error {
 			break // nothing that comes after it counts
 		}
 	}
-	decision := store.Decision{}
-	if asks || s.store.Waiting() {
-		steps := make([]store.Step, len(matching))
-		for i, sc := range matching {
-			steps[i] = sc.step(x)
-		}
-		decision = s.store.Decide(x.session, x.began, then != nil, steps)
-	} else {
-		for i := range matching {
-			decision.Matches = append(decision.Matches, store.Match{Step: i})
-		}
-	}
+	decision := s.decide(x, matching, asks || s.store.Waiting(), then != nil)
 	x.number = decision.Number
 	if decision.Next != nil {
 		next, err := s.parseNext(decision.Next, x.operation)
@@ -115,6 +108,36 @@ func (s *Server) choose(x *exchange) error {
 		return err
 	}
 	return nil
+}
+
+// decide has the session say which of the scenarios hold; if asks is false it is not needed.
+func (s *Server) decide(x *exchange, matching []*scenario, asks, ownResponse bool) store.Decision {
+	if asks {
+		steps := make([]store.Step, len(matching))
+		for i, sc := range matching {
+			steps[i] = sc.step(x)
+		}
+		decision, err := s.store.Decide(x.session, x.began, ownResponse, steps)
+		if err == nil {
+			return decision
+		}
+		x.isStoreAway = true
+	}
+	// Those that the session has no part in hold.
+	var decision store.Decision
+	if x.isStoreAway {
+		decision.Number = int(s.alone.Add(1))
+	}
+	for i, sc := range matching {
+		if sc.needsSession() {
+			continue
+		}
+		decision.Matches = append(decision.Matches, store.Match{Step: i})
+		if !sc.Then.Continue {
+			break
+		}
+	}
+	return decision
 }
 
 // why says what matched, besides the request itself.
@@ -205,26 +228,24 @@ type kept struct {
 	Body        []byte
 }
 
-const (
-	// keptWait is how long a request waits for the response to the first with its key.
-	keptWait = 2 * time.Second
-	keptPoll = 5 * time.Millisecond
-)
+// keptWait is how long a request waits for the response to the first with its key.
+const keptWait = 2 * time.Second
 
 // keep sends what was kept, or has the response kept; it reports whether there is one.
 func (s *Server) keep(x *exchange, sc *scenario, m *store.Match) bool {
 	name := sc.kept(x)
-	text, pending := m.Kept, m.Pending
-	for end := time.Now().Add(keptWait); pending && time.Now().Before(end); {
-		s.sleep(x.r.Context(), keptPoll)
-		text, pending = s.store.Kept(x.session, name)
-	}
-	var response kept
+	text := m.Kept
 	switch {
-	case text == nil && !pending:
+	case m.Pending:
+		ctx, cancel := context.WithTimeout(x.r.Context(), keptWait)
+		defer cancel()
+		text = s.store.Kept(ctx, x.session, name)
+	case text == nil:
 		x.keepAs = name
 		return false
-	case text == nil || json.Unmarshal(text, &response) != nil:
+	}
+	var response kept
+	if text == nil || json.Unmarshal(text, &response) != nil {
 		x.response = x.operation.endpoint.Reject(&x.request, http.StatusConflict,
 			"A request with this Idempotency-Key is still being processed.", nil)
 		return true
@@ -242,5 +263,5 @@ func (s *Server) keepResponse(x *exchange) {
 	if err != nil {
 		text = nil // it cannot fail; the name is free again
 	}
-	s.store.Keep(x.session, x.keepAs, text)
+	x.isStoreAway = s.store.Keep(x.session, x.keepAs, text) != nil || x.isStoreAway
 }

@@ -37,7 +37,8 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		},
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{
-			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, appliedHeader,
+			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, StoreHeader,
+			appliedHeader, requestIDHeader,
 		},
 		AllowCredentials:    true,
 		AllowPrivateNetwork: true,

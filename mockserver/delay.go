@@ -57,6 +57,11 @@ func ParseDelay(text string) (Delay, error) {
 	return d, d.check()
 }
 
+// fixedDelay is one in milliseconds; of a number that is too large one that no check passes.
+func fixedDelay(milliseconds int) *Delay {
+	return &Delay{Min: time.Duration(min(milliseconds, int(2*MaxDelay/time.Millisecond))) * time.Millisecond}
+}
+
 func (d *Delay) check() error {
 	longest := max(d.Min, d.Max)
 	if l := d.LogNormal; l != nil {

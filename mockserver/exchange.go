@@ -60,6 +60,8 @@ type exchange struct {
 	withoutCORS bool
 	// keepAs is the name under which the response is kept for the next request.
 	keepAs string
+	// isStoreAway says that the scenarios which need the store were left out.
+	isStoreAway bool
 	// abort has the connection dropped at the end.
 	abort bool
 	// notes are for [NotesHeader].
@@ -108,7 +110,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 func (s *Server) run(x *exchange) {
 	defer func() {
 		if x.keepAs != "" {
-			s.store.Keep(x.session, x.keepAs, nil) // it was not made
+			_ = s.store.Keep(x.session, x.keepAs, nil) // it was not made; one that is away forgets it
 		}
 		for _, done := range slices.Backward(x.done) {
 			done()
@@ -247,6 +249,9 @@ func (s *Server) hold(x *exchange) error {
 // send writes the response, or breaks the connection.
 func (s *Server) send(x *exchange) error {
 	h, resp := x.w.Header(), &x.response
+	if id := x.requestID(); id != "" {
+		h[requestIDHeader] = []string{id}
+	}
 	if resp.ContentType != "" {
 		h["Content-Type"] = []string{resp.ContentType}
 	} else {
@@ -267,6 +272,9 @@ func (s *Server) send(x *exchange) error {
 	}
 	if x.prefer != nil {
 		x.announce(h)
+	}
+	if x.isStoreAway || s.store.Away() != nil {
+		h[StoreHeader] = []string{"down"}
 	}
 	for name, values := range x.headers {
 		h[name] = values
@@ -310,6 +318,9 @@ func (s *Server) logExchange(x *exchange) error {
 		slog.Duration("took", x.took.Round(time.Microsecond)))
 	if len(x.response.Violations) > 0 {
 		attrs = append(attrs, slog.String("violations", violationsLine(&x.response)))
+	}
+	if id := x.requestID(); id != "" {
+		attrs = append(attrs, slog.String("request_id", id))
 	}
 	if x.session != "" {
 		attrs = append(attrs, slog.String("session", x.session))

@@ -18,7 +18,7 @@ type metrics struct {
 	seconds  prometheus.Histogram
 }
 
-func newMetrics(s *store.Memory) *metrics {
+func newMetrics(s store.Store) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry(), requests: map[store.Outcome]prometheus.Counter{}}
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "understudy_requests_total", Help: "Requests by outcome.",
@@ -38,7 +38,7 @@ func newMetrics(s *store.Memory) *metrics {
 	})
 	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "understudy_journal_dropped_total", Help: "Entries of the journal that had no room.",
-	}, func() float64 { n, _ := s.Dropped(); return float64(n) })
+	}, func() float64 { return float64(s.Dropped()) })
 	m.registry.MustRegister(requests, m.rules, m.seconds, dropped)
 	return m
 }

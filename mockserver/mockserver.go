@@ -20,12 +20,11 @@ package mockserver
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,18 +72,19 @@ func WithScenarios(scenarios ...Scenario) Option {
 	return func(s *Server) { s.front = append(s.front, scenarios...) }
 }
 
-// WithValidation sets what happens to requests that break the page; ValidationEnforce
-// otherwise.
-func WithValidation(v Validation) Option { return func(s *Server) { s.validation = v } }
+// WithSettings sets what holds for all requests until the admin API changes it; the zero
+// Settings otherwise.
+func WithSettings(settings Settings) Option { return func(s *Server) { s.settings = settings } }
 
 // WithSeed sets what all that happens by chance follows from; 1 otherwise.
 func WithSeed(seed uint64) Option { return func(s *Server) { s.seed = seed } }
 
-// WithJournal bounds the journal in entries and bytes; 0 entries switch it off. Otherwise it
-// has store.DefaultEntries and store.DefaultBytes.
-func WithJournal(entries int, bytes int64) Option {
-	return func(s *Server) { s.store = store.NewMemory(entries, bytes) }
-}
+// WithStore sets where the journal and what scenarios remember are kept; in memory, with a
+// journal of store.DefaultEntries and store.DefaultBytes, otherwise. The caller closes it.
+func WithStore(st store.Store) Option { return func(s *Server) { s.store = st } }
+
+// WithJournalFile has every entry of the journal written to a file, too.
+func WithJournalFile(f *JournalFile) Option { return func(s *Server) { s.journalFile = f } }
 
 // WithHidden leaves the values of fields out of the journal.
 func WithHidden(fields ...string) Option {
@@ -116,7 +116,7 @@ type Server struct {
 	log        *slog.Logger
 	beginLarge func() (end func())
 	first      Config
-	validation Validation
+	settings   Settings
 	seed       uint64
 	hidden     []string
 	cors       CORS
@@ -129,17 +129,22 @@ type Server struct {
 	contract   *contracts.Contract
 	operations []*operation
 	zone       *time.Location
-	store      *store.Memory
+	store      store.Store
 	chance     *rand.Rand
 	rules      atomic.Pointer[rules]
 	hide       *hider
 	preflights preflights
-	metrics    *metrics
-	admin      http.Handler
-	closing    chan struct{}
-	closeOnce  sync.Once
+	// journalFile gets the entries of the journal too; nil for none.
+	journalFile *JournalFile
+	metrics     *metrics
+	admin       http.Handler
+	alone       atomic.Int64 // exchanges numbered without the store
+	streams     atomic.Int64 // of events
+	closing     chan struct{}
+	closeOnce   sync.Once
 
-	configuring sync.Mutex
+	configuring sync.Mutex // of setup
+	setup       setup
 	front       []Scenario
 	mu          sync.Mutex // of uses
 	uses        map[string]*uses
@@ -162,7 +167,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	s := &Server{
 		maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler),
 		beginLarge: func() func() { return func() {} },
-		validation: ValidationEnforce, seed: 1, uses: map[string]*uses{}, closing: make(chan struct{}),
+		seed:       1, uses: map[string]*uses{}, closing: make(chan struct{}),
 		cors: CORSOpen,
 	}
 	for _, option := range options {
@@ -174,8 +179,8 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if c == nil || len(c.Operations) == 0 {
 		return nil, errors.New("the contract has no operation: parse a Help Page first")
 	}
-	if !s.validation.known() {
-		return nil, fmt.Errorf("invalid validation %q: use enforce, warn or off", s.validation)
+	if err := s.settings.check(); err != nil {
+		return nil, err
 	}
 	if s.store == nil {
 		s.store = store.NewMemory(store.DefaultEntries, store.DefaultBytes)
@@ -222,7 +227,10 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if s.hide, err = s.newHider(s.hidden); err != nil {
 		return nil, err
 	}
-	if err := s.Configure(s.first); err != nil {
+	if err := s.change(func(to *setup) error {
+		*to = setup{config: s.first, front: s.front, settings: s.settings}
+		return nil
+	}); err != nil {
 		return nil, err
 	}
 	browsers, err := s.browsers(http.HandlerFunc(route))
@@ -234,6 +242,8 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		switch {
 		case !s.noAdmin && isAdmin(r):
 			s.admin.ServeHTTP(w, r)
+		case !s.noAdmin && isNavigation(r):
+			http.Redirect(w, r, AdminPath+"/", http.StatusFound)
 		case r.Header["Origin"] == nil || s.cors == CORSOff:
 			route(w, r) // no browser's request to another origin: the framework's headers and no others
 		default:
@@ -243,66 +253,16 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	return s, nil
 }
 
-// Configure changes response and scenarios at once: each request in flight goes by what
-// was there when it came. On an error nothing changes.
-func (s *Server) Configure(c Config) error {
-	s.configuring.Lock()
-	defer s.configuring.Unlock()
-	return s.configure(c, s.front)
-}
-
-func (s *Server) configure(c Config, front []Scenario) error {
-	compiled, err := s.compile(c, front)
-	if err != nil {
-		return err
-	}
-	compiled.validation = s.validation
-	if now := s.rules.Load(); now != nil {
-		compiled.validation = now.validation
-	}
-	s.rules.Store(compiled)
-	s.front = front
-	return nil
-}
-
-// Use puts scenarios in front of all others. One that is there with the same name is
-// replaced.
-func (s *Server) Use(scenarios ...Scenario) error {
-	s.configuring.Lock()
-	defer s.configuring.Unlock()
-	front := slices.Clone(scenarios)
-	names := map[string]bool{}
-	for i := range scenarios {
-		names[scenarios[i].Name] = true
-	}
-	for i := range s.front {
-		if !names[s.front[i].Name] {
-			front = append(front, s.front[i])
-		}
-	}
-	config := s.rules.Load().config
-	config.Scenarios = slices.DeleteFunc(slices.Clone(config.Scenarios), func(sc Scenario) bool {
-		return names[sc.Name]
-	})
-	return s.configure(config, front)
-}
-
-// Unused are the names of the enabled scenarios that never matched, in order.
-func (s *Server) Unused() []string {
-	var unused []string
-	for _, sc := range s.rules.Load().scenarios {
-		if (sc.Enabled == nil || *sc.Enabled) && s.usesOf(sc.Name).count.Load() == 0 {
-			unused = append(unused, sc.Name)
-		}
-	}
-	return unused
-}
-
 // Close ends what waits: delayed responses are sent at once, and streams of the admin API
 // end. The handler responds to further requests without delays.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	return nil
+}
+
+// isNavigation reports a person who looks what is here with a browser.
+func isNavigation(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.RequestURI == "/" && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
 // lockedSource is a source of random numbers for many goroutines.

@@ -17,6 +17,26 @@ const NotesHeader = "X-Understudy-Notes"
 // ScenarioHeader names the scenarios that had a part in the response, a List of Strings.
 const ScenarioHeader = "X-Understudy-Scenario"
 
+// StoreHeader is "down" while the store that mocks share cannot be reached: scenarios that
+// need it are left out then, and the journal waits.
+const StoreHeader = "X-Understudy-Store"
+
+// requestIDHeader names a request: the response, the log and the journal have the name that
+// the client gave. A request without one stays without, as with the framework.
+const requestIDHeader = "X-Request-Id"
+
+// maxRequestID is the longest name of a request that is taken, in bytes.
+const maxRequestID = 128
+
+// requestID is the name of the request; empty if the client gave none that can be shown.
+func (x *exchange) requestID() string {
+	values := x.r.Header[requestIDHeader]
+	if len(values) != 1 || len(values[0]) > maxRequestID || !isToken(values[0]) {
+		return ""
+	}
+	return values[0]
+}
+
 func (x *exchange) note(text string) { x.notes = append(x.notes, text) }
 
 // noteUnknown notes the names of the body that the page does not list.

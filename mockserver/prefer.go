@@ -38,10 +38,10 @@ type preferences struct {
 // prefer reads what the request asks for, and the name of its session.
 func (s *Server) prefer(x *exchange) error {
 	x.rules = s.rules.Load()
-	x.validation = x.rules.validation
+	x.validation = x.rules.settings.Validation
 	if name := x.r.Header.Get(SessionHeader); name != "" {
 		if len(name) > maxSessionName || strings.Trim(name, sessionCharacters) != "" {
-			x.note(SessionHeader + ": use up to 128 letters, digits and . _ : / -; the session is ignored")
+			x.note(sessionSyntax + "; the session is ignored")
 		} else {
 			x.session = name
 		}
@@ -64,6 +64,9 @@ func (s *Server) prefer(x *exchange) error {
 	}
 	return nil
 }
+
+// sessionSyntax says what the name of a session may be: no log or key is to be spoilt by one.
+const sessionSyntax = SessionHeader + ": use up to 128 letters, digits and . _ : / -"
 
 const sessionCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-"
 

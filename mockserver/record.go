@@ -26,7 +26,7 @@ func scheme(r *http.Request) string {
 func (s *Server) record(x *exchange) error {
 	x.took = time.Since(x.began)
 	s.metrics.count(x)
-	if !s.store.Enabled() {
+	if !s.store.Enabled() && s.journalFile == nil {
 		return nil
 	}
 	resp := &x.response
@@ -51,16 +51,22 @@ func (s *Server) record(x *exchange) error {
 	if x.r.Header["Origin"] != nil {
 		e.Preflight = s.preflights.take(x.r)
 	}
-	s.store.Append(e)
+	s.append(e)
 	return nil
+}
+
+// append adds an entry to the journal, and to its file.
+func (s *Server) append(e *store.Entry) {
+	s.store.Append(e)
+	if s.journalFile != nil {
+		s.journalFile.append(e)
+	}
 }
 
 // recordPreflight puts a preflight that no request followed into journal and log.
 func (s *Server) recordPreflight(e *store.Entry) {
 	e.Header = hideHeaders(http.Header(e.Header))
-	if s.store.Enabled() {
-		s.store.Append(e)
-	}
+	s.append(e)
 	asked := http.Header(e.Header).Get("Access-Control-Request-Method")
 	s.log.Info("preflight", "path", printableText(e.Target), "asked", printableText(asked),
 		"problem", "no request followed")

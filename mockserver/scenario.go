@@ -146,9 +146,8 @@ type condition func(x *exchange) bool
 // rules are a configuration that was checked: what a request in flight goes by does not
 // change.
 type rules struct {
-	config     Config
-	scenarios  []*Scenario
-	validation Validation
+	setup
+	scenarios []*Scenario
 	// byOperation has the enabled scenarios, and named all of them.
 	byOperation map[*operation][]*scenario
 	named       map[*operation]map[string]*scenario
@@ -156,14 +155,36 @@ type rules struct {
 	response map[*operation]*scenario
 }
 
-// compile checks a configuration against the contract. Scenarios of front come first.
-func (s *Server) compile(c Config, front []Scenario) (*rules, error) {
+// enabled reports a scenario that is looked at though no request asks for it.
+func (r *rules) enabled(sc *Scenario) bool {
+	if enabled, switched := r.switched[sc.Name]; switched {
+		return enabled
+	}
+	return sc.Enabled == nil || *sc.Enabled
+}
+
+// states are the names of the states that scenarios require or set.
+func (r *rules) states() []string {
+	names := map[string]bool{}
+	for _, sc := range r.scenarios {
+		for _, states := range []States{sc.When.Requires, sc.Then.Sets} {
+			for name := range states {
+				names[name] = true
+			}
+		}
+	}
+	return sortedKeys(names)
+}
+
+// compile checks a setup against the contract.
+func (s *Server) compile(from *setup) (*rules, error) {
+	c := &from.config
 	r := &rules{
-		config: c, byOperation: map[*operation][]*scenario{}, named: map[*operation]map[string]*scenario{},
+		setup: *from, byOperation: map[*operation][]*scenario{}, named: map[*operation]map[string]*scenario{},
 		response: map[*operation]*scenario{},
 	}
-	for i := range front {
-		r.scenarios = append(r.scenarios, &front[i])
+	for i := range from.front {
+		r.scenarios = append(r.scenarios, &from.front[i])
 	}
 	if len(c.Unique) > 0 {
 		r.scenarios = append(r.scenarios, unique(c.Unique))
@@ -236,7 +257,7 @@ func (s *Server) compileScenario(r *rules, sc *Scenario) error {
 			continue
 		}
 		fits = true
-		if sc.Enabled == nil || *sc.Enabled {
+		if r.enabled(sc) {
 			r.byOperation[o] = append(r.byOperation[o], compiled)
 		}
 		if r.named[o] == nil {
@@ -410,8 +431,12 @@ func (sc *scenario) kept(x *exchange) string { return sc.Name + " " + x.r.Header
 
 // asks reports a step that the session decides, or changes.
 func (sc *scenario) asks() bool {
-	return len(sc.When.Requires)+len(sc.Then.Sets) > 0 || sc.When.Call != nil || sc.When.Limit != nil ||
-		sc.Then.keeps != "" || sc.usesNumber()
+	return sc.needsSession() || len(sc.Then.Sets) > 0 || sc.usesNumber()
+}
+
+// needsSession reports one that cannot be decided without the session.
+func (sc *scenario) needsSession() bool {
+	return len(sc.When.Requires) > 0 || sc.When.Call != nil || sc.When.Limit != nil || sc.Then.keeps != ""
 }
 
 // matches reports that everything holds which the request alone decides.

@@ -47,7 +47,7 @@ func mockFlags(cmd *cobra.Command) *mock {
 func (m *mock) options(cmd *cobra.Command, addr string) ([]mockserver.Option, error) {
 	loopback := isLoopback(addr)
 	options := []mockserver.Option{
-		mockserver.WithValidation(mockserver.Validation(m.validate)), mockserver.WithSeed(m.seed),
+		mockserver.WithSeed(m.seed),
 		mockserver.WithHidden(m.hidden...), mockserver.WithVersion(version()), mockserver.WithAdminToken(m.token),
 	}
 	switch {
@@ -70,15 +70,15 @@ func (m *mock) options(cmd *cobra.Command, addr string) ([]mockserver.Option, er
 		}
 		options = append(options, mockserver.WithScenarios(sc))
 	}
+	settings := mockserver.Settings{Validation: mockserver.Validation(m.validate)}
 	if m.delay != "" {
 		d, err := mockserver.ParseDelay(m.delay)
 		if err != nil {
 			return nil, fmt.Errorf("--delay: %w", err)
 		}
-		options = append(options, mockserver.WithScenarios(mockserver.Scenario{
-			Name: "--delay", Then: mockserver.Then{Delay: &d, Continue: true},
-		}))
+		settings.Delay = &d
 	}
+	options = append(options, mockserver.WithSettings(settings))
 	if m.fault != "" {
 		sc, err := standingFault(m.fault)
 		if err != nil {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -39,8 +41,8 @@ type Header map[string][]string
 
 // Entry is one exchange. It does not change once it is in a journal.
 type Entry struct {
-	// ID is its number in the journal, from 1.
-	ID int64
+	// ID is its name in the journal; later ones have others. A [Memory] counts from 1.
+	ID string
 	// Time is when the head of the request was there.
 	Time time.Time
 	// Session is the name of its session; empty for requests without one.
@@ -79,6 +81,8 @@ type Entry struct {
 	Delay time.Duration
 	// Took is the whole time, to the last byte of the response.
 	Took time.Duration
+	// Upstream is what the real server said, where requests are passed on to it; else nil.
+	Upstream *Upstream
 	// Preflight is when the browser asked whether it may send the request; zero if it did
 	// not.
 	Preflight time.Time
@@ -90,6 +94,33 @@ type Applied struct {
 	Name string `json:"name"`
 	// Why says what matched.
 	Why string `json:"why,omitempty"`
+}
+
+// Verdict is whether a real server and the page agree about a request.
+type Verdict string
+
+const (
+	// VerdictAgree is that both accept it, or both reject it.
+	VerdictAgree Verdict = "agree"
+	// VerdictAccepted is that the server accepts what breaks the page.
+	VerdictAccepted Verdict = "accepted though it breaks the page"
+	// VerdictRejected is that the server rejects what obeys the page.
+	VerdictRejected Verdict = "rejected though it obeys the page"
+	// VerdictUnclear is that the server neither accepted nor rejected it: it failed, asked for
+	// credentials, or did not respond.
+	VerdictUnclear Verdict = "unclear"
+)
+
+// Upstream is what a real server said of a request.
+type Upstream struct {
+	// Status is its response's; 0 where there was none.
+	Status int `json:"status"`
+	// Verdict compares it with the page.
+	Verdict Verdict `json:"verdict"`
+	// Problem is why there was no response; empty if there was one.
+	Problem string `json:"problem,omitempty"`
+	// Took is the time to the whole response, in nanoseconds.
+	Took time.Duration `json:"took"`
 }
 
 // size is about what the entry takes, in bytes.
@@ -107,35 +138,40 @@ type Journal struct {
 	maxBytes   int64
 
 	mu       sync.Mutex
-	last     int64    // id
-	ordinary []*Entry // by id
-	other    []*Entry // by id
+	last     int64      // number
+	ordinary []numbered // by number
+	other    []numbered // by number
 	bytes    int64
 	dropped  int64
-	watchers map[chan struct{}]struct{}
+	watchers watchers
+}
+
+type numbered struct {
+	number int64
+	*Entry
 }
 
 func newJournal(entries int, bytes int64) *Journal {
-	return &Journal{maxEntries: entries, maxBytes: bytes, watchers: map[chan struct{}]struct{}{}}
+	return &Journal{maxEntries: entries, maxBytes: bytes}
 }
 
-// Enabled reports a journal that keeps anything.
+// Enabled is described at [Store].
 func (j *Journal) Enabled() bool { return j.maxEntries > 0 }
 
-// Append adds an entry and gives it its id. The entry belongs to the journal then.
+// Append is described at [Store].
 func (j *Journal) Append(e *Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
-	e.ID = j.last
+	e.ID = strconv.FormatInt(j.last, 10)
 	if j.maxEntries <= 0 {
 		return
 	}
 	j.bytes += e.size()
 	if e.ordinary() {
-		j.ordinary = append(j.ordinary, e)
+		j.ordinary = append(j.ordinary, numbered{j.last, e})
 	} else {
-		j.other = append(j.other, e)
+		j.other = append(j.other, numbered{j.last, e})
 	}
 	for n := len(j.ordinary) + len(j.other); n > 1 && (n > j.maxEntries || j.bytes > j.maxBytes); n-- {
 		list := &j.ordinary
@@ -143,61 +179,71 @@ func (j *Journal) Append(e *Entry) {
 			list = &j.other
 		}
 		j.bytes -= (*list)[0].size()
-		(*list)[0] = nil
+		(*list)[0].Entry = nil
 		*list = (*list)[1:]
 		j.dropped++
 	}
-	for w := range j.watchers {
-		select {
-		case w <- struct{}{}:
-		default:
-		}
-	}
+	j.watchers.wake()
 }
 
-// Entries are those after an id, the oldest first; all after 0.
-func (j *Journal) Entries(after int64) []*Entry {
+// find is where an id is in a list, or would be.
+func find(list []numbered, number int64) (int, bool) {
+	return slices.BinarySearchFunc(list, number, func(e numbered, n int64) int { return cmp.Compare(e.number, n) })
+}
+
+// Entries is described at [Store].
+func (j *Journal) Entries(after string) ([]*Entry, error) {
+	number, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		number = 0
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	from := func(list []*Entry) []*Entry {
-		i, _ := slices.BinarySearchFunc(list, after+1, func(e *Entry, id int64) int { return int(e.ID - id) })
+	from := func(list []numbered) []numbered {
+		i, found := find(list, number)
+		if found {
+			i++
+		}
 		return list[i:]
 	}
 	a, b := from(j.ordinary), from(j.other)
 	all := make([]*Entry, 0, len(a)+len(b))
 	for len(a) > 0 || len(b) > 0 {
-		if len(b) == 0 || len(a) > 0 && a[0].ID < b[0].ID {
-			all, a = append(all, a[0]), a[1:]
+		if len(b) == 0 || len(a) > 0 && a[0].number < b[0].number {
+			all, a = append(all, a[0].Entry), a[1:]
 		} else {
-			all, b = append(all, b[0]), b[1:]
+			all, b = append(all, b[0].Entry), b[1:]
 		}
 	}
-	return all
+	return all, nil
 }
 
-// Entry is that of an id; nil if it is not there, or no longer.
-func (j *Journal) Entry(id int64) *Entry {
+// Entry is described at [Store].
+func (j *Journal) Entry(id string) (*Entry, error) {
+	number, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return nil, nil //nolint:nilnil // there is none with this id
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, list := range [][]*Entry{j.ordinary, j.other} {
-		i, found := slices.BinarySearchFunc(list, id, func(e *Entry, id int64) int { return int(e.ID - id) })
-		if found {
-			return list[i]
+	for _, list := range [][]numbered{j.ordinary, j.other} {
+		if i, found := find(list, number); found {
+			return list[i].Entry, nil
 		}
 	}
-	return nil
+	return nil, nil //nolint:nilnil // as above
 }
 
-// Remove drops the entries that match, and returns them.
-func (j *Journal) Remove(matches func(*Entry) bool) []*Entry {
+// Remove is described at [Store].
+func (j *Journal) Remove(matches func(*Entry) bool) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	removed := []*Entry{}
-	for _, list := range []*[]*Entry{&j.ordinary, &j.other} {
-		kept := make([]*Entry, 0, len(*list))
+	removed := 0
+	for _, list := range []*[]numbered{&j.ordinary, &j.other} {
+		kept := make([]numbered, 0, len(*list))
 		for _, e := range *list {
-			if matches(e) {
-				removed = append(removed, e)
+			if matches(e.Entry) {
+				removed++
 				j.bytes -= e.size()
 			} else {
 				kept = append(kept, e)
@@ -205,27 +251,47 @@ func (j *Journal) Remove(matches func(*Entry) bool) []*Entry {
 		}
 		*list = kept
 	}
-	slices.SortFunc(removed, func(a, b *Entry) int { return int(a.ID - b.ID) })
-	return removed
+	return removed, nil
 }
 
-// Dropped is how many entries had no room, and last the newest id.
-func (j *Journal) Dropped() (dropped, last int64) {
+// Dropped is described at [Store].
+func (j *Journal) Dropped() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.dropped, j.last
+	return j.dropped
 }
 
-// Watch returns a channel that gets something after entries were added, until stop is
-// called.
-func (j *Journal) Watch() (added <-chan struct{}, stop func()) {
-	w := make(chan struct{}, 1)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.watchers[w] = struct{}{}
-	return w, func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		delete(j.watchers, w)
+// Watch is described at [Store].
+func (j *Journal) Watch() (added <-chan struct{}, stop func()) { return j.watchers.add() }
+
+// watchers are told of new entries. The zero value is ready.
+type watchers struct {
+	mu       sync.Mutex
+	channels map[chan struct{}]struct{}
+}
+
+func (w *watchers) add() (added <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.channels == nil {
+		w.channels = map[chan struct{}]struct{}{}
+	}
+	w.channels[c] = struct{}{}
+	return c, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.channels, c)
+	}
+}
+
+func (w *watchers) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.channels {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }

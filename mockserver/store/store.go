@@ -3,44 +3,121 @@
 // go by.
 //
 // What scenarios ask of a session is data, a list of [Step], and is decided in one go by
-// [Memory.Decide], so that requests which arrive together cannot both be the first.
+// [Store.Decide], so that requests which arrive together cannot both be the first. A
+// [Memory] is of one process; a [Redis] is shared by several.
 package store
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
+
+// Store is what mocks need of a store. It is for use by many goroutines. Errors are
+// [ErrAway] while a shared one cannot be reached, but for those that a method names.
+type Store interface {
+	// Decide numbers an exchange and takes the steps that scenarios ask of its session, in
+	// order, up to the first that holds without Continue. A response that was asked for ahead
+	// comes before all of them, unless ownResponse says that the request has asked for one
+	// itself.
+	Decide(session string, now time.Time, ownResponse bool, steps []Step) (Decision, error)
+	// Keep keeps the response to the first request of a [Step.Keep]. Nil frees the name for
+	// the next request.
+	Keep(session, response string, bytes []byte) error
+	// Kept waits until a pending response is kept, and is nil if it is freed or ctx ends first.
+	Kept(ctx context.Context, session, response string) []byte
+
+	// Ahead adds a response for the next requests of a session, after those that wait. It fails
+	// with [ErrTooMany] if there are a thousand.
+	Ahead(session string, response json.RawMessage, times int) error
+	// Waiting reports that some session may have a response asked for ahead.
+	Waiting() bool
+
+	// SetState sets a state of a session.
+	SetState(session, state, to string) error
+	// States are the states of a session that were set.
+	States(session string) (map[string]string, error)
+	// Reset forgets a session's states, counters, quotas, and kept and next responses; its
+	// journal stays.
+	Reset(session string) error
+	// ResetAll does that with every session.
+	ResetAll() error
+
+	// Enabled reports a journal that keeps anything.
+	Enabled() bool
+	// Append adds an entry to the journal and does not wait. The entry belongs to the journal
+	// then.
+	Append(e *Entry)
+	// Entries are those after an id, the oldest first; all after "", or after what is no id.
+	Entries(after string) ([]*Entry, error)
+	// Entry is that of an id; nil if it is not there, or no longer.
+	Entry(id string) (*Entry, error)
+	// Remove drops the entries that match, and returns how many did.
+	Remove(matches func(*Entry) bool) (int, error)
+	// Dropped is how many entries had no room.
+	Dropped() int64
+	// Watch returns a channel that gets something after entries were added, until stop is
+	// called.
+	Watch() (added <-chan struct{}, stop func())
+
+	// Away is why the store cannot be reached; nil if it can.
+	Away() error
+	// Close ends what the store does in the background, once what was appended is written.
+	Close() error
+}
+
+var (
+	// ErrAway is the error of a shared store that cannot be reached.
+	ErrAway = errors.New("the store cannot be reached")
+	// ErrTooMany is the error of a session that has no room for another response ahead.
+	ErrTooMany = errors.New("1000 responses are waiting in this session already: reset it, or send requests")
+)
+
+const (
+	// SessionAge is how long a session is kept after its last exchange.
+	SessionAge = time.Hour
+	// maxKeys bounds the counters, quotas and kept responses of a session, and maxKept the
+	// bytes of its kept responses. Past that the oldest go.
+	maxKeys = 100_000
+	maxKept = 16 << 20
+	// maxNext bounds the responses asked for ahead in a session.
+	maxNext = 1000
+)
+
+// InitialState is the state of what nothing has set, as WireMock calls it.
+const InitialState = "Started"
 
 // Step is what one scenario asks of the session. The zero value asks nothing and holds.
 type Step struct {
 	// Requires are the states that must hold, by name.
-	Requires map[string]string
+	Requires map[string]string `json:"requires,omitempty"`
 	// Counter names the counter that is raised if Requires holds; empty for none. Its value,
 	// from 1, must be in Calls.
-	Counter string
+	Counter string `json:"counter,omitempty"`
 	// Calls are the values of the counter at which the step holds.
-	Calls Calls
+	Calls Calls `json:"calls"`
 	// Bucket names a quota that one token is taken from; empty for none. The step holds when
 	// there is none left.
-	Bucket string
+	Bucket string `json:"bucket,omitempty"`
 	// Quota is the size of the bucket and the pace at which it fills.
-	Quota Quota
+	Quota Quota `json:"quota"`
 	// Keep names a response to be kept; empty for none. See [Match.Kept].
-	Keep string
+	Keep string `json:"keep,omitempty"`
 	// Sets are the states that are set if the step holds.
-	Sets map[string]string
+	Sets map[string]string `json:"sets,omitempty"`
 	// Continue has the next step looked at though this one holds.
-	Continue bool
+	Continue bool `json:"continue,omitempty"`
 }
 
 // Calls are numbers of calls.
 type Calls struct {
 	// First is the first call, from 1; 0 is 1.
-	First int
+	First int `json:"first"`
 	// Last is the last call; 0 is no end.
-	Last int
+	Last int `json:"last"`
 	// Every N leaves out all but one of N calls: N, 2N, 3N, or from First on; 0 is 1.
-	Every int
+	Every int `json:"every"`
 }
 
 // Include reports a call among them.
@@ -55,9 +132,9 @@ func (c Calls) Include(call int) bool {
 // Quota is a token bucket.
 type Quota struct {
 	// Burst is how many tokens it holds, and has at first.
-	Burst int
+	Burst int `json:"burst"`
 	// Interval is the time in which one token is added.
-	Interval time.Duration
+	Interval time.Duration `json:"interval"`
 }
 
 // Match is a step that held.
@@ -69,9 +146,10 @@ type Match struct {
 	// RetryAfter is when its bucket has a token again; 0 without one.
 	RetryAfter time.Duration
 	// Kept is the response that was kept under its name. It is nil for the first request,
-	// which must call [Memory.Keep].
+	// which must call [Store.Keep], and while the response is still being made.
 	Kept []byte
-	// Pending says that the response is still being made, by another request.
+	// Pending says that the response is still being made, by another request: [Store.Kept]
+	// waits for it.
 	Pending bool
 }
 

@@ -1,9 +1,9 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"maps"
 	"math"
 	"sync"
@@ -11,21 +11,8 @@ import (
 	"time"
 )
 
-const (
-	// SessionAge is how long a session is kept after its last exchange.
-	SessionAge = time.Hour
-	// maxSessions bounds the sessions that are kept, and maxKeys the counters, quotas and kept
-	// responses of one. Past that the oldest go.
-	maxSessions = 10_000
-	maxKeys     = 100_000
-	// maxKept bounds the bytes of the kept responses of a session.
-	maxKept = 16 << 20
-	// maxNext bounds the responses asked for ahead in a session.
-	maxNext = 1000
-)
-
-// ErrTooMany is the error of a session that has no room for another response ahead.
-var ErrTooMany = errors.New("1000 responses are waiting in this session already: reset it, or send requests")
+// maxSessions bounds the sessions that are kept. Past that the one longest unused goes.
+const maxSessions = 10_000
 
 // Memory is a store of one process, for use by many goroutines. The zero value is not
 // ready: use [NewMemory].
@@ -73,7 +60,7 @@ type value struct {
 	tokens   float64
 	filled   time.Time
 	response []byte
-	made     bool
+	pending  chan struct{} // closed when the response is there, or the name free; nil if not pending
 }
 
 // session is that of a name; it is made if there is none. The lock is held.
@@ -105,10 +92,8 @@ func (m *Memory) expire(now time.Time) {
 	}
 }
 
-// Decide numbers an exchange and takes the steps that scenarios ask of its session, in
-// order, up to the first that holds without Continue. A response that was asked for ahead
-// comes before all of them, unless ownResponse says that the request has asked for one itself.
-func (m *Memory) Decide(name string, now time.Time, ownResponse bool, steps []Step) Decision {
+// Decide is described at [Store].
+func (m *Memory) Decide(name string, now time.Time, ownResponse bool, steps []Step) (Decision, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(name, now)
@@ -120,7 +105,7 @@ func (m *Memory) Decide(name string, now time.Time, ownResponse bool, steps []St
 		if s.next[0].times--; s.next[0].times <= 0 {
 			s.next = s.next[1:]
 		}
-		return d
+		return d, nil
 	}
 	for i := range steps {
 		match, holds := s.take(&steps[i], now)
@@ -134,7 +119,7 @@ func (m *Memory) Decide(name string, now time.Time, ownResponse bool, steps []St
 			break
 		}
 	}
-	return d
+	return d, nil
 }
 
 func (s *session) take(step *Step, now time.Time) (Match, bool) {
@@ -170,16 +155,14 @@ func (s *session) take(step *Step, now time.Time) (Match, bool) {
 		switch {
 		case v.response != nil:
 			m.Kept = v.response
-		case v.made:
+		case v.pending != nil:
 			m.Pending = true
+		default:
+			v.pending = make(chan struct{})
 		}
-		v.made = true
 	}
 	return m, true
 }
-
-// InitialState is the state of what nothing has set, as WireMock calls it.
-const InitialState = "Started"
 
 func (s *session) state(name string) string {
 	if state, found := s.states[name]; found {
@@ -205,38 +188,62 @@ func (s *session) value(name string) *value {
 
 // drop forgets the oldest value.
 func (s *session) drop() {
-	s.kept -= len(s.values[s.order[0]].response)
+	v := s.values[s.order[0]]
+	s.kept -= len(v.response)
+	v.settle(nil)
 	delete(s.values, s.order[0])
 	s.order = s.order[1:]
 }
 
-// Kept is a response that was kept; pending says that it is still being made.
-func (m *Memory) Kept(name, response string) (kept []byte, pending bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if s := m.sessions[name]; s != nil {
-		if v := s.values[keyOf("response "+response)]; v != nil {
-			return v.response, v.made && v.response == nil
-		}
+// settle ends the wait for a response.
+func (v *value) settle(response []byte) {
+	v.response = response
+	if v.pending != nil {
+		close(v.pending)
+		v.pending = nil
 	}
-	return nil, false
 }
 
-// Keep keeps the response to the first request of a [Step.Keep]. Nil frees the name for
-// the next request.
-func (m *Memory) Keep(name, response string, bytes []byte) {
+// Kept is described at [Store].
+func (m *Memory) Kept(ctx context.Context, name, response string) []byte {
+	m.mu.Lock()
+	var v *value
+	if s := m.sessions[name]; s != nil {
+		v = s.values[keyOf("response "+response)]
+	}
+	if v == nil || v.pending == nil {
+		defer m.mu.Unlock()
+		if v == nil {
+			return nil
+		}
+		return v.response
+	}
+	pending := v.pending
+	m.mu.Unlock()
+	select {
+	case <-pending:
+	case <-ctx.Done():
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return v.response
+}
+
+// Keep is described at [Store].
+func (m *Memory) Keep(name, response string, bytes []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(name, time.Now())
-	v := s.value("response " + response)
-	v.response, v.made = bytes, bytes != nil
+	s.value("response " + response).settle(bytes)
 	s.kept += len(bytes)
 	for s.kept > maxKept && len(s.order) > 1 {
 		s.drop()
 	}
+	return nil
 }
 
-// Ahead adds a response for the next requests of a session, after those that wait.
+// Ahead is described at [Store].
 func (m *Memory) Ahead(name string, response json.RawMessage, times int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -249,48 +256,62 @@ func (m *Memory) Ahead(name string, response json.RawMessage, times int) error {
 	return nil
 }
 
-// Waiting reports that some session has a response asked for ahead.
+// Waiting is described at [Store].
 func (m *Memory) Waiting() bool { return m.waiting.Load() > 0 }
 
-// SetState sets a state of a session.
-func (m *Memory) SetState(name, state, to string) {
+// SetState is described at [Store].
+func (m *Memory) SetState(name, state, to string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.session(name, time.Now()).states[state] = to
+	return nil
 }
 
-// States are the states of a session that were set.
-func (m *Memory) States(name string) map[string]string {
+// States is described at [Store].
+func (m *Memory) States(name string) (map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.sessions[name]; s != nil {
-		return maps.Clone(s.states)
+		return maps.Clone(s.states), nil
 	}
-	return map[string]string{}
+	return map[string]string{}, nil
 }
 
-// Reset forgets a session's states, counters, quotas, and kept and next responses; its journal
-// stays.
-func (m *Memory) Reset(name string) {
+// Reset is described at [Store].
+func (m *Memory) Reset(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.forget(name)
+	return nil
 }
 
 // forget drops a session; the lock is held.
 func (m *Memory) forget(name string) {
-	if s := m.sessions[name]; s != nil {
-		for _, n := range s.next {
-			m.waiting.Add(-int64(n.times))
-		}
-		delete(m.sessions, name)
+	s := m.sessions[name]
+	if s == nil {
+		return
 	}
+	for _, n := range s.next {
+		m.waiting.Add(-int64(n.times))
+	}
+	for _, v := range s.values {
+		v.settle(v.response)
+	}
+	delete(m.sessions, name)
 }
 
-// ResetAll does that with every session.
-func (m *Memory) ResetAll() {
+// ResetAll is described at [Store].
+func (m *Memory) ResetAll() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clear(m.sessions)
-	m.waiting.Store(0)
+	for name := range m.sessions {
+		m.forget(name)
+	}
+	return nil
 }
+
+// Away is nil: the memory is always there.
+func (m *Memory) Away() error { return nil }
+
+// Close does nothing: there is nothing in the background.
+func (m *Memory) Close() error { return nil }

@@ -1,0 +1,348 @@
+package mockserver_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/mockserver"
+)
+
+// described is the admin API's own description, which every response of these tests has to
+// follow.
+type described struct {
+	t      *testing.T
+	url    string
+	router routers.Router
+	used   map[string]bool
+}
+
+func describe(t *testing.T, server *httptest.Server) *described {
+	t.Helper()
+	text := send(t, "GET", server.URL+"/__admin/openapi.json", "", "")
+	require.Equal(t, 200, text.status)
+	document, err := openapi3.NewLoader().LoadFromData([]byte(text.body))
+	require.NoError(t, err)
+	require.NoError(t, document.Validate(t.Context()))
+	router, err := gorillamux.NewRouter(document)
+	require.NoError(t, err)
+	return &described{t, server.URL, router, map[string]bool{}}
+}
+
+// ask sends a request to the admin API, and checks the response against the description.
+func (d *described) ask(method, path, body string, status int, headers ...string) response {
+	d.t.Helper()
+	got := send(d.t, method, d.url+"/__admin"+path, "application/json", body, headers...)
+	require.Equal(d.t, status, got.status, "%s %s: %s", method, path, got.body)
+	r, err := http.NewRequestWithContext(d.t.Context(), method, "/__admin"+path, strings.NewReader(body))
+	require.NoError(d.t, err)
+	r.Header.Set("Content-Type", "application/json")
+	route, parameters, err := d.router.FindRoute(r)
+	require.NoError(d.t, err, "%s %s is not described", method, path)
+	d.used[route.Method+" "+route.Path] = true
+	input := &openapi3filter.RequestValidationInput{
+		Request: r, PathParams: parameters, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+	}
+	if status < 400 {
+		require.NoError(d.t, openapi3filter.ValidateRequest(d.t.Context(), input), "%s %s %s", method, path, body)
+	}
+	if strings.HasPrefix(got.header.Get("Content-Type"), "application/json") {
+		require.NoError(d.t, openapi3filter.ValidateResponse(d.t.Context(), &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: input, Status: status, Header: got.header,
+			Body: io.NopCloser(strings.NewReader(got.body)), Options: &openapi3filter.Options{IncludeResponseStatus: true},
+		}), "%s %s: %s", method, path, got.body)
+	}
+	return got
+}
+
+// has reads a part of a response in JSON.
+func has[T any](t *testing.T, r response) T {
+	t.Helper()
+	var value T
+	require.NoError(t, json.Unmarshal([]byte(r.body), &value), r.body)
+	return value
+}
+
+func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
+	stopped := false
+	server := configured(t, configuration+`
+  - name: paid
+    when: {requires: {payment: paid}}
+    then: {status: 202, sets: {payment: Started}}
+`, mockserver.WithShutdown(func() { stopped = true }), mockserver.WithVersion("1.2.3"))
+	d := describe(t, server)
+	url := server.URL + endpoint
+	sample := string(operation(t).Sample)
+	post := func(body string, headers ...string) int {
+		return send(t, "POST", url, "application/json", body, headers...).status
+	}
+
+	assert.Contains(t, d.ask("GET", "/health", "", 200).body, `"1.2.3"`)
+	assert.Contains(t, d.ask("GET", "/ready", "", 200).body, `"store": "up"`)
+	d.ask("GET", "/config/schema", "", 200)
+	d.ask("GET", "/metrics", "", 200)
+	d.ask("GET", "/openapi.json", "", 200)
+	assert.Contains(t, d.ask("GET", "/contract", "", 200).body, "PatientAppointmentPost_v2")
+	assert.Contains(t, d.ask("GET", "/", "", 200).body, "POST "+url)
+
+	// The journal.
+	require.Equal(t, 200, post(sample, "X-Color", "red"))
+	require.Equal(t, 422, post(change(t, "Reason", nil), mockserver.SessionHeader, "one"))
+	require.Equal(t, 404, send(t, "GET", server.URL+"/nowhere?x=1", "", "").status)
+	type list struct {
+		Requests []struct {
+			ID, Outcome string
+			Request     struct{ URL string }
+		}
+		Meta  struct{ Total int }
+		Count int
+	}
+	for query, want := range map[string]int{
+		"": 3, "?limit=2": 2, "?limit=2&offset=2": 1, "?outcome=accepted": 1, "?outcome=scenario": 1,
+		"?rule=Reason/required": 1, "?status=404": 1, "?method=GET": 1, "?session=one": 1, "?unmatched=true": 1,
+		"?since=2000-01-01T00:00:00Z": 3, "?since=2100-01-01T00:00:00Z": 0, "?after=2": 1,
+		"?operation=" + operation(t).ID: 2, "?wait=1ms&atLeast=7": 3,
+	} {
+		assert.Len(t, has[list](t, d.ask("GET", "/requests"+query, "", 200)).Requests, want, query)
+	}
+	assert.Equal(t, 3, has[list](t, d.ask("GET", "/requests?limit=1", "", 200)).Meta.Total)
+	for _, query := range []string{
+		"?colour=red", "?limit=-1", "?wait=never", "?wait=1h", "?since=yesterday", "?outcome=good", "?rule=Resaon/required",
+		"?operation=x", "?limit=1&limit=2", "?status=x", "?session=%20",
+	} {
+		d.ask("GET", "/requests"+query, "", 400)
+	}
+	for body, want := range map[string]int{
+		`{}`: 3, `{"method": "POST"}`: 2, `{"method": "ANY", "urlPath": "/nowhere"}`: 1, `{"url": "/nowhere?x=1"}`: 1,
+		`{"urlPattern": "/now.*"}`: 1, `{"urlPathPattern": "/api/.*"}`: 2, `{"urlPathPattern": "api"}`: 0,
+		`{"headers": {"x-color": {"equalTo": "RED", "caseInsensitive": true}}}`: 1,
+		`{"headers": {"x-color": {"absent": true}}}`:                            2,
+		`{"headers": {"x-color": {"doesNotMatch": "r.d"}}}`:                     0,
+		`{"queryParameters": {"x": {"matches": "[0-9]"}}}`:                      1,
+		`{"bodyPatterns": [{"contains": "PatientId"}]}`:                         2,
+		`{"fields": {"ProviderId": "35892D0500864366930B3FA374CAC51E"}}`:        2,
+		`{"fields": {"Reason": {"absent": true}}}`:                              1,
+		`{"status": 422}`: 1, `{"rule": "Reason/required", "session": "one"}`: 1, `{"outcome": "fault"}`: 0,
+	} {
+		assert.Equal(t, want, has[list](t, d.ask("POST", "/requests/count", body, 200)).Count, body)
+	}
+	for _, body := range []string{
+		`{"methd": "POST"}`, `[]`, `{`, `{"urlPattern": "("}`, `{"fields": {"Resaon": "x"}}`, `{"rule": "x"}`,
+		`{"headers": {"x": {"matches": "("}}}`, strings.Repeat(`{"headers":`, 100) + strings.Repeat("}", 100),
+	} {
+		d.ask("POST", "/requests/count", body, 422)
+	}
+	found := has[list](t, d.ask("POST", "/requests/find", `{"method": "POST"}`, 200))
+	require.Len(t, found.Requests, 2)
+	assert.Equal(t, "accepted", found.Requests[0].Outcome, "the oldest first")
+	assert.Len(t, has[list](t, d.ask("GET", "/requests/unmatched", "", 200)).Requests, 1)
+	id := found.Requests[0].ID
+	assert.Contains(t, d.ask("GET", "/requests/"+id, "", 200).body, `"X-Color": "red"`)
+	d.ask("DELETE", "/requests/"+id, "", 200)
+	d.ask("DELETE", "/requests/"+id, "", 404)
+	d.ask("GET", "/requests/"+id, "", 404)
+	assert.Len(t, has[list](t, d.ask("POST", "/requests/remove", `{"method": "GET"}`, 200)).Requests, 1)
+	assert.Equal(t, 1.0, has[map[string]float64](t, d.ask("DELETE", "/requests", "", 200))["removed"])
+
+	// Scenarios, states and settings.
+	assert.Contains(t, d.ask("GET", "/scenarios", "", 200).body, `"payment": "Started"`)
+	require.Equal(t, 409, post(sample), "the second for this provider")
+	d.ask("PUT", "/scenarios/paid/state", `{"state": "paid"}`, 404)
+	d.ask("PUT", "/scenarios/payment/state", `{"stat": "paid"}`, 422)
+	d.ask("PUT", "/scenarios/payment/state", `{}`, 422)
+	d.ask("PUT", "/scenarios/payment/state?session=s", `{"state": "paid"}`, 200)
+	require.Equal(t, 202, post(sample, mockserver.SessionHeader, "s"))
+	require.Equal(t, 409, post(sample, mockserver.SessionHeader, "s"))
+	d.ask("PUT", "/scenarios/slot-taken", `{"enabled": false}`, 200)
+	require.Equal(t, 200, post(sample, mockserver.SessionHeader, "s"), "the state has been left")
+	d.ask("PUT", "/scenarios/slto-taken", `{"enabled": false}`, 404)
+	d.ask("PUT", "/scenarios/slot-taken", `{}`, 422)
+	d.ask("PUT", "/scenarios/maintenance", `{"enabled": true}`, 200)
+	require.Equal(t, 503, post(sample))
+	d.ask("POST", "/scenarios/reset", "", 200)
+	d.ask("POST", "/reset", "", 200)
+	require.Equal(t, 200, post(sample))
+	require.Equal(t, 409, post(sample), "slot-taken is enabled again")
+	d.ask("POST", "/settings", `{"validation": "off", "fixedDelay": 1}`, 200)
+	assert.Contains(t, d.ask("GET", "/settings", "", 200).body, `"fixedDelay": 1`)
+	require.Equal(t, 200, post(change(t, "Reason", nil), mockserver.SessionHeader, "v"))
+	d.ask("POST", "/settings", `{"delay": "1ms..2ms", "validation": "enforce"}`, 200)
+	d.ask("POST", "/settings", `{"fixedDelay": 0}`, 200)
+	for _, body := range []string{
+		`{"validation": "maybe"}`, `{"fixedDelay": 9000000000000000000}`, `{"fixedDelay": -1}`, `{"delay": "1h"}`, `{"x": 1}`,
+		`{"fixedDelay": 1, "delay": "1s"}`,
+	} {
+		d.ask("POST", "/settings", body, 422)
+	}
+	d.ask("PUT", "/next", `{"status": 503, "times": 2, "delay": "1ms"}`, 200)
+	d.ask("PUT", "/next", `{"stauts": 503}`, 422)
+	require.Equal(t, 503, post(sample))
+	d.ask("POST", "/reset?session=s", "", 200)
+
+	// The configuration.
+	was := d.ask("GET", "/config", "", 200).body
+	d.ask("PUT", "/config", `{"response": {"status": 201, "json": {"a": 1}}}`, 200)
+	require.Equal(t, 503, post(sample), "still from next")
+	require.Equal(t, 201, post(sample))
+	d.ask("PUT", "/config", `{"response": {"status": 99}}`, 422)
+	d.ask("PUT", "/config", `{"response": {"file": "/etc/passwd"}}`, 422)
+	require.Equal(t, 201, post(sample), "the last right one stays")
+	d.ask("PUT", "/config", was, 200)
+	assert.Equal(t, was, d.ask("GET", "/config", "", 200).body)
+	d.ask("PUT", "/config", strings.Repeat("#", 2<<20), 413)
+	d.ask("POST", "/shutdown", "", 200)
+	assert.True(t, stopped)
+
+	text := send(t, "GET", server.URL+"/__admin/openapi.json", "", "").body
+	for path, methods := range has[struct {
+		Paths map[string]map[string]any
+	}](t, response{body: text}).Paths {
+		for method := range methods {
+			name := strings.ToUpper(method) + " " + path
+			assert.True(t, d.used[name] || name == "GET /__admin/events", "%s is described and not tested", name)
+		}
+	}
+}
+
+func TestARequestIsWaitedFor(t *testing.T) {
+	server := start(t)
+	got := make(chan string, 1)
+	go func() {
+		got <- send(t, "GET", server.URL+"/__admin/requests?rule=Reason/required&wait=40s", "", "").body
+	}()
+	send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+	send(t, "POST", server.URL+endpoint, "application/json", change(t, "Reason", nil))
+	select {
+	case body := <-got:
+		assert.Contains(t, body, `"total": 1`)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the request was not noticed")
+	}
+}
+
+// stream reads server-sent events: the ids, as they come.
+func stream(t *testing.T, url string, headers ...string) (ids <-chan string, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
+	out := make(chan string, 100)
+	go func() {
+		defer func() { _ = resp.Body.Close() }()
+		defer close(out)
+		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+			if id, found := strings.CutPrefix(lines.Text(), "id: "); found {
+				out <- id
+			}
+		}
+	}()
+	return out, cancel
+}
+
+func next(t *testing.T, ids <-chan string) string {
+	t.Helper()
+	select {
+	case id := <-ids:
+		return id
+	case <-time.After(20 * time.Second):
+		t.Fatal("no event came")
+		return ""
+	}
+}
+
+func TestEventsAreSentAsTheyComeAndResume(t *testing.T) {
+	server := start(t)
+	sample := string(operation(t).Sample)
+	post := func(headers ...string) { send(t, "POST", server.URL+endpoint, "application/json", sample, headers...) }
+	post()
+	events := server.URL + "/__admin/events"
+	ids, end := stream(t, events)
+	post()
+	second := next(t, ids)
+	post()
+	third := next(t, ids)
+	end()
+	again, _ := stream(t, events, "Last-Event-ID", second)
+	assert.Equal(t, third, next(t, again), "nothing is lost while the connection is")
+	mine, _ := stream(t, events+"?session=mine")
+	post()
+	post(mockserver.SessionHeader, "mine")
+	assert.Equal(t, "5", next(t, mine))
+}
+
+func TestAFileGetsTheJournalToo(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "journal.ndjson")
+	file, err := mockserver.OpenJournalFile(name, 6000, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	server := start(t, mockserver.WithJournalFile(file), mockserver.WithHidden("PatientId"))
+	for range 8 {
+		send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample), "Authorization", "planted")
+	}
+	require.NoError(t, file.Close())
+	var ids []string
+	for _, part := range []string{name + ".3", name + ".2", name + ".1", name} {
+		text, err := os.ReadFile(part)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(text), 6000)
+		assert.NotContains(t, string(text), "planted")
+		assert.Contains(t, string(text), "[hidden]")
+		for line := range bytes.Lines(text) {
+			var entry struct {
+				ID      string
+				Request struct{ Method string }
+			}
+			require.NoError(t, json.Unmarshal(line, &entry))
+			assert.Equal(t, "POST", entry.Request.Method)
+			ids = append(ids, entry.ID)
+		}
+		info, err := os.Stat(part)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "patients' data is for its owner")
+	}
+	assert.Equal(t, "8", ids[len(ids)-1])
+	_, err = os.Stat(name + ".4")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAFullDiskIsSaidAndStopsNothing(t *testing.T) {
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("this system has no " + full)
+	}
+	var lines bytes.Buffer
+	file, err := mockserver.OpenJournalFile(full, 0, slog.New(slog.NewTextHandler(&lines, nil)))
+	require.NoError(t, err)
+	server := start(t, mockserver.WithJournalFile(file))
+	for range 3 {
+		got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+		assert.Equal(t, 200, got.status)
+	}
+	assert.ErrorContains(t, file.Close(), "3 entries of the journal could not be written to /dev/full")
+	assert.Equal(t, 1, strings.Count(lines.String(), "no space left on device"), "once: %s", lines.String())
+	assert.Contains(t, send(t, "GET", server.URL+"/__admin/ready", "", "").body, "cannot be written: 3 entries are lost")
+}

@@ -1,0 +1,617 @@
+package store
+
+import (
+	"context"
+	_ "embed" // the scripts
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// redisTimeout is how long a request waits for the store before it does without, and
+	// redisRetry how often one that is away is looked for.
+	redisTimeout = time.Second
+	redisRetry   = 250 * time.Millisecond
+	// redisPoll is how often a response that another request makes is looked for.
+	redisPoll = 10 * time.Millisecond
+	// refusedPause is how often a server that refuses is logged.
+	refusedPause = 10 * time.Second
+	// pendingAge is how long a response may be made: one that takes longer was left by a
+	// mock that ended meanwhile.
+	pendingAge = 2 * time.Minute
+	// queueEntries and queueBytes bound the entries that are not written yet, and batchEntries
+	// those that are written at once.
+	queueEntries = 10_000
+	queueBytes   = 16 << 20
+	batchEntries = 256
+)
+
+// Every key begins with keys. Those of a session share a hash tag, and so do those of the
+// journal, so that a cluster has them in one place.
+const keys = "understudy:"
+
+var (
+	//go:embed decide.lua
+	decideLua string
+	//go:embed keep.lua
+	keepLua string
+	//go:embed append.lua
+	appendLua string
+	//go:embed remove.lua
+	removeLua string
+
+	decideScript, keepScript, removeScript = redis.NewScript(decideLua), redis.NewScript(keepLua),
+		redis.NewScript(removeLua)
+)
+
+// Redis is a store in a Redis or Valkey server, or cluster of them, from version 6.2 on.
+// Mocks on other machines that use the same server, with the same number of the database, share
+// what it keeps; sessions expire an hour after their last exchange. While the server is away
+// the methods return ErrAway, at once but for the first.
+type Redis struct {
+	client     redis.UniversalClient
+	maxEntries int
+	maxBytes   int64
+	log        *slog.Logger
+
+	away     atomic.Pointer[error]
+	refused  atomic.Int64 // when that was logged last
+	lost     atomic.Int64
+	watchers watchers
+
+	mu      sync.Mutex
+	changed *sync.Cond // of queue, writing
+	queue   []*Entry
+	bytes   int64 // of queue
+	writing bool
+	closed  bool
+
+	ending chan struct{}
+	ended  sync.WaitGroup
+}
+
+// NewRedis connects to a server: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over
+// TLS, unix:///PATH; a cluster has further nodes in addr=HOST:PORT parameters. The journal has
+// the given bounds; 0 entries switch it off. A server that is away is no error: it is looked
+// for. What happens to the connection is logged.
+func NewRedis(address string, entries int, bytes int64, log *slog.Logger) (*Redis, error) {
+	redis.SetLogger(silence{})
+	client, err := connect(address)
+	if err != nil {
+		return nil, err
+	}
+	r := &Redis{
+		client: client, maxEntries: entries, maxBytes: bytes, log: log, ending: make(chan struct{}),
+	}
+	r.changed = sync.NewCond(&r.mu)
+	if err := r.ping(); err != nil {
+		r.leave(err)
+	}
+	r.ended.Go(r.write)
+	r.ended.Go(r.listen)
+	return r, nil
+}
+
+// silence is what the client library logs: errors that its calls return besides.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func connect(address string) (redis.UniversalClient, error) {
+	wrong := func(err error) error {
+		var parsing *url.Error
+		if errors.As(err, &parsing) {
+			err = parsing.Err // not the address, which may hold a password
+		}
+		return fmt.Errorf("invalid address of the store: %w: use redis://HOST:PORT/DATABASE", err)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	if u.Query().Has("addr") {
+		options, err := redis.ParseClusterURL(address)
+		if err != nil {
+			return nil, wrong(err)
+		}
+		// A script that was sent twice would count twice.
+		options.MaxRetries = -1
+		options.DialerRetries = 1
+		options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisTimeout, redisTimeout, redisTimeout
+		return redis.NewClusterClient(options), nil
+	}
+	options, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	options.MaxRetries, options.DialerRetries = -1, 1 // as above
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisTimeout, redisTimeout, redisTimeout
+	return redis.NewClient(options), nil
+}
+
+func (r *Redis) ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	return r.client.Ping(ctx).Err()
+}
+
+// Away is described at [Store].
+func (r *Redis) Away() error {
+	if err := r.away.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// leave notes that the server is away, and looks for it.
+func (r *Redis) leave(err error) {
+	if !r.away.CompareAndSwap(nil, &err) {
+		return
+	}
+	r.log.Warn("store", "problem", "it cannot be reached: scenarios that need it are left out", "error", err.Error())
+	r.ended.Go(func() {
+		for {
+			select {
+			case <-r.ending:
+				return
+			case <-time.After(redisRetry):
+			}
+			if r.ping() == nil {
+				r.away.Store(nil)
+				r.log.Info("store", "state", "it can be reached again")
+				r.mu.Lock()
+				r.changed.Broadcast()
+				r.mu.Unlock()
+				return
+			}
+		}
+	})
+}
+
+// do calls the server, unless it is away. An error of the server is returned as it is.
+func (r *Redis) do(call func(ctx context.Context) error) error {
+	if r.away.Load() != nil {
+		return ErrAway
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*redisTimeout)
+	defer cancel()
+	err := call(ctx)
+	if err == nil || errors.Is(err, redis.Nil) {
+		return nil
+	}
+	var refused redis.Error
+	if errors.As(err, &refused) && !isAbsence(refused) {
+		// It is there, and has no memory left, say.
+		if now := time.Now().UnixNano(); now-r.refused.Load() > int64(refusedPause) {
+			r.refused.Store(now)
+			r.log.Warn("store", "problem", "it refuses what is asked of it", "error", err.Error())
+		}
+	} else {
+		r.leave(err)
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// isAbsence reports a refusal by a server that is no use now, and may be later.
+func isAbsence(err redis.Error) bool {
+	word, _, _ := strings.Cut(err.Error(), " ")
+	return slices.Contains([]string{"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"}, word)
+}
+
+// sessionKeys are the keys of a session: values, order, next, states.
+func sessionKeys(session string) []string {
+	base := keys + "{s:" + session + "}:"
+	return []string{base + "values", base + "order", base + "next", base + "states"}
+}
+
+var journalKeys = []string{
+	keys + "{journal}:stream", keys + "{journal}:ordinary", keys + "{journal}:other", keys + "{journal}:numbers",
+}
+
+const journalChannel = keys + "journal"
+
+// short is a name of a value: names hold what clients sent, of any length.
+func short(name string) string {
+	if name == "" {
+		return ""
+	}
+	k := keyOf(name)
+	return hex.EncodeToString(k[:])
+}
+
+// Decide is described at [Store].
+func (r *Redis) Decide(session string, now time.Time, ownResponse bool, steps []Step) (Decision, error) {
+	sent := slices.Clone(steps)
+	for i := range sent {
+		s := &sent[i]
+		s.Counter, s.Bucket, s.Keep = short(s.Counter), short(s.Bucket), short(s.Keep)
+	}
+	text, err := json.Marshal(sent)
+	if err != nil {
+		return Decision{}, err
+	}
+	own := 0
+	if ownResponse {
+		own = 1
+	}
+	if len(sent) == 0 {
+		text = []byte("[]")
+	}
+	var reply []any
+	err = r.do(func(ctx context.Context) error {
+		reply, err = decideScript.Run(ctx, r.client, sessionKeys(session), now.UnixMilli(), own,
+			SessionAge.Milliseconds(), pendingAge.Milliseconds(), maxKeys, text).Slice()
+		return err
+	})
+	if err != nil {
+		return Decision{}, err
+	}
+	return readDecision(reply)
+}
+
+// readDecision reads what decide.lua returns.
+func readDecision(reply []any) (Decision, error) {
+	var d Decision
+	malformed := errors.New("the store's answer is malformed: is another program using its keys?")
+	if len(reply) != 3 {
+		return d, malformed
+	}
+	number, isNumber := reply[0].(int64)
+	matches, areMatches := reply[2].([]any)
+	if !isNumber || !areMatches {
+		return d, malformed
+	}
+	d.Number = int(number)
+	if next, found := reply[1].(string); found {
+		d.Next = json.RawMessage(next)
+	}
+	for _, reply := range matches {
+		match, ok := reply.([]any)
+		if !ok || len(match) != 5 {
+			return d, malformed
+		}
+		var numbers [5]int64
+		for i, value := range match {
+			if numbers[i], ok = value.(int64); !ok && i != 3 {
+				return d, malformed
+			}
+		}
+		m := Match{
+			Step: int(numbers[0]), Call: int(numbers[1]),
+			RetryAfter: time.Duration(numbers[2]) * time.Millisecond, Pending: numbers[4] == 1,
+		}
+		if kept, found := match[3].(string); found {
+			m.Kept = []byte(kept)
+		}
+		d.Matches = append(d.Matches, m)
+	}
+	return d, nil
+}
+
+// Keep is described at [Store].
+func (r *Redis) Keep(session, response string, bytes []byte) error {
+	return r.do(func(ctx context.Context) error {
+		return keepScript.Run(ctx, r.client, sessionKeys(session)[:2], "r:"+short(response), bytes,
+			SessionAge.Milliseconds(), maxKept).Err()
+	})
+}
+
+// Kept is described at [Store].
+func (r *Redis) Kept(ctx context.Context, session, response string) []byte {
+	for {
+		var text string
+		err := r.do(func(ctx context.Context) error {
+			var err error
+			text, err = r.client.HGet(ctx, sessionKeys(session)[0], "r:"+short(response)).Result()
+			return err
+		})
+		kept, found := strings.CutPrefix(text, "=")
+		switch {
+		case found:
+			return []byte(kept)
+		case err != nil || text == "":
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(redisPoll):
+		}
+	}
+}
+
+// Ahead is described at [Store].
+func (r *Redis) Ahead(session string, response json.RawMessage, times int) error {
+	key := sessionKeys(session)[2]
+	var waiting int64
+	err := r.do(func(ctx context.Context) error {
+		var err error
+		waiting, err = r.client.LLen(ctx, key).Result()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if waiting >= maxNext {
+		return ErrTooMany
+	}
+	return r.do(func(ctx context.Context) error {
+		_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.RPush(ctx, key, strconv.Itoa(times)+"\n"+string(response))
+			p.PExpire(ctx, key, SessionAge)
+			return nil
+		})
+		return err
+	})
+}
+
+// Waiting is true: another mock may have been asked.
+func (r *Redis) Waiting() bool { return r.away.Load() == nil }
+
+// SetState is described at [Store].
+func (r *Redis) SetState(session, state, to string) error {
+	key := sessionKeys(session)[3]
+	return r.do(func(ctx context.Context) error {
+		_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.HSet(ctx, key, state, to)
+			p.PExpire(ctx, key, SessionAge)
+			return nil
+		})
+		return err
+	})
+}
+
+// States is described at [Store].
+func (r *Redis) States(session string) (map[string]string, error) {
+	states := map[string]string{}
+	err := r.do(func(ctx context.Context) error {
+		found, err := r.client.HGetAll(ctx, sessionKeys(session)[3]).Result()
+		maps.Copy(states, found)
+		return err
+	})
+	return states, err
+}
+
+// Reset is described at [Store].
+func (r *Redis) Reset(session string) error {
+	return r.do(func(ctx context.Context) error { return r.client.Unlink(ctx, sessionKeys(session)...).Err() })
+}
+
+// ResetAll is described at [Store].
+func (r *Redis) ResetAll() error {
+	scan := func(ctx context.Context, node redis.UniversalClient) error {
+		found := node.Scan(ctx, 0, keys+"{s:*", 1000).Iterator()
+		for found.Next(ctx) {
+			if err := r.client.Unlink(ctx, found.Val()).Err(); err != nil {
+				return err
+			}
+		}
+		return found.Err()
+	}
+	return r.do(func(ctx context.Context) error {
+		if cluster, is := r.client.(*redis.ClusterClient); is {
+			return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+				return scan(ctx, node)
+			})
+		}
+		return scan(ctx, r.client)
+	})
+}
+
+// Close is described at [Store].
+func (r *Redis) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	close(r.ending)
+	r.ended.Wait()
+	return r.client.Close()
+}
+
+// Enabled is described at [Store].
+func (r *Redis) Enabled() bool { return r.maxEntries > 0 }
+
+// Append is described at [Store]. The entry has its id once it is read again.
+func (r *Redis) Append(e *Entry) {
+	if r.maxEntries <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) >= queueEntries || r.bytes+e.size() > queueBytes {
+		r.lost.Add(1)
+		return
+	}
+	r.queue = append(r.queue, e)
+	r.bytes += e.size()
+	r.changed.Broadcast()
+}
+
+// write writes the queue. What is there while the server is away waits for it; at the end it
+// is lost.
+func (r *Redis) write() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		for !r.closed && (len(r.queue) == 0 || r.away.Load() != nil) {
+			r.changed.Wait()
+		}
+		if r.closed && (len(r.queue) == 0 || r.away.Load() != nil) {
+			return
+		}
+		batch := r.queue[:min(len(r.queue), batchEntries)]
+		r.writing = true
+		r.mu.Unlock()
+		err := r.append(batch)
+		r.mu.Lock()
+		r.writing = false
+		if err != nil && r.away.Load() == nil {
+			r.lost.Add(int64(len(batch))) // they are refused
+			err = nil
+		}
+		if err == nil { // else the next attempt is for the same
+			for _, e := range batch {
+				r.bytes -= e.size()
+			}
+			r.queue = r.queue[len(batch):]
+		}
+		r.changed.Broadcast()
+	}
+}
+
+func (r *Redis) append(batch []*Entry) error {
+	args := make([]any, 0, 2+3*len(batch))
+	args = append(args, r.maxEntries, r.maxBytes)
+	for _, e := range batch {
+		ordinary := 0
+		if e.ordinary() {
+			ordinary = 1
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			text = []byte("{}") // it cannot fail
+		}
+		args = append(args, ordinary, e.size(), text)
+	}
+	return r.do(func(ctx context.Context) error {
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.Eval(ctx, appendLua, journalKeys, args...)
+			p.Publish(ctx, journalChannel, len(batch))
+			return nil
+		})
+		return err
+	})
+}
+
+// written waits until what was appended before is written, or the server is away.
+func (r *Redis) written() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for (len(r.queue) > 0 || r.writing) && r.away.Load() == nil && !r.closed {
+		r.changed.Wait()
+	}
+}
+
+// listen passes on what the server says of new entries.
+func (r *Redis) listen() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	added := r.client.Subscribe(ctx, journalChannel)
+	defer func() { _ = added.Close() }()
+	messages := added.ChannelWithSubscriptions() // nobody knows what was missed before one
+	for {
+		select {
+		case <-messages:
+			r.watchers.wake()
+		case <-r.ending:
+			return
+		}
+	}
+}
+
+// Watch is described at [Store].
+func (r *Redis) Watch() (added <-chan struct{}, stop func()) { return r.watchers.add() }
+
+// streamID is the form of ids in a stream.
+var streamID = regexp.MustCompile(`^[0-9]{1,20}(-[0-9]{1,20})?$`)
+
+// Entries is described at [Store].
+func (r *Redis) Entries(after string) ([]*Entry, error) {
+	r.written()
+	from := "-"
+	if streamID.MatchString(after) {
+		from = "(" + after
+	}
+	return r.entries(from, "+")
+}
+
+func (r *Redis) entries(from, to string) ([]*Entry, error) {
+	var messages []redis.XMessage
+	err := r.do(func(ctx context.Context) error {
+		var err error
+		messages, err = r.client.XRange(ctx, journalKeys[0], from, to).Result()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]*Entry, 0, len(messages))
+	for _, m := range messages {
+		var e Entry
+		text, _ := m.Values["entry"].(string)
+		if err := json.Unmarshal([]byte(text), &e); err != nil {
+			return nil, fmt.Errorf("an entry of the store is malformed: %w", err)
+		}
+		e.ID = m.ID
+		entries = append(entries, &e)
+	}
+	return entries, nil
+}
+
+// Entry is described at [Store].
+func (r *Redis) Entry(id string) (*Entry, error) {
+	if !streamID.MatchString(id) {
+		return nil, nil //nolint:nilnil // there is none with this id
+	}
+	r.written()
+	entries, err := r.entries(id, id)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries[0], nil
+}
+
+// Remove is described at [Store].
+func (r *Redis) Remove(matches func(*Entry) bool) (int, error) {
+	entries, err := r.Entries("")
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for batch := range slices.Chunk(slices.DeleteFunc(entries, func(e *Entry) bool { return !matches(e) }),
+		batchEntries) {
+		args := make([]any, 0, 2*len(batch))
+		for _, e := range batch {
+			args = append(args, e.ID, e.size())
+		}
+		err := r.do(func(ctx context.Context) error {
+			n, err := removeScript.Run(ctx, r.client, journalKeys, args...).Int()
+			removed += n
+			return err
+		})
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// Dropped is described at [Store]. It counts those that were lost while the server was away.
+func (r *Redis) Dropped() int64 {
+	var dropped int64
+	_ = r.do(func(ctx context.Context) error { // what is lost here is known anyhow
+		var err error
+		dropped, err = r.client.HGet(ctx, journalKeys[3], "dropped").Int64()
+		return err
+	})
+	return dropped + r.lost.Load()
+}

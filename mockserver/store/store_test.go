@@ -1,0 +1,402 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/mockserver/store"
+)
+
+// backends make an empty store each, with a journal of so many entries and bytes. The tag
+// redis adds real servers.
+var backends = map[string]func(t *testing.T, entries int, bytes int64) store.Store{
+	"memory": func(_ *testing.T, entries int, bytes int64) store.Store { return store.NewMemory(entries, bytes) },
+	"miniredis": func(t *testing.T, entries int, bytes int64) store.Store {
+		t.Helper()
+		return open(t, "redis://"+miniredis.RunT(t).Addr(), entries, bytes)
+	},
+}
+
+func open(t *testing.T, address string, entries int, bytes int64) *store.Redis {
+	t.Helper()
+	r, err := store.NewRedis(address, entries, bytes, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, r.Away())
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r
+}
+
+// inEach runs a test against every backend.
+func inEach(t *testing.T, test func(t *testing.T, s store.Store)) {
+	t.Helper()
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) { test(t, open(t, 100, 1<<20)) })
+	}
+}
+
+func decide(t *testing.T, s store.Store, session string, steps ...store.Step) store.Decision {
+	t.Helper()
+	d, err := s.Decide(session, time.Now(), false, steps)
+	require.NoError(t, err)
+	return d
+}
+
+// held are the indices of the steps that held.
+func held(d store.Decision) []int {
+	indices := []int{}
+	for _, m := range d.Matches {
+		indices = append(indices, m.Step)
+	}
+	return indices
+}
+
+func TestStepsAreTakenInOrder(t *testing.T) {
+	red, green := map[string]string{"light": "red"}, map[string]string{"light": "green"}
+	for _, test := range []struct {
+		name  string
+		steps []store.Step
+		held  [][]int // of the exchanges in turn
+	}{
+		{"no step", nil, [][]int{{}, {}}},
+		{"a step that asks nothing holds, and ends the search", []store.Step{{}, {}}, [][]int{{0}, {0}}},
+		{"one that continues does not end it", []store.Step{{Continue: true}, {}}, [][]int{{0, 1}}},
+		{
+			"a state is Started at first", []store.Step{{Requires: map[string]string{"light": store.InitialState}}},
+			[][]int{{0}},
+		},
+		{
+			"states lead from step to step",
+			[]store.Step{{Requires: red, Sets: green}, {Requires: green, Sets: red}, {Sets: red}},
+			[][]int{{2}, {0}, {1}, {0}},
+		},
+		{
+			"a state set by a step counts for the next", []store.Step{{Sets: red, Continue: true}, {Requires: red}},
+			[][]int{{0, 1}},
+		},
+		{
+			"the second call on", []store.Step{{Counter: "a", Calls: store.Calls{First: 2}}},
+			[][]int{{}, {0}, {0}},
+		},
+		{
+			"the second call alone", []store.Step{{Counter: "a", Calls: store.Calls{First: 2, Last: 2}}},
+			[][]int{{}, {0}, {}},
+		},
+		{
+			"every third call", []store.Step{{Counter: "a", Calls: store.Calls{Every: 3}}},
+			[][]int{{}, {}, {0}, {}, {}, {0}},
+		},
+		{
+			"every second from the third on, up to the fifth",
+			[]store.Step{{Counter: "a", Calls: store.Calls{First: 3, Last: 5, Every: 2}}},
+			[][]int{{}, {}, {0}, {}, {0}, {}, {}},
+		},
+		{
+			"counters have names of their own",
+			[]store.Step{{Counter: "a", Calls: store.Calls{First: 2}}, {Counter: "b", Calls: store.Calls{First: 2}}},
+			[][]int{{}, {0}, {0}},
+		},
+		{
+			"a call counts only where the state holds",
+			[]store.Step{{Requires: red, Counter: "a", Calls: store.Calls{First: 1, Last: 1}}, {Sets: red}},
+			[][]int{{1}, {0}, {1}},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inEach(t, func(t *testing.T, s store.Store) {
+				for i, want := range test.held {
+					d := decide(t, s, "s", test.steps...)
+					assert.Equal(t, want, held(d), "exchange %d", i+1)
+					assert.Equal(t, i+1, d.Number)
+				}
+			})
+		})
+	}
+}
+
+func TestSessionsAreApart(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		step := store.Step{Counter: "a", Sets: map[string]string{"light": "red"}}
+		for _, session := range []string{"", "one", "two"} {
+			d := decide(t, s, session, step)
+			assert.Equal(t, 1, d.Number)
+			assert.Equal(t, 1, d.Matches[0].Call)
+		}
+		require.NoError(t, s.Reset("one"))
+		states, err := s.States("one")
+		require.NoError(t, err)
+		assert.Empty(t, states)
+		assert.Equal(t, 1, decide(t, s, "one", step).Number)
+		assert.Equal(t, 2, decide(t, s, "two", step).Number)
+		require.NoError(t, s.SetState("two", "light", "green"))
+		states, err = s.States("two")
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"light": "green"}, states)
+		require.NoError(t, s.ResetAll())
+		assert.Equal(t, 1, decide(t, s, "two", step).Number)
+		assert.Equal(t, 1, decide(t, s, "", step).Number)
+	})
+}
+
+func TestAQuotaFillsWithTime(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		step := store.Step{Bucket: "b", Quota: store.Quota{Burst: 2, Interval: time.Second}}
+		at := time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
+		for _, test := range []struct {
+			after time.Duration
+			past  bool
+			retry time.Duration
+		}{
+			{0, false, 0},
+			{0, false, 0},
+			{0, true, time.Second},
+			{250 * time.Millisecond, true, 750 * time.Millisecond},
+			{time.Second, false, 0},
+			{time.Second, true, time.Second},
+			{time.Hour, false, 0},
+			{time.Hour, false, 0},
+			{time.Hour, true, time.Second},
+		} {
+			d, err := s.Decide("s", at.Add(test.after), false, []store.Step{step})
+			require.NoError(t, err)
+			require.Equal(t, test.past, len(d.Matches) == 1, "%v", test)
+			if test.past {
+				assert.Equal(t, test.retry, d.Matches[0].RetryAfter.Round(time.Millisecond), "%v", test)
+			}
+		}
+	})
+}
+
+func TestAResponseAskedForAheadComesFirst(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		require.NoError(t, s.Ahead("s", json.RawMessage("{\n\"a\": 1}"), 2))
+		require.NoError(t, s.Ahead("s", json.RawMessage(`{"b": 2}`), 1))
+		require.True(t, s.Waiting())
+		assert.Nil(t, decide(t, s, "other").Next)
+		own, err := s.Decide("s", time.Now(), true, []store.Step{{}})
+		require.NoError(t, err)
+		assert.Nil(t, own.Next)
+		for _, want := range []string{"{\n\"a\": 1}", "{\n\"a\": 1}", `{"b": 2}`} {
+			d := decide(t, s, "s", store.Step{})
+			assert.Equal(t, want, string(d.Next))
+			assert.Empty(t, d.Matches)
+		}
+		assert.Equal(t, []int{0}, held(decide(t, s, "s", store.Step{})))
+		for range 1000 {
+			require.NoError(t, s.Ahead("s", json.RawMessage(`{}`), 1))
+		}
+		assert.ErrorIs(t, s.Ahead("s", json.RawMessage(`{}`), 1), store.ErrTooMany)
+	})
+}
+
+func TestAResponseIsKeptOnce(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		step := store.Step{Keep: "key", Continue: true}
+		first := decide(t, s, "s", step).Matches[0]
+		assert.Nil(t, first.Kept)
+		assert.False(t, first.Pending)
+		assert.True(t, decide(t, s, "s", step).Matches[0].Pending)
+		var waiting sync.WaitGroup
+		waiting.Go(func() { assert.Equal(t, "the response", string(s.Kept(t.Context(), "s", "key"))) })
+		require.NoError(t, s.Keep("s", "key", []byte("the response")))
+		waiting.Wait()
+		assert.Equal(t, "the response", string(decide(t, s, "s", step).Matches[0].Kept))
+
+		other := store.Step{Keep: "other"}
+		decide(t, s, "s", other)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.Nil(t, s.Kept(ctx, "s", "other"), "the wait ends with its context")
+		require.NoError(t, s.Keep("s", "other", nil))
+		assert.Nil(t, s.Kept(t.Context(), "s", "other"), "the name is free")
+		again := decide(t, s, "s", other).Matches[0]
+		assert.False(t, again.Pending)
+		assert.Nil(t, again.Kept)
+	})
+}
+
+func TestOneOfManyIsTheFirst(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		numbers, firsts := map[int]bool{}, 0
+		for range 20 {
+			group.Go(func() {
+				for range 10 {
+					d, err := s.Decide("s", time.Now(), false, []store.Step{{Counter: "slot", Calls: store.Calls{First: 1}}})
+					if !assert.NoError(t, err) {
+						return
+					}
+					mu.Lock()
+					numbers[d.Number] = true
+					if d.Matches[0].Call == 1 {
+						firsts++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		group.Wait()
+		assert.Len(t, numbers, 200)
+		assert.Equal(t, 1, firsts)
+	})
+}
+
+func entry(target string, outcome store.Outcome) *store.Entry {
+	return &store.Entry{
+		Time: time.Date(2026, 2, 3, 12, 0, 0, 5, time.UTC), Method: "POST", Target: target, Outcome: outcome,
+		Header: store.Header{"A": {"1", "2"}}, Body: []byte("\x00body"), Took: time.Second,
+		Scenarios: []store.Applied{{Name: "s", Why: "call 2"}},
+	}
+}
+
+// targets are those of the journal's entries.
+func targets(t *testing.T, s store.Store, after string) string {
+	t.Helper()
+	entries, err := s.Entries(after)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Target)
+	}
+	return strings.Join(names, " ")
+}
+
+func TestTheJournalKeepsEntriesInOrder(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		require.True(t, s.Enabled())
+		added, stop := s.Watch()
+		defer stop()
+		for _, target := range []string{"/a", "/b", "/c"} {
+			s.Append(entry(target, store.OutcomeAccepted))
+		}
+		assert.Equal(t, "/a /b /c", targets(t, s, ""))
+		select {
+		case <-added:
+		case <-time.After(10 * time.Second):
+			t.Fatal("no news of an entry")
+		}
+		all, err := s.Entries("")
+		require.NoError(t, err)
+		assert.Equal(t, "/c", targets(t, s, all[1].ID))
+		assert.Equal(t, "", targets(t, s, all[2].ID))
+		assert.Equal(t, "/a /b /c", targets(t, s, "no id"))
+		want := entry("/b", store.OutcomeAccepted)
+		want.ID = all[1].ID
+		got, err := s.Entry(all[1].ID)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+		for _, id := range []string{"12345", "no id", ""} {
+			got, err := s.Entry(id)
+			require.NoError(t, err)
+			assert.Nil(t, got)
+		}
+		removed, err := s.Remove(func(e *store.Entry) bool { return e.Target == "/b" })
+		require.NoError(t, err)
+		assert.Equal(t, 1, removed)
+		assert.Equal(t, "/a /c", targets(t, s, ""))
+		s.Append(entry("/d", store.OutcomeAccepted))
+		assert.Equal(t, "/d", targets(t, s, all[2].ID))
+		assert.Zero(t, s.Dropped())
+	})
+}
+
+func TestTheJournalIsBounded(t *testing.T) {
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 8, 1<<20)
+			for i := range 4 {
+				s.Append(entry(fmt.Sprintf("/rejected%d", i), store.OutcomeRejected))
+			}
+			for i := range 20 {
+				s.Append(entry(fmt.Sprintf("/%d", i), store.OutcomeAccepted))
+			}
+			assert.Equal(t, "/rejected0 /rejected1 /rejected2 /rejected3 /16 /17 /18 /19", targets(t, s, ""),
+				"accepted ones go first")
+			assert.EqualValues(t, 16, s.Dropped())
+			for i := range 20 {
+				s.Append(entry(fmt.Sprintf("/fault%d", i), store.OutcomeFault))
+			}
+			assert.Equal(t, "/18 /19 /fault14 /fault15 /fault16 /fault17 /fault18 /fault19", targets(t, s, ""),
+				"a quarter is theirs")
+
+			s = open(t, 100, 10_000)
+			big := entry("/big", store.OutcomeAccepted)
+			big.Body = make([]byte, 7000)
+			s.Append(entry("/small", store.OutcomeRejected))
+			s.Append(big)
+			assert.Equal(t, "/small /big", targets(t, s, ""))
+			s.Append(entry("/another", store.OutcomeRejected))
+			s.Append(entry("/last", store.OutcomeRejected))
+			assert.Equal(t, "/small /another /last", targets(t, s, ""))
+
+			s = open(t, 0, 0)
+			s.Append(entry("/a", store.OutcomeRejected))
+			assert.False(t, s.Enabled())
+			assert.Equal(t, "", targets(t, s, ""))
+		})
+	}
+}
+
+func TestKeptResponsesAreBoundedInBytes(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		response := []byte(strings.Repeat("x", 3<<20))
+		for i := range 7 {
+			name := fmt.Sprint(i)
+			decide(t, s, "s", store.Step{Keep: name})
+			require.NoError(t, s.Keep("s", name, response))
+		}
+		kept := ""
+		for i := range 7 {
+			if s.Kept(t.Context(), "s", fmt.Sprint(i)) != nil {
+				kept += fmt.Sprint(i)
+			}
+		}
+		assert.Equal(t, "23456", kept, "16 MiB of them")
+	})
+}
+
+func TestAStoreThatIsAwayIsAnErrorAtOnce(t *testing.T) {
+	server := miniredis.RunT(t)
+	s := open(t, "redis://"+server.Addr(), 100, 1<<20)
+	s.Append(entry("/before", store.OutcomeAccepted))
+	require.Equal(t, "/before", targets(t, s, ""))
+	server.Close()
+	_, err := s.Decide("s", time.Now(), false, nil)
+	require.ErrorIs(t, err, store.ErrAway)
+	require.Error(t, s.Away())
+	assert.False(t, s.Waiting())
+	assert.ErrorIs(t, s.SetState("s", "a", "b"), store.ErrAway)
+	assert.ErrorIs(t, s.Reset("s"), store.ErrAway)
+	assert.ErrorIs(t, s.ResetAll(), store.ErrAway)
+	assert.Nil(t, s.Kept(t.Context(), "s", "a"))
+	_, err = s.Entries("")
+	require.ErrorIs(t, err, store.ErrAway)
+	s.Append(entry("/meanwhile", store.OutcomeAccepted))
+	require.NoError(t, server.Restart())
+	require.Eventually(t, func() bool { return s.Away() == nil }, 20*time.Second, 10*time.Millisecond)
+	assert.Equal(t, "/before /meanwhile", targets(t, s, ""), "what was appended meanwhile is written later")
+	assert.Equal(t, 1, decide(t, s, "s").Number)
+}
+
+func TestAnAddressThatIsNoneIsAnErrorWithoutItsPassword(t *testing.T) {
+	for _, address := range []string{
+		"", "localhost:6379", "http://localhost", "redis://u:hush@localhost/words", "redis://u:hush@local host/",
+		"redis://u:hush@h/1?addr=a:1&no=1",
+	} {
+		_, err := store.NewRedis(address, 1, 1, slog.New(slog.DiscardHandler))
+		if assert.Error(t, err, address) {
+			assert.NotContains(t, err.Error(), "hush")
+			assert.Contains(t, err.Error(), "use redis://")
+		}
+	}
+}
