@@ -36,6 +36,9 @@ func (x *exchange) model() map[string]any {
 // choose looks which scenarios match, and makes the response that they ask for.
 func (s *Server) choose(x *exchange) error {
 	x.isAccepted = x.response.Status < http.StatusBadRequest
+	if x.response.Status != http.StatusRequestEntityTooLarge { // the body of that was not read
+		x.upstream = s.upstream
+	}
 	rules, p := x.rules, x.prefer
 	scenarios, response := rules.byOperation[x.operation], rules.response[x.operation]
 	if len(scenarios) == 0 && response == nil && p == nil && rules.settings.Delay == nil && !s.store.Waiting() {
@@ -102,7 +105,7 @@ func (s *Server) choose(x *exchange) error {
 		}
 		replaced = replaced || sc.Then.replaces()
 	}
-	if response != nil && x.accepted() && !replaced {
+	if response != nil && x.accepted() && !replaced && x.upstream == nil {
 		err := s.apply(x, &applied{scenario: response})
 		x.isReplaced = false // it is what an accepted request gets
 		return err
@@ -156,6 +159,9 @@ func (sc *scenario) why(m *store.Match) string {
 // apply has a scenario do to the response what it says.
 func (s *Server) apply(x *exchange, a *applied) error {
 	t := &a.Then
+	if t.replaces() {
+		x.upstream = a.upstream
+	}
 	x.delay += s.delayOf(t.Delay)
 	if t.Rate > 0 {
 		x.rate = t.Rate
@@ -250,6 +256,7 @@ func (s *Server) keep(x *exchange, sc *scenario, m *store.Match) bool {
 			"A request with this Idempotency-Key is still being processed.", nil)
 		return true
 	}
+	x.upstream = nil
 	x.response.Status, x.response.Body = response.Status, response.Body
 	x.response.ContentType, x.response.Allow, x.headers = response.ContentType, response.Allow, response.Headers
 	x.isReplaced = true

@@ -37,7 +37,7 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		},
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{
-			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, StoreHeader,
+			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, StoreHeader, UpstreamHeader,
 			appliedHeader, requestIDHeader,
 		},
 		AllowCredentials:    true,

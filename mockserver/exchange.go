@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed47566266/understudy/contracts/webapi"
+	"github.com/seed47566266/understudy/mockserver/store"
 )
 
 // exchange is one request on its way through the mock: what came in, the operation
@@ -60,6 +61,10 @@ type exchange struct {
 	withoutCORS bool
 	// keepAs is the name under which the response is kept for the next request.
 	keepAs string
+	// upstream is the real server that the request is passed on to, and passedOn what that said;
+	// nil for none.
+	upstream *upstream
+	passedOn *store.Upstream
 	// isStoreAway says that the scenarios which need the store were left out.
 	isStoreAway bool
 	// abort has the connection dropped at the end.
@@ -118,7 +123,7 @@ func (s *Server) run(x *exchange) {
 	}()
 	for _, step := range s.steps {
 		if err := step(s, x); err != nil {
-			s.log.Info("request", "method", x.r.Method, "path", printablePath(x.r), "problem", err.Error())
+			s.log.Info(RequestMessage, "method", x.r.Method, "path", printablePath(x.r), "problem", err.Error())
 			panic(http.ErrAbortHandler) //nolint:forbidigo // this has net/http drop the connection
 		}
 	}
@@ -273,6 +278,9 @@ func (s *Server) send(x *exchange) error {
 	if x.prefer != nil {
 		x.announce(h)
 	}
+	if x.passedOn != nil {
+		h[UpstreamHeader] = []string{upstreamText(x.passedOn)}
+	}
 	if x.isStoreAway || s.store.Away() != nil {
 		h[StoreHeader] = []string{"down"}
 	}
@@ -302,6 +310,9 @@ func (s *Server) send(x *exchange) error {
 	return nil
 }
 
+// RequestMessage is the message of the line that is logged for each request.
+const RequestMessage = "request"
+
 // logExchange ends the chain: it writes the line of the request log.
 func (s *Server) logExchange(x *exchange) error {
 	x.took = time.Since(x.began)
@@ -309,7 +320,7 @@ func (s *Server) logExchange(x *exchange) error {
 	if !s.log.Enabled(ctx, slog.LevelInfo) {
 		return nil
 	}
-	var room [12]slog.Attr
+	var room [14]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", x.r.Method),
 		slog.String("path", printablePath(x.r)),
@@ -317,7 +328,7 @@ func (s *Server) logExchange(x *exchange) error {
 		slog.Int("request_bytes", len(x.request.Body)),
 		slog.Duration("took", x.took.Round(time.Microsecond)))
 	if len(x.response.Violations) > 0 {
-		attrs = append(attrs, slog.String("violations", violationsLine(&x.response)))
+		attrs = append(attrs, slog.Any("violations", LoggedViolations{&x.response}))
 	}
 	if id := x.requestID(); id != "" {
 		attrs = append(attrs, slog.String("request_id", id))
@@ -331,11 +342,14 @@ func (s *Server) logExchange(x *exchange) error {
 	if x.fault != "" {
 		attrs = append(attrs, slog.String("fault", string(x.fault)))
 	}
+	if x.passedOn != nil {
+		attrs = append(attrs, slog.String("upstream", string(x.passedOn.Verdict)))
+	}
 	if len(x.notes) > 0 {
 		attrs = append(attrs, slog.String("notes", strings.Join(x.notes, "; ")))
 	}
 	// Logger.LogAttrs would look up its caller, which no line shows.
-	line := slog.NewRecord(x.began.Add(x.took), slog.LevelInfo, "request", 0)
+	line := slog.NewRecord(x.began.Add(x.took), slog.LevelInfo, RequestMessage, 0)
 	line.AddAttrs(attrs...)
 	_ = s.log.Handler().Handle(ctx, line) // there is nowhere left to say that it failed
 	return nil

@@ -86,6 +86,14 @@ func WithStore(st store.Store) Option { return func(s *Server) { s.store = st } 
 // WithJournalFile has every entry of the journal written to a file, too.
 func WithJournalFile(f *JournalFile) Option { return func(s *Server) { s.journalFile = f } }
 
+// WithProxy has requests passed on to a real server, by its URL, and its responses sent; what
+// the page says of each request is compared (see [Server.Agreement]).
+func WithProxy(url string) Option { return func(s *Server) { s.proxyURL = url } }
+
+// WithObserver has a function called with each entry of the journal, before the next request
+// on the connection. The entry must not be changed.
+func WithObserver(observe func(*store.Entry)) Option { return func(s *Server) { s.observe = observe } }
+
 // WithHidden leaves the values of fields out of the journal.
 func WithHidden(fields ...string) Option {
 	return func(s *Server) { s.hidden = append(s.hidden, fields...) }
@@ -140,14 +148,24 @@ type Server struct {
 	admin       http.Handler
 	alone       atomic.Int64 // exchanges numbered without the store
 	streams     atomic.Int64 // of events
+	proxyURL    string
+	upstream    *upstream // nil for none
+	upstreams   map[string]*upstream
+	observe     func(*store.Entry)
 	closing     chan struct{}
 	closeOnce   sync.Once
 
 	configuring sync.Mutex // of setup
 	setup       setup
 	front       []Scenario
-	mu          sync.Mutex // of uses
+	mu          sync.Mutex // of uses, upstreams and instanceName
 	uses        map[string]*uses
+
+	instanceName string
+
+	agreeing      sync.Mutex // of agreement and disagreements
+	agreement     Agreement
+	disagreements map[disagreementKey]int // the index of each
 
 	steps     []step
 	handler   http.Handler
@@ -182,6 +200,13 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if err := s.settings.check(); err != nil {
 		return nil, err
 	}
+	if s.proxyURL != "" {
+		up, err := s.newUpstream(s.proxyURL)
+		if err != nil {
+			return nil, err
+		}
+		s.upstream = up
+	}
 	if s.store == nil {
 		s.store = store.NewMemory(store.DefaultEntries, store.DefaultBytes)
 	}
@@ -191,8 +216,8 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	s.contract = c
 	s.chance = rand.New(&lockedSource{source: rand.NewPCG(s.seed, 0)}) //nolint:gosec // no secret: a seed repeats it
 	s.steps = []step{
-		(*Server).prefer, (*Server).receive, (*Server).respond, (*Server).choose, (*Server).hold, (*Server).send,
-		(*Server).record, (*Server).logExchange,
+		(*Server).prefer, (*Server).receive, (*Server).respond, (*Server).choose, (*Server).forward,
+		(*Server).hold, (*Server).send, (*Server).record, (*Server).logExchange,
 	}
 	s.gate = newGate(s.maxBody, s.beginLarge)
 	s.exchanges.New = func() any { return new(exchange) }

@@ -26,7 +26,10 @@ func scheme(r *http.Request) string {
 func (s *Server) record(x *exchange) error {
 	x.took = time.Since(x.began)
 	s.metrics.count(x)
-	if !s.store.Enabled() && s.journalFile == nil {
+	if x.passedOn != nil {
+		s.agree(x)
+	}
+	if !s.store.Enabled() && s.journalFile == nil && s.observe == nil {
 		return nil
 	}
 	resp := &x.response
@@ -36,7 +39,7 @@ func (s *Server) record(x *exchange) error {
 		Host:   x.r.Host, Client: x.r.RemoteAddr, Header: hideHeaders(x.r.Header), BodyBytes: len(x.request.Body),
 		Body: s.hide.body(x.request.Body, x.r.Header.Get("Content-Type")), Outcome: x.outcome(),
 		Violations: resp.Violations, Broken: resp.Broken, Notes: x.notes, Fault: string(x.fault),
-		Delay: x.delay, Took: x.took,
+		Delay: x.delay, Took: x.took, Upstream: x.passedOn,
 	}
 	if x.matched() {
 		e.Operation = x.operation.ID
@@ -60,6 +63,9 @@ func (s *Server) append(e *store.Entry) {
 	s.store.Append(e)
 	if s.journalFile != nil {
 		s.journalFile.append(e)
+	}
+	if s.observe != nil {
+		s.observe(e)
 	}
 }
 

@@ -67,6 +67,8 @@ type Then struct {
 	Rate int `yaml:"rate" doc:"bytes of the body per second"`
 	// Fault breaks the connection.
 	Fault Fault `yaml:"fault" doc:"how the connection is broken"`
+	// Proxy is the URL of a real server that the request is passed on to.
+	Proxy string `yaml:"proxy" doc:"URL of a real server that the request is passed on to"`
 	// Sets are states by name.
 	Sets States `yaml:"sets" doc:"state to set, or states by name"`
 	// Continue has the scenarios after this one looked at too.
@@ -81,7 +83,7 @@ type Then struct {
 
 // replaces reports a response of its own.
 func (t *Then) replaces() bool {
-	return t.Status != 0 || t.hasBody() || t.Fault != "" && !t.Fault.ofResponse()
+	return t.Status != 0 || t.hasBody() || t.Proxy != "" || t.Fault != "" && !t.Fault.ofResponse()
 }
 
 func (r *Response) hasBody() bool { return r.JSON != nil || r.Text != "" || r.File != "" }
@@ -133,6 +135,7 @@ type scenario struct {
 	conditions []condition
 	body       *body
 	headers    map[string]*text
+	upstream   *upstream   // nil for none
 	key        []*fieldRef // of Call and Limit
 	uses       *uses
 }
@@ -282,6 +285,8 @@ func (sc *Scenario) check() error {
 	case t.Continue && t.replaces():
 		return errors.New("continue adds to the response that comes after, and status, json, text, file and fault " +
 			"replace it: remove one of them")
+	case t.Proxy != "" && (t.Status != 0 || t.hasBody() || t.Fault != "" && !t.Fault.ofResponse()):
+		return errors.New("proxy takes the response from another server: remove status, json, text, file and fault")
 	case t.Rate < 0:
 		return fmt.Errorf("rate %d: use a number of bytes per second from 1", t.Rate)
 	case sc.When.Probability < 0 || sc.When.Probability > 1:
@@ -385,6 +390,12 @@ func (s *Server) compileFor(o *operation, sc *Scenario) (*scenario, error) {
 			return nil, err
 		}
 		compiled.key = append(compiled.key, f)
+	}
+	if sc.Then.Proxy != "" {
+		var err error
+		if compiled.upstream, err = s.newUpstream(sc.Then.Proxy); err != nil {
+			return nil, err
+		}
 	}
 	return compiled, compiled.compileResponse(&sc.Then.Response, o)
 }

@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -48,8 +49,13 @@ func violationsText(resp *webapi.Response) string {
 	return b.String()
 }
 
-// violationsLine is the same for the log.
-func violationsLine(resp *webapi.Response) string {
+// LoggedViolations are the violations of a request in the log; a text, of at most eight of
+// them, to a handler that does not know them. They are good until the handler returns.
+type LoggedViolations struct{ Response *webapi.Response }
+
+// LogValue is the text.
+func (l LoggedViolations) LogValue() slog.Value {
+	resp := l.Response
 	var parts []string
 	for i := range resp.Violations {
 		if i == maxShown {
@@ -58,7 +64,7 @@ func violationsLine(resp *webapi.Response) string {
 		}
 		parts = append(parts, resp.Violations[i].String())
 	}
-	return strings.Join(parts, "; ")
+	return slog.StringValue(strings.Join(parts, "; "))
 }
 
 // writeString writes a String of structured fields (RFC 9651, section 4.1.6).

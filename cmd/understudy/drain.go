@@ -88,9 +88,13 @@ func (d *drain) used(c net.Conn, used bool) {
 }
 
 // run ends the server; the error is about requests that did not end in time.
-func (d *drain) run(ctx context.Context, listener *lastListener) error {
-	listener.last()
-	<-listener.closed
+func (d *drain) run(ctx context.Context, listeners []servedAt) error {
+	for _, l := range listeners {
+		l.last()
+	}
+	for _, l := range listeners {
+		<-l.closed
+	}
 	d.draining.Store(true)
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -120,34 +124,45 @@ func (d *drain) closeUnused() {
 // lastListener closes when nobody has connected for a while: a connection that the
 // system has made and nobody accepts is a request lost.
 type lastListener struct {
-	*net.TCPListener
+	net.Listener
 	ends   atomic.Pointer[time.Time] // when it closes at the latest
 	closed chan struct{}
 	once   sync.Once
+}
+
+func newLastListener(l net.Listener) *lastListener {
+	return &lastListener{Listener: l, closed: make(chan struct{})}
+}
+
+// until has Accept fail from a time on.
+func (l *lastListener) until(t time.Time) {
+	if bounded, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok { // as those of TCP and Unix sockets
+		_ = bounded.SetDeadline(t) // fails where it is closed already
+	}
 }
 
 // last has Accept return what is waiting, and then close.
 func (l *lastListener) last() {
 	end := time.Now().Add(connectingMost)
 	l.ends.Store(&end)
-	_ = l.SetDeadline(time.Now().Add(connecting)) // fails where it is closed already
+	l.until(time.Now().Add(connecting))
 }
 
 // Close closes the listener; a second time is not an error, since both the drain and the
 // server do.
 func (l *lastListener) Close() error {
-	if err := l.TCPListener.Close(); !errors.Is(err, net.ErrClosed) {
+	if err := l.Listener.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
 func (l *lastListener) Accept() (net.Conn, error) {
-	conn, err := l.TCPListener.Accept()
+	conn, err := l.Listener.Accept()
 	end := l.ends.Load()
 	if err == nil {
 		if next := time.Now().Add(connecting); end != nil && next.Before(*end) {
-			_ = l.SetDeadline(next) // as above
+			l.until(next)
 		}
 		return conn, nil
 	}

@@ -420,10 +420,8 @@ const progressEvery = 500 * time.Millisecond
 
 func newProgress(w io.Writer, total uint64, unit string) *progress {
 	p := &progress{total: total, unit: unit, next: time.Now().Add(progressEvery)}
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			p.terminal = w
-		}
+	if isTerminal(w) {
+		p.terminal = w
 	}
 	return p
 }

@@ -105,7 +105,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 			b.state.message([]byte(key), "The "+f.name+" property is required.")
 			if !model[i].seen {
 				b.c.violate(
-					b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), "nothing"),
+					b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), FoundNothing),
 				)
 			}
 		}

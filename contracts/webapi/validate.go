@@ -73,7 +73,7 @@ func checkRequired(c *call, f *fieldPlan, by *contracts.Constraint, v *value) bo
 	found := "blank text"
 	switch {
 	case !v.seen:
-		found = "nothing"
+		found = FoundNothing
 	case !v.present:
 		found = "null"
 	case f.conversion != &stringConversion || !dotnet.IsBlank(v.text):

@@ -27,6 +27,9 @@ type Violation struct {
 	Found string `json:"found"`
 }
 
+// FoundNothing is what was found where a field is missing.
+const FoundNothing = "nothing"
+
 // MaxViolations is how many violations a response lists. A hostile body can break
 // a fact in every element of a list; no one reads the thousandth.
 const MaxViolations = 64
@@ -77,7 +80,7 @@ func (c *call) violated(why faultKind, field *fieldPlan) {
 	case faultMissing:
 		c.violate(
 			c.e.broken(field.rule(contracts.RuleRequired), field.fact.Required().Fact, c.pointer(field.name),
-				"nothing"),
+				FoundNothing),
 		)
 		return
 	case faultReference:

@@ -106,6 +106,8 @@ const (
 	VerdictAccepted Verdict = "accepted though it breaks the page"
 	// VerdictRejected is that the server rejects what obeys the page.
 	VerdictRejected Verdict = "rejected though it obeys the page"
+	// VerdictNone is that the page does not say anything of the request.
+	VerdictNone Verdict = "not on the page"
 	// VerdictUnclear is that the server neither accepted nor rejected it: it failed, asked for
 	// credentials, or did not respond.
 	VerdictUnclear Verdict = "unclear"

@@ -1,0 +1,154 @@
+package mockserver_test
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/mockserver/store"
+)
+
+// real starts a server that asks for a Reason of 3 letters at least and nothing else.
+func real(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Prefer")+r.Header.Get(mockserver.SessionHeader)+r.Header.Get("X-Hop") != "" {
+			w.WriteHeader(http.StatusTeapot) // those are not for it
+			return
+		}
+		w.Header().Set("X-Real", r.Header.Get("Via"))
+		w.Header().Set("Access-Control-Allow-Origin", "https://real.example")
+		w.Header().Set("Content-Type", "application/json")
+		var body struct{ Reason string }
+		switch text, _ := io.ReadAll(r.Body); {
+		case r.URL.Path != "/base"+endpoint:
+			w.WriteHeader(http.StatusNotFound)
+		case r.Header.Get("Authorization") == "":
+			w.WriteHeader(http.StatusUnauthorized)
+		case json.Unmarshal(text, &body) != nil || len(body.Reason) < 3:
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"real":"no"}`)
+		default:
+			_, _ = io.WriteString(w, `{"real":"`+r.URL.RawQuery+`"}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestARequestIsPassedOnAndBothSidesAreCompared(t *testing.T) {
+	server := real(t)
+	mock, err := mockserver.New(pageContract(t), mockserver.WithProxy(server.URL+"/base"))
+	require.NoError(t, err)
+	front := httptest.NewServer(mock)
+	t.Cleanup(front.Close)
+	for _, test := range []struct {
+		name, path, body string
+		status           int
+		verdict          store.Verdict
+		headers          []string
+	}{
+		{"both accept", endpoint + "?a=1", change(t, "Reason", "long enough"), 200, store.VerdictAgree, nil},
+		{"both reject", endpoint, change(t, "Reason", nil), 400, store.VerdictAgree, nil},
+		{"the server rejects", endpoint, change(t, "Reason", "x"), 400, store.VerdictRejected, nil},
+		{"the server accepts", endpoint, change(t, "UserId", nil), 200, store.VerdictAccepted, nil},
+		{"the server accepts again", endpoint, change(t, "UserId", nil), 200, store.VerdictAccepted, nil},
+		{
+			"no credentials", endpoint, change(t, "UserId", nil), 401, store.VerdictUnclear, []string{"Authorization", ""},
+		},
+		{"another path", "/other", "{}", 404, store.VerdictNone, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			headers := append([]string{
+				"Authorization", "Bearer x", "Origin", "http://localhost:3000", "Prefer", "x=1", mockserver.SessionHeader, "s",
+				"Connection", "X-Hop", "X-Hop", "1",
+			}, test.headers...)
+			got := send(t, "POST", front.URL+test.path, "application/json", test.body, headers...)
+			assert.Equal(t, test.status, got.status, got.body)
+			assert.Contains(t, got.header.Get(mockserver.UpstreamHeader), `;verdict="`+string(test.verdict)+`"`)
+			assert.Contains(t, got.header.Get("X-Real"), "understudy-", "the server's own headers")
+			assert.Equal(t, "http://localhost:3000", got.header.Get("Access-Control-Allow-Origin"), "CORS is the mock's")
+			if strings.HasSuffix(test.path, "?a=1") {
+				assert.Equal(t, `{"real":"a=1"}`, got.body)
+			}
+		})
+	}
+	agreement := mock.Agreement()
+	assert.Equal(t, map[store.Verdict]int{
+		store.VerdictAgree: 2, store.VerdictRejected: 1, store.VerdictAccepted: 2, store.VerdictUnclear: 1,
+		store.VerdictNone: 1,
+	}, agreement.Verdicts)
+	require.Len(t, agreement.Disagreements, 2)
+	assert.Nil(t, agreement.Disagreements[0].Violation)
+	assert.Equal(t, "UserId/required", agreement.Disagreements[1].Violation.Rule.String())
+	assert.Equal(t, 2, agreement.Disagreements[1].Count)
+	entries := journal(t, front, "?status=401")
+	require.Len(t, entries, 1)
+	assert.Equal(t, "unclear", entries[0]["upstream"].(map[string]any)["verdict"])
+}
+
+func TestAScenarioCanPassRequestsOn(t *testing.T) {
+	server := configured(t, `
+response: {json: {here: true}}
+scenarios:
+  - {name: live, when: {headers: {X-Live: {present: true}}}, then: {proxy: "`+real(t).URL+`/base", delay: 1ms}}
+  - {name: dead, when: {headers: {X-Dead: {present: true}}}, then: {proxy: "http://`+closedPort(t)+`"}}
+`)
+	sample := string(operation(t).Sample)
+	post := func(headers ...string) response {
+		return send(t, "POST", server.URL+endpoint, "application/json", sample,
+			append([]string{"Authorization", "x"}, headers...)...)
+	}
+	assert.Equal(t, `{"here":true}`, post().body)
+	assert.Equal(t, `{"real":""}`, post("X-Live", "1").body)
+	dead := post("X-Dead", "1")
+	assert.Equal(t, 502, dead.status)
+	assert.Equal(t, `{"Message":"The real server did not respond: connect: connection refused."}`, dead.body)
+	assert.Contains(t, dead.header.Get(mockserver.UpstreamHeader), `0;verdict="unclear";problem=`)
+	assert.Equal(t, 503, post("X-Live", "1", "Prefer", "code=503").status, "what a request asks for comes first")
+}
+
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+func TestALoopEnds(t *testing.T) {
+	var front *httptest.Server
+	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		front.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(back.Close)
+	front = start(t, mockserver.WithProxy(back.URL))
+	got := send(t, "POST", front.URL+endpoint, "application/json", string(operation(t).Sample))
+	assert.Equal(t, 508, got.status)
+}
+
+func TestAnUntrustedCertificateIsNoUpstream(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = nil
+	t.Cleanup(secure.Close)
+	front := start(t, mockserver.WithProxy(secure.URL))
+	got := send(t, "POST", front.URL+endpoint, "application/json", string(operation(t).Sample))
+	assert.Equal(t, 502, got.status)
+	assert.Contains(t, got.body, "certificate")
+}
+
+func TestAWrongURLOfARealServerIsAnError(t *testing.T) {
+	for _, url := range []string{"localhost:80", "ftp://h", "http://", "http://u:hush@h", "http://h?x=1", ":"} {
+		_, err := mockserver.New(pageContract(t), mockserver.WithProxy(url))
+		require.ErrorContains(t, err, "use http://HOST", url)
+		require.NotContains(t, err.Error(), "hush")
+	}
+}
