@@ -274,7 +274,7 @@ func readBody(r *http.Request, into any, what string) error {
 	if err != nil {
 		return err
 	}
-	root, err := parseYAML("body", text)
+	root, err := ParseYAML("body", text)
 	if err != nil || root == nil {
 		return err
 	}

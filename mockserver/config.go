@@ -58,7 +58,7 @@ const maxBodyFile = 4 << 20
 // which are of type [*ConfigError]. Files that it names are read from folder and from
 // nowhere else; nil forbids them. Keys for which other returns true are left out.
 func ParseConfig(name string, text []byte, folder *os.Root, other func(key string) bool) (Config, error) {
-	root, err := parseYAML(name, text)
+	root, err := ParseYAML(name, text)
 	if err != nil || root == nil {
 		return Config{}, err
 	}
@@ -90,6 +90,20 @@ func ParseConfig(name string, text []byte, folder *os.Root, other func(key strin
 		}
 	}
 	return c, nil
+}
+
+// Files are the files that the configuration names, as it names them.
+func (c *Config) Files() []string {
+	var names []string
+	if c.Response != nil && c.Response.File != "" {
+		names = append(names, c.Response.File)
+	}
+	for i := range c.Scenarios {
+		if name := c.Scenarios[i].Then.File; name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // load reads the file of a response.

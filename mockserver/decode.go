@@ -55,8 +55,10 @@ func (d *decoder) errorf(n *yaml.Node, format string, args ...any) error {
 	return &ConfigError{d.file, n.Line, n.Column, fmt.Sprintf(format, args...)}
 }
 
-// parseYAML reads one document; nil if it is empty. JSON is YAML too.
-func parseYAML(file string, text []byte) (*yaml.Node, error) {
+// ParseYAML reads the one document of a file, in YAML or JSON; nil if it is empty. It rejects
+// what no configuration needs: aliases, duplicate keys, more than 64 levels, more than 1 MiB.
+// Errors are of type [*ConfigError].
+func ParseYAML(file string, text []byte) (*yaml.Node, error) {
 	problem := func(err error) error {
 		line, text := 1, strings.TrimPrefix(err.Error(), "yaml: ")
 		if rest, found := strings.CutPrefix(text, "line "); found {
@@ -92,7 +94,7 @@ func parseYAML(file string, text []byte) (*yaml.Node, error) {
 
 func newDecoder(file string) *decoder { return &decoder{file: file, at: map[any]*yaml.Node{}} }
 
-// plain rejects what no configuration needs: aliases, duplicate keys, great depth.
+// plain rejects what [ParseYAML] says.
 func (d *decoder) plain(n *yaml.Node, depth int) error {
 	switch {
 	case depth > maxConfigDepth:

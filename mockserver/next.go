@@ -21,7 +21,7 @@ type parsedNext struct {
 
 // parseNext reads one, as a scenario for the requests of an operation.
 func (s *Server) parseNext(text json.RawMessage, o *operation) (*parsedNext, error) {
-	root, err := parseYAML("body", text)
+	root, err := ParseYAML("body", text)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/seed47566266/understudy/mockserver/store"
 )
 
-// hiddenValue stands for what the journal must not hold.
-const hiddenValue = "[hidden]"
+// HiddenValue stands for what the journal must not hold.
+const HiddenValue = "[hidden]"
 
 func scheme(r *http.Request) string {
 	if r.TLS != nil {
@@ -121,7 +121,7 @@ func hideHeaders(h http.Header) store.Header {
 		if !cloned {
 			h, cloned = h.Clone(), true
 		}
-		h[name] = []string{hiddenValue}
+		h[name] = []string{HiddenValue}
 	}
 	return store.Header(h)
 }
@@ -136,7 +136,7 @@ func hideQuery(target string) string {
 	for i, part := range parts {
 		name, _, hasValue := strings.Cut(part, "=")
 		if decoded, err := url.QueryUnescape(name); hasValue && (err != nil || isSecret(decoded)) {
-			parts[i] = name + "=" + hiddenValue
+			parts[i] = name + "=" + HiddenValue
 		}
 	}
 	return path + "?" + strings.Join(parts, "&")
@@ -178,7 +178,7 @@ func (h *hider) body(b []byte, contentType string) []byte {
 	case len(h.fields) == 0:
 		return bytes.Clone(b[:min(len(b), maxKeptBody)])
 	case len(b) > maxKeptBody:
-		return []byte(hiddenValue)
+		return []byte(HiddenValue)
 	}
 	if strings.Contains(contentType, "x-www-form-urlencoded") {
 		return h.form(b)
@@ -187,10 +187,10 @@ func (h *hider) body(b []byte, contentType string) []byte {
 	decoder.UseNumber()
 	var out bytes.Buffer
 	if h.json(&out, decoder, false) != nil {
-		return []byte(hiddenValue)
+		return []byte(HiddenValue)
 	}
 	if _, err := decoder.Token(); err == nil {
-		return []byte(hiddenValue) // something follows
+		return []byte(HiddenValue) // something follows
 	}
 	return out.Bytes()
 }
@@ -206,13 +206,13 @@ func (h *hider) form(b []byte) []byte {
 			hide = hide || h.fields[strings.ToLower(step)]
 		}
 		if hide {
-			pairs[i] = name + "=" + hiddenValue
+			pairs[i] = name + "=" + HiddenValue
 		}
 	}
 	return []byte(strings.Join(pairs, "&"))
 }
 
-// json copies one value, or [hiddenValue] in its place.
+// json copies one value, or [HiddenValue] in its place.
 func (h *hider) json(out *bytes.Buffer, d *json.Decoder, hide bool) error {
 	token, err := d.Token()
 	if err != nil {
@@ -221,7 +221,7 @@ func (h *hider) json(out *bytes.Buffer, d *json.Decoder, hide bool) error {
 	var aside bytes.Buffer
 	to := out
 	if hide {
-		out.WriteString(`"` + hiddenValue + `"`)
+		out.WriteString(`"` + HiddenValue + `"`)
 		to = &aside
 	}
 	delim, nested := token.(json.Delim)

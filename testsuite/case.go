@@ -1,6 +1,7 @@
 package testsuite
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"slices"
@@ -169,6 +170,13 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 			return nil, err
 		}
 		all = append(all, rows...)
+	}
+	if s.payloads.Recorded != nil {
+		recorded, err := g.Recorded(bytes.NewReader(s.payloads.Recorded))
+		if err != nil {
+			return nil, &ConfigError{"Payloads.Recorded", err.Error()}
+		}
+		all = append(all, recorded...)
 	}
 	return fixtures.Distinct(all), nil
 }

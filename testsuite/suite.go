@@ -49,6 +49,9 @@ type Payloads struct {
 	Combinations int
 	// Path replaces the contract's route; empty keeps it.
 	Path string
+	// Recorded adds a case for each request in it, see [fixtures.Generator.Recorded]; nil
+	// adds none. Alone they are selected by "recorded".
+	Recorded []byte
 }
 
 // Suite is the catalogue of cases of a contract. It does not change and may be shared

@@ -145,6 +145,7 @@ var flagOf = map[string]string{
 	"Payloads.Path":           "--path",
 	"Payloads.Combinations":   "--combinations",
 	"Payloads.Rows":           "--data",
+	"Payloads.Recorded":       "--replay-file",
 	"Target.ConnectTo":        "--connect-to",
 	"Target.Timeout":          "--timeout",
 	"Target.Headers":          "--header",

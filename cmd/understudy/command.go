@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
 	})
 	root.AddCommand(serveCommand(s), verifyCommand(s), casesCommand(s), reportCommand(s), generateCommand(s),
-		contractCommand(s), explainCommand(s), versionCommand(s))
+		contractCommand(s), explainCommand(s), configCommand(s), versionCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return testsuite.ExitOK
@@ -102,24 +102,45 @@ func theOperation(c *contracts.Contract) *contracts.Operation { return &c.Operat
 
 // pageFlag adds --page to a command and returns how to load the contract.
 func pageFlag(cmd *cobra.Command) func() (*contracts.Contract, error) {
-	file := cmd.Flags().String("page", "", "Help Page to learn from, as text (default: the embedded one)")
-	return func() (*contracts.Contract, error) {
-		if *file == "" {
-			return helppage.Parse(contracts.Page())
-		}
-		f, err := os.Open(*file)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the page: %w", err)
-		}
-		defer func() { _ = f.Close() }()
-		page, err := io.ReadAll(io.LimitReader(f, helppage.MaxSize+1))
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the page: %w", err)
-		}
-		c, err := helppage.Parse(page)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", *file, err)
-		}
-		return c, nil
+	var file onceFlag
+	cmd.Flags().Var(&file, "page", "`FILE` with the Help Page to learn from, as text (default: the embedded one)")
+	return func() (*contracts.Contract, error) { return loadContract(string(file)) }
+}
+
+// onceFlag is a text that may be given once.
+type onceFlag string
+
+func (f *onceFlag) String() string { return string(*f) }
+
+// Type is what help says.
+func (f *onceFlag) Type() string { return "string" }
+
+// Set takes the value.
+func (f *onceFlag) Set(value string) error {
+	if *f != "" {
+		return errors.New("it is given twice: one is read at a time")
 	}
+	*f = onceFlag(value)
+	return nil
+}
+
+// loadContract reads a page from a file, or the embedded one for an empty name.
+func loadContract(file string) (*contracts.Contract, error) {
+	if file == "" {
+		return helppage.Parse(contracts.Page())
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the page: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	page, err := io.ReadAll(io.LimitReader(f, helppage.MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the page: %w", err)
+	}
+	c, err := helppage.Parse(page)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
 }

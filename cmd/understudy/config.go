@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,9 +36,11 @@ func isCommand(root *cobra.Command, key string) bool {
 //	  set: {UserId: 84ef7a81-c643-4b8e-85e5-1ff52fc35f3d}
 //	  report: [text, junit=junit.xml]
 //
-// A flag counts for more than the environment, that for more than the file.
-func configurable(cmd *cobra.Command, s streams) {
-	file := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's\n"+
+// A flag counts for more than the environment, that for more than the file. The file is what
+// the function returns once the command runs; nil if there is none.
+func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
+	var found *configFile
+	name := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's\n"+
 		"name (default: understudy.yaml, if there is one)")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		fromFlags := map[string]bool{}
@@ -57,16 +58,20 @@ func configurable(cmd *cobra.Command, s streams) {
 			}
 			setBy(f, name)
 		})
-		if *file == "" {
+		if *name == "" {
 			if _, missing := os.Stat(defaultConfig); missing == nil {
-				*file = defaultConfig
+				*name = defaultConfig
 			}
 		}
-		if err != nil || *file == "" {
+		if err != nil || *name == "" {
 			return err
 		}
-		return applyFile(cmd, *file, fromFlags)
+		if found, err = readConfig(*name); err != nil {
+			return err
+		}
+		return found.apply(cmd.Root(), cmd, fromFlags)
 	}
+	return func() *configFile { return found }
 }
 
 // setByKey is the annotation of a flag that says who set it, if not the flag itself.
@@ -92,77 +97,99 @@ func origin(flags *pflag.FlagSet, name string) string {
 	return "--" + name
 }
 
-func applyFile(cmd *cobra.Command, file string, set map[string]bool) error {
-	f, err := os.Open(file)
+// configFile is a configuration: settings of commands by flag name, and what the mock does.
+type configFile struct {
+	name string
+	text []byte
+	root *yaml.Node // nil for an empty file
+}
+
+func readConfig(name string) (*configFile, error) {
+	text, err := readConfigText(name)
 	if err != nil {
-		return fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	root, err := mockserver.ParseYAML(name, text)
+	return &configFile{name, text, root}, err
+}
+
+// readConfigText reads a little more than a configuration may have, of which the parser says
+// that it is too long.
+func readConfigText(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	return io.ReadAll(io.LimitReader(f, maxConfig+1))
+}
+
+func (f *configFile) errorf(n *yaml.Node, format string, args ...any) error {
+	return &mockserver.ConfigError{File: f.name, Line: n.Line, Column: n.Column, Problem: fmt.Sprintf(format, args...)}
+}
+
+// mock is the mock's part.
+func (f *configFile) mock(root *cobra.Command) (mockserver.Config, error) {
+	folder, err := os.OpenRoot(filepath.Dir(f.name))
 	if err != nil {
-		return fmt.Errorf("cannot read the configuration: %w", err)
+		return mockserver.Config{}, fmt.Errorf("cannot read the configuration's folder: %w", err)
 	}
-	if len(text) > maxConfig {
-		return fmt.Errorf("%s is longer than %d bytes, the most that a configuration may have", file, maxConfig)
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var document, second yaml.Node
-	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	switch err := decoder.Decode(&second); {
-	case err == nil:
-		return fmt.Errorf("%s:%d: a second document: put all settings into the first one", file, second.Line)
-	case !errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if len(document.Content) == 0 {
+	defer func() { _ = folder.Close() }()
+	return mockserver.ParseConfig(f.name, f.text, folder, func(key string) bool { return isCommand(root, key) })
+}
+
+// settings are those of a command; nil for none.
+func (f *configFile) settings(command string) *yaml.Node {
+	if f.root == nil || f.root.Kind != yaml.MappingNode {
 		return nil
 	}
-	at := func(n *yaml.Node, format string, args ...any) error {
-		return fmt.Errorf("%s:%d: %s", file, n.Line, fmt.Sprintf(format, args...))
-	}
-	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return at(root, "expected commands with their settings, e.g. “serve:”")
-	}
-	if twice, first := repeated(root); twice != nil {
-		return at(twice, "duplicate key %q (first on line %d)", twice.Value, first.Line)
-	}
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		command, settings := root.Content[i], root.Content[i+1]
-		if mockserver.IsConfigKey(command.Value) {
-			continue // the mock reads it
+	for i := 0; i+1 < len(f.root.Content); i += 2 {
+		if f.root.Content[i].Value == command {
+			return f.root.Content[i+1]
 		}
-		if !isCommand(cmd.Root(), command.Value) {
-			if cmd.Flags().Lookup(command.Value) != nil {
-				return at(command, "put %q under the command's name, as “%s:”", command.Value, cmd.Name())
-			}
-			return at(command, "unknown command %q", command.Value)
-		}
-		if command.Value != cmd.Name() {
+	}
+	return nil
+}
+
+// apply sets the flags of a command, but for those that are set already.
+func (f *configFile) apply(root, cmd *cobra.Command, set map[string]bool) error {
+	if f.root == nil {
+		return nil
+	}
+	if f.root.Kind != yaml.MappingNode {
+		return f.errorf(f.root, "expected commands with their settings, e.g. “serve:”")
+	}
+	for i := 0; i+1 < len(f.root.Content); i += 2 {
+		command := f.root.Content[i]
+		if mockserver.IsConfigKey(command.Value) || isCommand(root, command.Value) {
 			continue
 		}
-		if settings.Kind != yaml.MappingNode {
-			return at(settings, "expected settings by flag name under %q", command.Value)
+		if cmd.Flags().Lookup(command.Value) != nil {
+			return f.errorf(command, "put %q under the command's name, as “%s:”", command.Value, cmd.Name())
 		}
-		if twice, first := repeated(settings); twice != nil {
-			return at(twice, "duplicate key %q (first on line %d)", twice.Value, first.Line)
+		return f.errorf(command, "unknown command %q; see '%s --help' for those that there are, and "+
+			"'%s config example' for the mock's keys", command.Value, root.Name(), root.Name())
+	}
+	settings := f.settings(cmd.Name())
+	if settings == nil {
+		return nil
+	}
+	if settings.Kind != yaml.MappingNode {
+		return f.errorf(settings, "expected settings by flag name under %q", cmd.Name())
+	}
+	for j := 0; j+1 < len(settings.Content); j += 2 {
+		name, value := settings.Content[j], settings.Content[j+1]
+		flag := cmd.Flags().Lookup(name.Value)
+		if flag == nil || name.Value == "config" {
+			return f.errorf(name, "unknown setting %q; see '%s --help'", name.Value, cmd.CommandPath())
 		}
-		for j := 0; j+1 < len(settings.Content); j += 2 {
-			name, value := settings.Content[j], settings.Content[j+1]
-			if name.Value == "config" || cmd.Flags().Lookup(name.Value) == nil {
-				return at(name, "unknown setting %q; see '%s --help'", name.Value, cmd.CommandPath())
-			}
-			if set[name.Value] {
-				continue
-			}
-			flag := cmd.Flags().Lookup(name.Value)
-			if err := setFlag(cmd.Flags(), flag, value); err != nil {
-				return at(value, "%v", err)
-			}
-			setBy(flag, fmt.Sprintf("%s:%d", file, name.Line))
+		if set[name.Value] {
+			continue
 		}
+		if err := setFlag(cmd.Flags(), flag, value); err != nil {
+			return f.errorf(value, "%v", err)
+		}
+		setBy(flag, fmt.Sprintf("%s:%d", f.name, name.Line))
 	}
 	return nil
 }
@@ -197,9 +224,6 @@ func setFlag(flags *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error {
 			values = append(values, item.Value)
 		}
 	case yaml.MappingNode:
-		if twice, first := repeated(value); twice != nil {
-			return fmt.Errorf("duplicate key %q (first on line %d)", twice.Value, first.Line)
-		}
 		join := "="
 		if other := flag.Annotations[pairKey]; len(other) > 0 {
 			join = other[0]
@@ -217,17 +241,4 @@ func setFlag(flags *pflag.FlagSet, flag *pflag.Flag, value *yaml.Node) error {
 	}
 	flag.Changed = true
 	return list.Replace(values)
-}
-
-// repeated finds a key that a mapping has twice, and where it is first.
-func repeated(mapping *yaml.Node) (twice, first *yaml.Node) {
-	seen := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key := mapping.Content[i]
-		if before := seen[key.Value]; before != nil {
-			return key, before
-		}
-		seen[key.Value] = key
-	}
-	return nil, nil
 }

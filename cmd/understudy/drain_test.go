@@ -35,7 +35,7 @@ func served(t *testing.T, errs io.Writer, args ...string) (url string, stop func
 		code <- run(ctx, append([]string{"serve", "--addr", "127.0.0.1:0"}, args...),
 			streams{strings.NewReader(""), out, errs, func(string) string { return "" }})
 	}()
-	line := <-out
+	line, _, _ := strings.Cut(<-out, "\n")
 	return strings.TrimSpace(
 			line[strings.Index(line, "http://"):],
 		) + "/api/Calendar/PatientAppointmentPost_v2", func() int {

@@ -1,16 +1,22 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/mockserver/store"
+	"github.com/seed47566266/understudy/testsuite"
 )
 
 // mock are the flags of serve that change what the mock does besides responding as the
@@ -19,7 +25,13 @@ type mock struct {
 	cors, validate, delay, fault, token string
 	scenarios, hidden                   []string
 	seed                                uint64
-	noAdmin, noMetrics                  bool
+	noAdmin, noMetrics, failOnUnused    bool
+	store, journalFile                  string
+	proxy, record                       string
+	failOnDisagreement                  bool
+
+	adminOff string // why there is no admin API; empty if there is one
+	recorded *recorder
 }
 
 func mockFlags(cmd *cobra.Command) *mock {
@@ -39,16 +51,65 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there\n"+
 		"beyond loopback (better in UNDERSTUDY_ADMIN_TOKEN)")
 	flags.BoolVar(&m.noAdmin, "no-admin", false, "serve nothing under /__admin")
+	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
+	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as\n"+
+		"redis://HOST:6379/0 (default: memory)")
+	flags.StringVar(&m.journalFile, "journal-file", "", "`FILE` that gets a line of JSON for each request")
+	flags.StringVar(&m.proxy, "proxy", "", "pass requests on to the real server at `URL`, and compare it with\n"+
+		"the page")
+	flags.BoolVar(&m.failOnDisagreement, "fail-on-disagreement", false, "exit 1 if real server and page disagree")
+	flags.StringVar(&m.record, "record", "", "`FILE` that gets each request as a case, for 'verify --replay-file'")
 	flags.BoolVar(&m.noMetrics, "no-metrics", false, "serve no /__admin/metrics")
 	return m
 }
 
-// options are those of the mock that listens at an address.
-func (m *mock) options(cmd *cobra.Command, addr string) ([]mockserver.Option, error) {
-	loopback := isLoopback(addr)
+// open opens what the flags name: store, files. closeAll closes it.
+func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll func(), err error) {
+	var open []io.Closer
+	closeAll = func() {
+		for _, c := range slices.Backward(open) {
+			if err := c.Close(); err != nil {
+				logger.Error("close", "problem", err.Error())
+			}
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	if m.store != "" {
+		shared, err := store.NewRedis(m.store, store.DefaultEntries, store.DefaultBytes, logger)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--store: %w", err)
+		}
+		open = append(open, shared)
+		options = append(options, mockserver.WithStore(shared))
+	}
+	if m.journalFile != "" {
+		f, err := mockserver.OpenJournalFile(m.journalFile, 0, logger)
+		if err != nil {
+			return nil, nil, machine(fmt.Errorf("--journal-file: %w", err))
+		}
+		open = append(open, f)
+		options = append(options, mockserver.WithJournalFile(f))
+	}
+	if m.record != "" {
+		if m.recorded, err = newRecorder(m.record); err != nil {
+			return nil, nil, machine(fmt.Errorf("--record: %w", err))
+		}
+		open = append(open, m.recorded)
+		options = append(options, mockserver.WithObserver(m.recorded.record))
+	}
+	return options, closeAll, nil
+}
+
+// options are those that open nothing, of a mock that listens somewhere.
+func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]mockserver.Option, error) {
+	loopback := isLoopback(l.addr)
 	options := []mockserver.Option{
-		mockserver.WithSeed(m.seed),
-		mockserver.WithHidden(m.hidden...), mockserver.WithVersion(version()), mockserver.WithAdminToken(m.token),
+		mockserver.WithSeed(m.seed), mockserver.WithHidden(m.hidden...), mockserver.WithVersion(version()),
+		mockserver.WithAdminToken(m.token),
 	}
 	switch {
 	case m.cors != "":
@@ -56,12 +117,32 @@ func (m *mock) options(cmd *cobra.Command, addr string) ([]mockserver.Option, er
 	case !loopback:
 		options = append(options, mockserver.WithCORS(mockserver.CORSAny))
 	}
-	// Who can reach the server could read what others sent.
-	if m.noAdmin || !loopback && m.token == "" {
+	switch {
+	case l.adminAddr != "" && m.noAdmin:
+		return nil, errors.New("--admin-addr moves the admin API and --no-admin removes it: use one of them")
+	case l.adminAddr != "" && !isLoopback(l.adminAddr) && m.token == "":
+		return nil, fmt.Errorf("--admin-addr %s can be reached from elsewhere: give a token in UNDERSTUDY_ADMIN_TOKEN",
+			l.adminAddr)
+	case m.noAdmin:
+		m.adminOff = "off by --no-admin"
+	case l.adminAddr == "" && !loopback && m.token == "":
+		// Who can reach the server could read what others sent.
+		m.adminOff = "off beyond loopback without a token in UNDERSTUDY_ADMIN_TOKEN"
+	}
+	if m.adminOff != "" || l.adminAddr != "" {
 		options = append(options, mockserver.WithoutAdmin())
 	}
-	if m.noMetrics {
+	if m.noMetrics || m.adminOff != "" {
 		options = append(options, mockserver.WithoutMetrics())
+	}
+	switch {
+	case m.proxy != "":
+		options = append(options, mockserver.WithProxy(m.proxy))
+	case m.failOnDisagreement:
+		return nil, errors.New("--fail-on-disagreement compares with a real server: give its URL with --proxy")
+	}
+	if m.record != "" && len(m.hidden) > 0 {
+		return nil, errors.New("--record keeps bodies as they are, and --hide does not: use one of them")
 	}
 	for _, name := range m.scenarios {
 		sc, err := mockserver.ReadyMade(name)
@@ -86,12 +167,100 @@ func (m *mock) options(cmd *cobra.Command, addr string) ([]mockserver.Option, er
 		}
 		options = append(options, mockserver.WithScenarios(sc))
 	}
-	config, err := mockConfig(cmd)
+	if file == nil {
+		return options, nil
+	}
+	config, err := file.mock(root)
 	return append(options, mockserver.WithConfig(config)), err
+}
+
+// maxListed is how many operations are listed at the start.
+const maxListed = 5
+
+// banner says what there is where the mock listens.
+func (m *mock) banner(c *contracts.Contract, url, adminURL string) string {
+	var b strings.Builder
+	base := url
+	if strings.HasPrefix(url, unixPrefix) {
+		base = ""
+	}
+	for i := range c.Operations {
+		if i == maxListed {
+			fmt.Fprintf(&b, "  and %d more\n", len(c.Operations)-i)
+			break
+		}
+		fmt.Fprintf(&b, "  %s %s/%s\n", c.Operations[i].Method, base, c.Operations[i].Route)
+	}
+	if m.adminOff != "" {
+		fmt.Fprintf(&b, "  admin API: %s\n", m.adminOff)
+		return b.String()
+	}
+	if strings.HasPrefix(adminURL, unixPrefix) {
+		adminURL += " "
+	}
+	fmt.Fprintf(&b, "  console: %s%s/\n  ready: %s%s/health\n", adminURL, mockserver.AdminPath, adminURL,
+		mockserver.AdminPath)
+	return b.String()
+}
+
+// conclude says at the end what was not used, and where real server and page disagree.
+func (m *mock) conclude(s streams, mock *mockserver.Server, err error) error {
+	if err != nil {
+		return err
+	}
+	failed := false
+	if unused := mock.Unused(); len(unused) > 0 {
+		_, _ = fmt.Fprintf(s.err, "understudy: no request matched these scenarios: %s\n", strings.Join(unused, ", "))
+		failed = m.failOnUnused
+	}
+	if m.recorded != nil {
+		_, _ = fmt.Fprintln(s.err, "understudy: "+m.recorded.summary())
+	}
+	if m.proxy != "" {
+		agreement := mock.Agreement()
+		if err := written(printAgreement(s.out, &agreement)); err != nil {
+			return err
+		}
+		failed = failed || m.failOnDisagreement && len(agreement.Disagreements) > 0
+	}
+	if failed {
+		return &exitError{testsuite.ExitBroken, nil}
+	}
+	return nil
+}
+
+// printAgreement prints a table of what a real server and the page say.
+func printAgreement(w io.Writer, a *mockserver.Agreement) error {
+	total := 0
+	for _, n := range a.Verdicts {
+		total += n
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d requests were passed on: %d agree, %d disagree, %d unclear, %d not on the page\n", total,
+		a.Verdicts[store.VerdictAgree], a.Verdicts[store.VerdictAccepted]+a.Verdicts[store.VerdictRejected],
+		a.Verdicts[store.VerdictUnclear], a.Verdicts[store.VerdictNone])
+	if len(a.Disagreements) > 0 {
+		table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(table, "COUNT\tPAGE\tSERVER\tRULE\tLINE")
+		for i := range a.Disagreements {
+			d := &a.Disagreements[i]
+			page, rule, line := "accepts", "-", "-"
+			if d.Violation != nil {
+				page, rule, line = "rejects", d.Violation.Rule.String(), strconv.Itoa(d.Violation.Line)
+			}
+			_, _ = fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\n", d.Count, page, d.Status, rule, line)
+		}
+		_ = table.Flush() // into memory
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // isLoopback reports an address that only this machine reaches.
 func isLoopback(addr string) bool {
+	if strings.HasPrefix(addr, unixPrefix) {
+		return true
+	}
 	host, _, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
@@ -114,22 +283,4 @@ func standingFault(text string) (mockserver.Scenario, error) {
 		sc.Then.Fault = mockserver.Fault(what)
 	}
 	return sc, nil
-}
-
-// mockConfig is the mock's part of the configuration file, if there is one.
-func mockConfig(cmd *cobra.Command) (mockserver.Config, error) {
-	file := cmd.Flags().Lookup("config").Value.String()
-	if file == "" {
-		return mockserver.Config{}, nil
-	}
-	text, err := os.ReadFile(file) // its size was looked at when the flags were set
-	if err != nil {
-		return mockserver.Config{}, fmt.Errorf("cannot read the configuration: %w", err)
-	}
-	folder, err := os.OpenRoot(filepath.Dir(file))
-	if err != nil {
-		return mockserver.Config{}, fmt.Errorf("cannot read the configuration's folder: %w", err)
-	}
-	defer func() { _ = folder.Close() }()
-	return mockserver.ParseConfig(file, text, folder, func(key string) bool { return isCommand(cmd.Root(), key) })
 }

@@ -2,109 +2,153 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/mockserver/store"
 )
 
-// The server's limits. A client that sends a page's sample needs none of them;
-// they keep one that stalls or floods from holding the server.
-const (
-	headerTimeout  = 10 * time.Second
-	readTimeout    = 60 * time.Second
-	writeTimeout   = 60 * time.Second
-	idleTimeout    = 120 * time.Second
-	maxHeaderBytes = 64 << 10
-	drainTimeout   = 10 * time.Second
-)
+// serve are the flags of serve.
+type serve struct {
+	contract  func() (*contracts.Contract, error)
+	profile   webapi.Profile
+	success   string
+	null      string
+	maxBody   int64
+	listening listening
+	mock      *mock
+	logFormat string
+	quiet     bool
+}
 
-func serveCommand(s streams) *cobra.Command {
+func newServe() (*serve, *cobra.Command) {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the mock, which responds as the framework would",
 		Args:  cobra.NoArgs,
 		Example: "  understudy serve\n" +
-			"  understudy serve --addr 127.0.0.1:0 --time-zone America/Chicago",
+			"  understudy serve --scenario slow --fault 503/3\n" +
+			"  understudy serve --proxy https://test.example.com --record today.ndjson",
 	}
-	contract := pageFlag(cmd)
-	var profile webapi.Profile
-	flags := cmd.Flags()
-	addr := flags.String("addr", "127.0.0.1:4747", "`HOST:PORT` to listen on; port 0 picks one")
-	flags.BoolVar(&profile.ErrorDetail, "error-detail", false,
+	v, flags := &serve{}, cmd.Flags()
+	v.contract = pageFlag(cmd)
+	v.listening.add(cmd)
+	flags.BoolVar(&v.profile.ErrorDetail, "error-detail", false,
 		"show the texts of exceptions, as a server does to its own machine")
-	flags.StringVar(&profile.TimeZone, "time-zone", "UTC", "the server's local time, an IANA `NAME`")
-	flags.StringVar(&profile.ParameterName, "parameter-name", "model",
+	flags.StringVar(&v.profile.TimeZone, "time-zone", "UTC", "the server's local time, an IANA `NAME`")
+	flags.StringVar(&v.profile.ParameterName, "parameter-name", "model",
 		"the action's parameter, first part of ModelState's keys")
-	successBody := flags.String("success-body", string(webapi.SuccessBodyEcho), "body of 200: `echo|none`")
-	nullBody := flags.String("null-body", string(webapi.NullBodyReject),
+	flags.StringVar(&v.success, "success-body", string(webapi.SuccessBodyEcho), "body of 200: `echo|none`")
+	flags.StringVar(&v.null, "null-body", string(webapi.NullBodyReject),
 		"what the action does with no body or null: `reject|accept`")
-	maxBody := flags.Int64("max-body", mockserver.DefaultMaxBody,
+	flags.Int64Var(&v.maxBody, "max-body", mockserver.DefaultMaxBody,
 		"largest request body in `BYTES`; a longer one gets 413")
-	m := mockFlags(cmd)
-	logFormat := flags.String("log-format", "text", "form of the request log on stderr: `text|json`")
-	quiet := flags.Bool("quiet", false, "log no requests")
-	configurable(cmd, s)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := contract()
-		if err != nil {
-			return err
-		}
-		profile.SuccessBody, profile.NullBody = webapi.SuccessBody(*successBody), webapi.NullBody(*nullBody)
-		lines := newLogBuffer(s.err, *logFormat)
-		defer lines.flush()
-		logger, err := requestLog(lines, *logFormat, *quiet)
-		if err != nil {
-			return err
-		}
-		// A reader of the log that ends may take the log with it, not the mock.
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-		memory := tuneMemory(s)
-		options, err := m.options(cmd, *addr)
-		if err != nil {
-			return err
-		}
-		ctx, stop := context.WithCancel(cmd.Context())
-		defer stop()
-		options = append(options, mockserver.WithShutdown(stop), mockserver.WithProfile(profile),
-			mockserver.WithMaxBody(*maxBody),
-			mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))
-		mock, err := mockserver.New(c, options...)
-		if err != nil {
-			return err
-		}
-		context.AfterFunc(ctx, func() { _ = mock.Close() })
-		return listenAndServe(ctx, s, *addr, mock, logger)
-	}
+	v.mock = mockFlags(cmd)
+	flags.StringVar(&v.logFormat, "log-format", "auto", "form of the request log on stderr: `auto|terminal|text|json`;\n"+
+		"auto is terminal on one, else text")
+	flags.BoolVar(&v.quiet, "quiet", false, "log no requests")
+	return v, cmd
+}
+
+func serveCommand(s streams) *cobra.Command {
+	v, cmd := newServe()
+	file := configurable(cmd, s)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return v.run(cmd, s, file()) }
 	return cmd
 }
 
-func requestLog(lines *logBuffer, format string, quiet bool) (*slog.Logger, error) {
+// options are those that open nothing. File may be nil.
+func (v *serve) options(root *cobra.Command, file *configFile) ([]mockserver.Option, error) {
+	profile := v.profile
+	profile.SuccessBody, profile.NullBody = webapi.SuccessBody(v.success), webapi.NullBody(v.null)
+	options, err := v.mock.options(root, &v.listening, file)
+	return append(options, mockserver.WithProfile(profile), mockserver.WithMaxBody(v.maxBody)), err
+}
+
+func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) error {
+	c, err := v.contract()
+	if err != nil {
+		return err
+	}
+	logger, flush, err := requestLog(s, v.logFormat, v.quiet)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	// A reader of the log that ends may take the log with it, not the mock.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	memory := tuneMemory(s)
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
+	options, err := v.options(cmd.Root(), file)
+	if err != nil {
+		return err
+	}
+	opened, closeAll, err := v.mock.open(logger)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	mock, err := mockserver.New(c, append(append(options, opened...), mockserver.WithShutdown(stop),
+		mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))...)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = mock.Close() })
+	if file != nil {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			watchConfig(ctx, file, cmd, mock, logger)
+		}()
+		defer func() {
+			stop()
+			<-ended
+		}()
+	}
+	err = listenAndServe(ctx, s, &v.listening, mock, mock.Admin(), logger, func(url, adminURL string) string {
+		return v.mock.banner(c, url, adminURL)
+	})
+	return v.mock.conclude(s, mock, err)
+}
+
+// requestLog makes the log in a format; flush waits until it is written.
+func requestLog(s streams, format string, quiet bool) (logger *slog.Logger, flush func(), err error) {
 	options := &slog.HandlerOptions{}
 	if quiet {
 		options.Level = slog.LevelError
 	}
-	switch format {
-	case "text":
-		return slog.New(newTextLog(lines, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(lines, options)), nil
+	if format == "auto" {
+		format = "text"
+		if isTerminal(s.err) {
+			format = "terminal"
+		}
 	}
-	return nil, fmt.Errorf("--log-format %q: use text or json", format)
+	lines := newLogBuffer(s.err, format)
+	switch format {
+	case "terminal":
+		colored := isTerminal(s.err) && s.getenv("NO_COLOR") == "" && s.getenv("TERM") != "dumb"
+		handler := newTerminalLog(lines, options, colored)
+		return slog.New(handler), func() {
+			handler.flush()
+			lines.flush()
+		}, nil
+	case "text":
+		return slog.New(newTextLog(lines, options)), lines.flush, nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(lines, options)), lines.flush, nil
+	}
+	return nil, nil, fmt.Errorf("--log-format %q: use auto, terminal, text or json", format)
 }
 
 // The mock keeps little but its journal, so its live heap is a few megabytes

@@ -23,7 +23,7 @@ type verifyFlags struct {
 	choiceFlags
 	connectionFlags
 	accept, reject, rejectedWhen string
-	known, replay                string
+	known, replay, replayFile    string
 	failOn                       []string
 	maxWrites, maxUnexpected     int
 	maxRequests, parallel        int
@@ -70,6 +70,8 @@ func verifyCommand(s streams) *cobra.Command {
 			"should (all three); inconclusive is what proves nothing")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
+	flags.StringVar(&f.replayFile, "replay-file", "", "send the requests of this `file` again, which 'serve --record'\n"+
+		"and 'generate' write")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
 	flags.IntVar(
 		&f.maxUnexpected,
@@ -131,6 +133,14 @@ func (f *verifyFlags) apply(
 		return nil, err
 	}
 	payloads.Path = f.path
+	if f.replayFile != "" {
+		if payloads.Recorded, err = readRecorded(f.replayFile); err != nil {
+			return nil, err
+		}
+		if len(selection.Run) == 0 {
+			selection.Run = []string{string(fixtures.FamilyRecorded)}
+		}
+	}
 	c.Selection = selection
 	c.Selection.Only = f.replay
 	if err := f.connectionFlags.apply(c, s); err != nil {
@@ -168,10 +178,29 @@ func (f *verifyFlags) apply(
 	return suite, flagError(err)
 }
 
+// maxRecorded is the longest file of recorded requests, in bytes.
+const maxRecorded = 256 << 20
+
+func readRecorded(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--replay-file: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, maxRecorded+1))
+	if err != nil {
+		return nil, fmt.Errorf("--replay-file: %w", err)
+	}
+	if len(text) > maxRecorded {
+		return nil, fmt.Errorf("--replay-file: %s is longer than %d bytes", name, maxRecorded)
+	}
+	return text, nil
+}
+
 // repeatedFlags are those without which a request sent again is another one, or comes from
 // someone else. Those that hold a secret are not among them.
 var repeatedFlags = []string{
-	"page", "path", "set", "data", "strict-json", "accept", "reject", "rejected-when", "bearer-env", "basic-env",
+	"page", "path", "set", "data", "replay-file", "strict-json", "accept", "reject", "rejected-when", "bearer-env", "basic-env",
 	"cacert", "cert", "key", "insecure", "connect-to", "no-case-header",
 }
 

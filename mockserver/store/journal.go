@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -36,8 +37,11 @@ const (
 	OutcomePreflight Outcome = "preflight"
 )
 
-// Header is a header in the order of its names.
+// Header is a header; names are as net/http spells them.
 type Header map[string][]string
+
+// Names are the names of the headers in order.
+func (h Header) Names() []string { return slices.Sorted(maps.Keys(h)) }
 
 // Entry is one exchange. It does not change once it is in a journal.
 type Entry struct {

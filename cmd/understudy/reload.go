@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/seed47566266/understudy/mockserver"
+)
+
+const (
+	// settled is how long a file must not change before it is read: whoever writes it may not
+	// be done.
+	settled = 50 * time.Millisecond
+	// polled is how often it is looked at besides: some file systems tell nobody of changes.
+	polled = 2 * time.Second
+)
+
+// watchConfig has the mock go by the configuration whenever its file, or one that it names,
+// changes, until the context ends. Of a wrong one the log says what is wrong, and the last right
+// one stays.
+func watchConfig(ctx context.Context, first *configFile, cmd *cobra.Command, mock *mockserver.Server,
+	logger *slog.Logger,
+) {
+	w := &configWatch{name: first.name, cmd: cmd, mock: mock, logger: logger, serve: settingsOf(first, cmd.Name())}
+	config, err := first.mock(cmd.Root())
+	w.files = config.Files()
+	w.seen = w.sum(first.text)
+	if err != nil {
+		return // the mock did not take it either
+	}
+	var events chan fsnotify.Event
+	var failures chan error
+	// The folder, since editors put a new file in the place of the old one.
+	if watcher, err := fsnotify.NewWatcher(); err == nil {
+		defer func() { _ = watcher.Close() }()
+		if watcher.Add(filepath.Dir(first.name)) == nil {
+			events, failures = watcher.Events, watcher.Errors
+		}
+	}
+	poll := time.NewTicker(polled)
+	defer poll.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-failures: // what it missed is polled
+		case <-events:
+			w.look(ctx, events)
+		case <-poll.C:
+			w.look(ctx, events)
+		}
+	}
+}
+
+type configWatch struct {
+	name   string
+	cmd    *cobra.Command
+	mock   *mockserver.Server
+	logger *slog.Logger
+	serve  any      // the settings of the command, with which the mock was started
+	files  []string // that the configuration names
+	seen   [sha256.Size]byte
+}
+
+// sum is of everything that the configuration consists of.
+func (w *configWatch) sum(text []byte) [sha256.Size]byte {
+	h := sha256.New()
+	_, _ = h.Write(text) // a hash does not fail
+	for _, name := range w.files {
+		info, err := os.Stat(filepath.Join(filepath.Dir(w.name), name))
+		if err == nil {
+			_, _ = fmt.Fprint(h, "\x00", name, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// look reads the file once it does not change any longer.
+func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
+	var text []byte
+	for last := []byte(nil); ; last = text {
+		quiet := time.NewTimer(settled)
+		select {
+		case <-ctx.Done():
+			quiet.Stop()
+			return
+		case <-events:
+			quiet.Stop()
+			continue
+		case <-quiet.C:
+		}
+		var err error
+		if text, err = readConfigText(w.name); err != nil {
+			return // it is being replaced, or was removed: the last right one stays
+		}
+		if w.sum(text) == w.seen {
+			return
+		}
+		if last != nil && bytes.Equal(last, text) {
+			break
+		}
+	}
+	w.seen = w.sum(text)
+	if err := w.reload(); err != nil {
+		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
+	}
+}
+
+func (w *configWatch) reload() error {
+	file, err := readConfig(w.name)
+	if err != nil {
+		return err
+	}
+	if file.root != nil && file.root.Kind != yaml.MappingNode {
+		return errors.New(w.name + ": expected a mapping")
+	}
+	config, err := file.mock(w.cmd.Root())
+	if err != nil {
+		return err
+	}
+	if err := w.mock.Configure(config); err != nil {
+		return err
+	}
+	w.files = config.Files()
+	w.seen = w.sum(file.text)
+	w.logger.Info("configuration", "file", w.name, "state", "reloaded", "scenarios", len(config.Scenarios))
+	if serve := settingsOf(file, w.cmd.Name()); !reflect.DeepEqual(serve, w.serve) {
+		w.logger.Warn("configuration", "file", w.name, "problem",
+			w.cmd.Name()+": has changed: restart the mock to have that count")
+		w.serve = serve
+	}
+	return nil
+}
+
+// settingsOf are the settings of a command as values.
+func settingsOf(file *configFile, command string) any {
+	var value any
+	if n := file.settings(command); n != nil && n.Decode(&value) != nil {
+		return n
+	}
+	return value
+}
