@@ -210,7 +210,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if s.store == nil {
 		s.store = store.NewMemory(store.DefaultEntries, store.DefaultBytes)
 	}
-	if !s.noMetrics && !s.noAdmin {
+	if !s.noMetrics {
 		s.metrics = newMetrics(s.store)
 	}
 	s.contract = c

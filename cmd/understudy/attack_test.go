@@ -377,11 +377,11 @@ func TestAConfigurationIsReadWholeOrNotAtAll(t *testing.T) {
 		"too long": {"serve:\n  quiet: true\n" + strings.Repeat("# more\n", 200_000),
 			"longer than 1048576 bytes"},
 		"a second document": {"serve:\n  quiet: true\n---\nserve:\n  addr: 127.0.0.1:1\n",
-			":3: a second document"},
+			":3:1: a second document"},
 		"a setting twice": {"serve:\n  quiet: true\n  quiet: false\n",
-			":3: duplicate key \"quiet\" (first on line 2)"},
+			":3:3: duplicate key \"quiet\" (first on line 2)"},
 		"a command twice": {"serve:\n  quiet: true\nserve:\n  quiet: false\n",
-			":3: duplicate key \"serve\" (first on line 1)"},
+			":3:1: duplicate key \"serve\" (first on line 1)"},
 		"malformed YAML after it": {"serve:\n  quiet: true\n---\n{\n", "yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -162,9 +162,10 @@ func newServer(handler http.Handler, config *tls.Config, logger *slog.Logger) *h
 // serveOn serves on listeners until they close.
 func serveOn(server *http.Server, listeners []servedAt) error {
 	ended := make(chan error, len(listeners))
+	secure := server.TLSConfig != nil // Serve gives it one
 	for _, l := range listeners {
 		go func() {
-			if server.TLSConfig != nil {
+			if secure {
 				ended <- server.ServeTLS(l, "", "") // with HTTP/2
 			} else {
 				ended <- server.Serve(l)

@@ -66,7 +66,7 @@ func mockFlags(cmd *cobra.Command) *mock {
 // open opens what the flags name: store, files. closeAll closes it.
 func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll func(), err error) {
 	var open []io.Closer
-	closeAll = func() {
+	closeOpen := func() {
 		for _, c := range slices.Backward(open) {
 			if err := c.Close(); err != nil {
 				logger.Error("close", "problem", err.Error())
@@ -75,7 +75,7 @@ func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll 
 	}
 	defer func() {
 		if err != nil {
-			closeAll()
+			closeOpen()
 		}
 	}()
 	if m.store != "" {
@@ -101,7 +101,7 @@ func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll 
 		open = append(open, m.recorded)
 		options = append(options, mockserver.WithObserver(m.recorded.record))
 	}
-	return options, closeAll, nil
+	return options, closeOpen, nil
 }
 
 // options are those that open nothing, of a mock that listens somewhere.

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"understudy": func() {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
 			os.Exit(run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
 		},
@@ -83,13 +83,28 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// post is a small HTTP client for scripts: post METHOD URL CONTENT-TYPE [FILE].
-// It prints the status, the headers that the framework sets, and the body.
+// post is a small HTTP client for scripts: post [-H HEADER]... [-t TIME-OUT] METHOD URL
+// CONTENT-TYPE [FILE]. It prints the status, the headers that the framework and the mock set,
+// and the body.
 func post(args []string) int {
 	fail := func(err error) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	flags := flag.NewFlagSet("post", flag.ContinueOnError)
+	header := http.Header{}
+	flags.Func("H", "header", func(text string) error {
+		name, value, _ := strings.Cut(text, ": ")
+		header.Add(name, value)
+		return nil
+	})
+	timeout := flags.Duration("t", 20*time.Second, "time-out")
+	if err := flags.Parse(args); err != nil {
+		return 1
+	}
+	args = flags.Args()
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
+	defer cancel()
 	var body io.Reader
 	if len(args) > 3 {
 		f, err := os.Open(args[3])
@@ -99,10 +114,11 @@ func post(args []string) int {
 		defer func() { _ = f.Close() }()
 		body = f
 	}
-	req, err := http.NewRequestWithContext(context.Background(), args[0], args[1], body)
+	req, err := http.NewRequestWithContext(ctx, args[0], args[1], body)
 	if err != nil {
 		return fail(err)
 	}
+	req.Header = header
 	if args[2] != "" {
 		req.Header.Set("Content-Type", args[2])
 	}
@@ -116,7 +132,10 @@ func post(args []string) int {
 		return fail(err)
 	}
 	fmt.Println(resp.StatusCode, resp.Header.Get("Content-Type"))
-	for _, name := range []string{"Allow", "X-Understudy-Violations"} {
+	for _, name := range []string{
+		"Allow", "Preference-Applied", "X-Understudy-Violations", "X-Understudy-Notes", "X-Understudy-Scenario",
+		"X-Understudy-Upstream",
+	} {
 		if v := resp.Header.Get(name); v != "" {
 			fmt.Println(name+":", v)
 		}

@@ -152,7 +152,7 @@ func (t *terminalLog) attributes(r slog.Record, each func(slog.Attr)) {
 // request is the line of a request, and its status; 0 for a fault.
 func (t *terminalLog) request(r slog.Record) (string, int) {
 	var method, path, took string
-	var more []string
+	var more, session []string
 	status, isBroken := 0, false
 	var violations []webapi.Violation
 	t.attributes(r, func(a slog.Attr) {
@@ -164,7 +164,9 @@ func (t *terminalLog) request(r slog.Record) (string, int) {
 		case "status":
 			status = int(a.Value.Int64())
 		case "took":
-			took = a.Value.Duration().Round(time.Millisecond).String()
+			if took = "<1ms"; a.Value.Duration() >= time.Millisecond {
+				took = a.Value.Duration().Round(time.Millisecond).String()
+			}
 		case "violations":
 			if v, ok := a.Value.Any().(mockserver.LoggedViolations); ok {
 				violations = v.Response.Violations
@@ -175,8 +177,10 @@ func (t *terminalLog) request(r slog.Record) (string, int) {
 		case "fault":
 			isBroken = true
 			more = append(more, a.Value.String())
-		case "scenario", "session":
-			more = append(more, a.Key+" "+a.Value.String())
+		case "scenario":
+			more = append(more, "scenario "+a.Value.String())
+		case "session":
+			session = []string{"session " + a.Value.String()}
 		case "notes", "problem", "upstream":
 			more = append(more, a.Value.String())
 		}
@@ -193,10 +197,10 @@ func (t *terminalLog) request(r slog.Record) (string, int) {
 	for i := range violations {
 		reasons = append(reasons, reason(&violations[i]))
 	}
-	if reasons = append(reasons, more...); len(violations) == 0 {
-		reasons = append([]string{method + " " + path}, reasons...)
+	if reasons = append(reasons, more...); len(reasons) == 0 {
+		reasons = []string{method + " " + path}
 	}
-	text := []rune(strings.Join(reasons, "; "))
+	text := []rune(strings.Join(append(reasons, session...), "; "))
 	if room := terminalWidth - len("15:04:05 200 ") - len(took) - 1; len(text) > room {
 		text = append(text[:room-1], '…')
 	}
