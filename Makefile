@@ -32,6 +32,7 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
 	go vet -tags clients ./cmd/understudy
+	go vet -tags redis ./mockserver/...
 	go vet -tags peers ./testsuite
 	go mod tidy -diff
 	@! grep -rnE '\.\./share[d]|TO[D]O|FIX[M]E' --exclude='*.gz' --exclude='*.sum' --exclude=tap.golden --exclude-dir=.git --exclude-dir=bin --exclude-dir=node_modules .
@@ -54,6 +55,16 @@ bench: ## run the Go benchmarks; the output suits benchstat
 bench-http: ## measure the mock over HTTP: against a bare handler, its memory, large bodies
 	go test -run '^$$' -bench '^BenchmarkHTTP$$' -benchtime 20x ./cmd/understudy
 	go test -run '^$$' -bench '^Benchmark(Memory|Large)$$' -benchtime 5x ./cmd/understudy
+
+.PHONY: load
+load: ## have 1,000 clients send requests of every kind for a minute, while the configuration is edited
+	go test -count 1 -v -run '^TestTheMockUnderLoad$$' ./cmd/understudy -load 60s
+
+.PHONY: test-redis
+test-redis: ## run the tests of the store against real servers, alone and as a cluster (needs redis-server)
+	@command -v redis-server > /dev/null || { echo "installing redis-server"; \
+	apt-get install -y redis-server > /dev/null 2>&1 || { echo "install the package redis-server first"; exit 1; }; }
+	go test -tags redis -count 1 ./mockserver/store ./mockserver
 
 RUNS ?= 100000
 
