@@ -95,6 +95,12 @@ func (x *exchange) outcome() store.Outcome {
 	return store.OutcomeRejected
 }
 
+// plainHeaders are those that nearly every request has, and that hold no secret.
+var plainHeaders = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Connection": true, "Content-Length": true,
+	"Content-Type": true, "Date": true, "Origin": true, "Referer": true, "User-Agent": true,
+}
+
 // isSecret reports the name of a header or parameter whose value lets its holder in.
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
@@ -115,7 +121,7 @@ func isSecret(name string) bool {
 func hideHeaders(h http.Header) store.Header {
 	cloned := false
 	for name := range h {
-		if !isSecret(name) {
+		if plainHeaders[name] || !isSecret(name) {
 			continue
 		}
 		if !cloned {

@@ -101,29 +101,33 @@ func load(b *testing.B, url string, body []byte, connections int, duration time.
 	return float64(total) / time.Since(began).Seconds()
 }
 
-// BenchmarkHTTP compares the mock with a bare handler, each in a process of its
-// own, by turns and with the same client: the medians of the turns, since others may
-// have the machine in some of them. The mock runs with serve's defaults;
-// its request log goes to a file.
+// BenchmarkHTTP compares the mock with a bare handler and with a mock that keeps no journal,
+// each in a process of its own, by turns and with the same client: the medians of the turns,
+// since others may have the machine in some of them. The mock runs with serve's defaults; its
+// request log goes to a file.
 func BenchmarkHTTP(b *testing.B) {
 	c, err := helppage.Parse(contracts.Page())
 	require.NoError(b, err)
 	bareURL, _ := spawn(b, "bare")
 	mockURL, _ := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
+	withoutURL, _ := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0", "--journal-entries", "0")
 	const connections, turn = 16, 500 * time.Millisecond
 	path := "/" + c.Operations[0].Route
 	load(b, bareURL+path, c.Operations[0].Sample, connections, turn)
 	load(b, mockURL+path, c.Operations[0].Sample, connections, turn)
-	var bareRates, mockRates, ratios []float64
+	load(b, withoutURL+path, c.Operations[0].Sample, connections, turn)
+	var bareRates, mockRates, ratios, journal []float64
 	for b.Loop() {
 		bareRate := load(b, bareURL+path, c.Operations[0].Sample, connections, turn)
 		mockRate := load(b, mockURL+path, c.Operations[0].Sample, connections, turn)
 		bareRates, mockRates = append(bareRates, bareRate), append(mockRates, mockRate)
 		ratios = append(ratios, mockRate/bareRate)
+		journal = append(journal, mockRate/load(b, withoutURL+path, c.Operations[0].Sample, connections, turn))
 	}
 	b.ReportMetric(median(bareRates), "bare-req/s")
 	b.ReportMetric(median(mockRates), "mock-req/s")
 	b.ReportMetric(median(ratios), "mock/bare")
+	b.ReportMetric(median(journal), "mock/no-journal")
 	b.ReportMetric(0, "ns/op")
 }
 

@@ -29,6 +29,7 @@ type mock struct {
 	store, journalFile                  string
 	proxy, record                       string
 	failOnDisagreement                  bool
+	journalEntries                      int
 
 	adminOff string // why there is no admin API; empty if there is one
 	recorded *recorder
@@ -54,6 +55,8 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
 	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as\n"+
 		"redis://HOST:6379/0 (default: memory)")
+	flags.IntVar(&m.journalEntries, "journal-entries", store.DefaultEntries, "`number` of requests that the journal keeps; 0\n"+
+		"switches it off")
 	flags.StringVar(&m.journalFile, "journal-file", "", "`FILE` that gets a line of JSON for each request")
 	flags.StringVar(&m.proxy, "proxy", "", "pass requests on to the real server at `URL`, and compare it with\n"+
 		"the page")
@@ -78,14 +81,14 @@ func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll 
 			closeOpen()
 		}
 	}()
+	var kept store.Store = store.NewMemory(m.journalEntries, store.DefaultBytes)
 	if m.store != "" {
-		shared, err := store.NewRedis(m.store, store.DefaultEntries, store.DefaultBytes, logger)
-		if err != nil {
+		if kept, err = store.NewRedis(m.store, m.journalEntries, store.DefaultBytes, logger); err != nil {
 			return nil, nil, fmt.Errorf("--store: %w", err)
 		}
-		open = append(open, shared)
-		options = append(options, mockserver.WithStore(shared))
 	}
+	open = append(open, kept)
+	options = append(options, mockserver.WithStore(kept))
 	if m.journalFile != "" {
 		f, err := mockserver.OpenJournalFile(m.journalFile, 0, logger)
 		if err != nil {
@@ -135,6 +138,9 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	if m.noMetrics || m.adminOff != "" {
 		options = append(options, mockserver.WithoutMetrics())
 	}
+	if m.journalEntries < 0 || m.journalEntries > maxJournalEntries {
+		return nil, fmt.Errorf("--journal-entries %d: use 0 to %d", m.journalEntries, maxJournalEntries)
+	}
 	switch {
 	case m.proxy != "":
 		options = append(options, mockserver.WithProxy(m.proxy))
@@ -173,6 +179,9 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	config, err := file.mock(root)
 	return append(options, mockserver.WithConfig(config)), err
 }
+
+// maxJournalEntries is how many entries a journal may keep; its bytes are bounded besides.
+const maxJournalEntries = 100_000
 
 // maxListed is how many operations are listed at the start.
 const maxListed = 5

@@ -40,7 +40,9 @@ func (t *textLog) Handle(ctx context.Context, r slog.Record) error {
 		line = append(line, ' ')
 		line = append(line, a.Key...)
 		line = append(line, '=')
-		a.Value = a.Value.Resolve()
+		if a.Value.Kind() == slog.KindLogValuer {
+			a.Value = a.Value.Resolve()
+		}
 		switch a.Value.Kind() {
 		case slog.KindString:
 			text := a.Value.String()

@@ -152,8 +152,10 @@ type Journal struct {
 	watchers watchers
 }
 
+// numbered is an entry with what the journal asks of it often, so that it need not be
+// looked at.
 type numbered struct {
-	number int64
+	number, size int64
 	*Entry
 }
 
@@ -173,18 +175,19 @@ func (j *Journal) Append(e *Entry) {
 	if j.maxEntries <= 0 {
 		return
 	}
-	j.bytes += e.size()
+	n := numbered{j.last, e.size(), e}
+	j.bytes += n.size
 	if e.ordinary() {
-		j.ordinary = append(j.ordinary, numbered{j.last, e})
+		j.ordinary = append(j.ordinary, n)
 	} else {
-		j.other = append(j.other, numbered{j.last, e})
+		j.other = append(j.other, n)
 	}
-	for n := len(j.ordinary) + len(j.other); n > 1 && (n > j.maxEntries || j.bytes > j.maxBytes); n-- {
+	for all := len(j.ordinary) + len(j.other); all > 1 && (all > j.maxEntries || j.bytes > j.maxBytes); all-- {
 		list := &j.ordinary
-		if len(j.ordinary) <= n/4 {
+		if len(j.ordinary) <= all/4 {
 			list = &j.other
 		}
-		j.bytes -= (*list)[0].size()
+		j.bytes -= (*list)[0].size
 		(*list)[0].Entry = nil
 		*list = (*list)[1:]
 		j.dropped++
@@ -250,7 +253,7 @@ func (j *Journal) Remove(matches func(*Entry) bool) (int, error) {
 		for _, e := range *list {
 			if matches(e.Entry) {
 				removed++
-				j.bytes -= e.size()
+				j.bytes -= e.size
 			} else {
 				kept = append(kept, e)
 			}
