@@ -32,7 +32,7 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
 	go vet -tags clients ./cmd/understudy
-	go vet -tags redis ./mockserver/...
+	go vet -tags redis,browser ./mockserver/...
 	go vet -tags peers ./testsuite
 	go mod tidy -diff
 	@! grep -rnE '\.\./share[d]|TO[D]O|FIX[M]E' --exclude='*.gz' --exclude='*.sum' --exclude=tap.golden --exclude-dir=.git --exclude-dir=bin --exclude-dir=node_modules .
@@ -59,6 +59,13 @@ bench-http: ## measure the mock over HTTP: against a bare handler, its memory, l
 .PHONY: load
 load: ## have 1,000 clients send requests of every kind for a minute, while the configuration is edited
 	go test -count 1 -v -run '^TestTheMockUnderLoad$$' ./cmd/understudy -load 60s
+
+.PHONY: test-browser
+test-browser: ## run the examples in Chromium and node against a mock (fetches Playwright; needs node and chromium)
+	@command -v chromium > /dev/null || { echo "installing chromium"; \
+	apt-get install -y chromium > /dev/null 2>&1 || { echo "install the package chromium first"; exit 1; }; }
+	cd mockserver/examples && npm ci --no-audit --no-fund --loglevel=error
+	go test -tags browser -count 1 -run '^TestBrowser$$' ./mockserver
 
 .PHONY: test-redis
 test-redis: ## run the tests of the store against real servers, alone and as a cluster (needs redis-server)

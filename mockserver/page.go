@@ -5,6 +5,7 @@ import (
 	_ "embed" // the page
 	"html/template"
 	"net/http"
+	"strings"
 )
 
 //go:embed page.html
@@ -14,7 +15,10 @@ var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
 // page shows a person what there is.
 func (a *admin) page(w http.ResponseWriter, r *http.Request) {
-	type link struct{ Method, Path, About string }
+	type link struct {
+		Method, Path, About string
+		Linked              bool
+	}
 	type shown struct{ Method, URL string }
 	data := struct {
 		Version    string
@@ -26,7 +30,8 @@ func (a *admin) page(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := range a.routes {
 		route := &a.routes[i]
-		data.Links = append(data.Links, link{route.method, AdminPath + route.path, route.about})
+		linked := route.method == http.MethodGet && !strings.Contains(route.path, "{")
+		data.Links = append(data.Links, link{route.method, AdminPath + route.path, route.about, linked})
 	}
 	var text bytes.Buffer
 	if err := pageTemplate.Execute(&text, data); err != nil {
