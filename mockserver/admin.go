@@ -157,7 +157,7 @@ func (s *Server) newAdmin() http.Handler {
 	}
 	if s.metrics != nil {
 		a.routes = append(a.routes,
-			route{get, "/metrics", "metrics for Prometheus", s.metrics.handler().ServeHTTP, nil, nil, "text/plain", nil})
+			route{get, "/metrics", "for Prometheus", s.metrics.handler().ServeHTTP, nil, nil, "text/plain", nil})
 	}
 	router := mux.NewRouter()
 	for i := range a.routes {
@@ -165,7 +165,8 @@ func (s *Server) newAdmin() http.Handler {
 	}
 	router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "no such path of the admin API: "+printablePath(r)+"; see "+AdminPath+"/openapi.json")
+		problem(w, http.StatusNotFound, "no such path of the admin API: "+printablePath(r)+"; see "+AdminPath+
+			"/openapi.json")
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method))

@@ -47,9 +47,9 @@ func describe(t *testing.T, server *httptest.Server) *described {
 }
 
 // ask sends a request to the admin API, and checks the response against the description.
-func (d *described) ask(method, path, body string, status int, headers ...string) response {
+func (d *described) ask(method, path, body string, status int) response {
 	d.t.Helper()
-	got := send(d.t, method, d.url+"/__admin"+path, "application/json", body, headers...)
+	got := send(d.t, method, d.url+"/__admin"+path, "application/json", body)
 	require.Equal(d.t, status, got.status, "%s %s: %s", method, path, got.body)
 	r, err := http.NewRequestWithContext(d.t.Context(), method, "/__admin"+path, strings.NewReader(body))
 	require.NoError(d.t, err)
@@ -67,7 +67,8 @@ func (d *described) ask(method, path, body string, status int, headers ...string
 	if strings.HasPrefix(got.header.Get("Content-Type"), "application/json") {
 		require.NoError(d.t, openapi3filter.ValidateResponse(d.t.Context(), &openapi3filter.ResponseValidationInput{
 			RequestValidationInput: input, Status: status, Header: got.header,
-			Body: io.NopCloser(strings.NewReader(got.body)), Options: &openapi3filter.Options{IncludeResponseStatus: true},
+			Body:    io.NopCloser(strings.NewReader(got.body)),
+			Options: &openapi3filter.Options{IncludeResponseStatus: true},
 		}), "%s %s: %s", method, path, got.body)
 	}
 	return got
@@ -125,7 +126,8 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	}
 	assert.Equal(t, 3, has[list](t, d.ask("GET", "/requests?limit=1", "", 200)).Meta.Total)
 	for _, query := range []string{
-		"?colour=red", "?limit=-1", "?wait=never", "?wait=1h", "?since=yesterday", "?outcome=good", "?rule=Resaon/required",
+		"?colour=red", "?limit=-1", "?wait=never", "?wait=1h", "?since=yesterday", "?outcome=good",
+		"?rule=Resaon/required",
 		"?operation=x", "?limit=1&limit=2", "?status=x", "?session=%20",
 	} {
 		d.ask("GET", "/requests"+query, "", 400)
@@ -187,7 +189,8 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	d.ask("POST", "/settings", `{"delay": "1ms..2ms", "validation": "enforce"}`, 200)
 	d.ask("POST", "/settings", `{"fixedDelay": 0}`, 200)
 	for _, body := range []string{
-		`{"validation": "maybe"}`, `{"fixedDelay": 9000000000000000000}`, `{"fixedDelay": -1}`, `{"delay": "1h"}`, `{"x": 1}`,
+		`{"validation": "maybe"}`, `{"fixedDelay": 9000000000000000000}`, `{"fixedDelay": -1}`, `{"delay": "1h"}`,
+		`{"x": 1}`,
 		`{"fixedDelay": 1, "delay": "1s"}`,
 	} {
 		d.ask("POST", "/settings", body, 422)
@@ -301,7 +304,8 @@ func TestAFileGetsTheJournalToo(t *testing.T) {
 	require.NoError(t, err)
 	server := start(t, mockserver.WithJournalFile(file), mockserver.WithHidden("PatientId"))
 	for range 8 {
-		send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample), "Authorization", "planted")
+		send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample), "Authorization",
+			"planted")
 	}
 	require.NoError(t, file.Close())
 	var ids []string
@@ -344,5 +348,6 @@ func TestAFullDiskIsSaidAndStopsNothing(t *testing.T) {
 	}
 	assert.ErrorContains(t, file.Close(), "3 entries of the journal could not be written to /dev/full")
 	assert.Equal(t, 1, strings.Count(lines.String(), "no space left on device"), "once: %s", lines.String())
-	assert.Contains(t, send(t, "GET", server.URL+"/__admin/ready", "", "").body, "cannot be written: 3 entries are lost")
+	ready := send(t, "GET", server.URL+"/__admin/ready", "", "")
+	assert.Contains(t, ready.body, "cannot be written: 3 entries are lost")
 }

@@ -37,8 +37,8 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		},
 		AllowedHeaders: []string{"*"},
 		ExposedHeaders: []string{
-			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, StoreHeader, UpstreamHeader,
-			appliedHeader, requestIDHeader,
+			"Allow", "Retry-After", "Location", ViolationsHeader, NotesHeader, ScenarioHeader, StoreHeader,
+			UpstreamHeader, appliedHeader, requestIDHeader,
 		},
 		AllowCredentials:    true,
 		AllowPrivateNetwork: true,

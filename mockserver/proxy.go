@@ -47,9 +47,9 @@ func (s *Server) newUpstream(address string) (*upstream, error) {
 		return up, nil // it has connections
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
-		u.User != nil {
-		return nil, errors.New("invalid URL of the real server: use http://HOST or https://HOST, with a path or without")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+		u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("invalid URL of the real server: use http://HOST or https://HOST, with or without a path")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	transport.DisableCompression = true                          // the response is passed on as it comes
@@ -174,10 +174,11 @@ func (s *Server) forward(x *exchange) error {
 // capture has the proxy respond into memory.
 func capture(proxy *httputil.ReverseProxy, got *captured, r *http.Request) (err error) {
 	defer func() {
-		// This is how the proxy says that a response ended early.
-		if problem := recover(); problem != nil && problem != http.ErrAbortHandler { //nolint:errorlint // this very value
+		switch problem := recover(); {
+		case problem == nil:
+		case problem != http.ErrAbortHandler: //nolint:errorlint // this very value
 			panic(problem) //nolint:forbidigo // it is somebody else's
-		} else if problem != nil && err == nil {
+		case err == nil: // this is how the proxy says that a response ended early
 			err = errors.New("its response ended early")
 		}
 	}()

@@ -16,8 +16,8 @@ import (
 	"github.com/seed47566266/understudy/mockserver/store"
 )
 
-// real starts a server that asks for a Reason of 3 letters at least and nothing else.
-func real(t *testing.T) *httptest.Server {
+// realServer starts a server that asks for a Reason of 3 letters at least and nothing else.
+func realServer(t *testing.T) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Prefer")+r.Header.Get(mockserver.SessionHeader)+r.Header.Get("X-Hop") != "" {
@@ -45,7 +45,7 @@ func real(t *testing.T) *httptest.Server {
 }
 
 func TestARequestIsPassedOnAndBothSidesAreCompared(t *testing.T) {
-	server := real(t)
+	server := realServer(t)
 	mock, err := mockserver.New(pageContract(t), mockserver.WithProxy(server.URL+"/base"))
 	require.NoError(t, err)
 	front := httptest.NewServer(mock)
@@ -62,14 +62,15 @@ func TestARequestIsPassedOnAndBothSidesAreCompared(t *testing.T) {
 		{"the server accepts", endpoint, change(t, "UserId", nil), 200, store.VerdictAccepted, nil},
 		{"the server accepts again", endpoint, change(t, "UserId", nil), 200, store.VerdictAccepted, nil},
 		{
-			"no credentials", endpoint, change(t, "UserId", nil), 401, store.VerdictUnclear, []string{"Authorization", ""},
+			"no credentials", endpoint, change(t, "UserId", nil), 401, store.VerdictUnclear,
+			[]string{"Authorization", ""},
 		},
 		{"another path", "/other", "{}", 404, store.VerdictNone, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			headers := append([]string{
-				"Authorization", "Bearer x", "Origin", "http://localhost:3000", "Prefer", "x=1", mockserver.SessionHeader, "s",
-				"Connection", "X-Hop", "X-Hop", "1",
+				"Authorization", "Bearer x", "Origin", "http://localhost:3000", "Prefer", "x=1",
+				mockserver.SessionHeader, "s", "Connection", "X-Hop", "X-Hop", "1",
 			}, test.headers...)
 			got := send(t, "POST", front.URL+test.path, "application/json", test.body, headers...)
 			assert.Equal(t, test.status, got.status, got.body)
@@ -99,7 +100,7 @@ func TestAScenarioCanPassRequestsOn(t *testing.T) {
 	server := configured(t, `
 response: {json: {here: true}}
 scenarios:
-  - {name: live, when: {headers: {X-Live: {present: true}}}, then: {proxy: "`+real(t).URL+`/base", delay: 1ms}}
+  - {name: live, when: {headers: {X-Live: {present: true}}}, then: {proxy: "`+realServer(t).URL+`/base", delay: 1ms}}
   - {name: dead, when: {headers: {X-Dead: {present: true}}}, then: {proxy: "http://`+closedPort(t)+`"}}
 `)
 	sample := string(operation(t).Sample)

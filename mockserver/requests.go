@@ -230,7 +230,8 @@ func (s *Server) fieldsTest(fields map[string]Match) (func(*store.Entry) bool, e
 				continue
 			}
 			x := &exchange{operation: o, request: webapi.Request{
-				Method: e.Method, Target: e.Target, Scheme: e.Scheme, Host: e.Host, Header: http.Header(e.Header), Body: e.Body,
+				Method: e.Method, Target: e.Target, Scheme: e.Scheme, Host: e.Host, Header: http.Header(e.Header),
+				Body: e.Body,
 			}}
 			return !slices.ContainsFunc(conditions[o.ID], func(c condition) bool { return !c(x) })
 		}

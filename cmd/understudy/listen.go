@@ -116,7 +116,7 @@ func removeStale(ctx context.Context, path string) error {
 }
 
 // certificate is what the server shows to its clients; nil for http.
-func (l *listening) certificate(s streams) (*tls.Config, string, error) {
+func (l *listening) certificate() (*tls.Config, string, error) {
 	switch {
 	case l.auto && l.cert+l.key != "":
 		return nil, "", errors.New("--tls-auto makes a certificate, and --tls-cert names one: use one of them")
@@ -190,7 +190,7 @@ func serveOn(server *http.Server, listeners []servedAt) error {
 func listenAndServe(ctx context.Context, s streams, l *listening, handler, admin http.Handler, logger *slog.Logger,
 	banner func(url, adminURL string) string,
 ) error {
-	config, authority, err := l.certificate(s)
+	config, authority, err := l.certificate()
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func TestACertificateForLocalhostIsMade(t *testing.T) {
 			url+"/api/Calendar/PatientAppointmentPost_v2", nil)
 		require.NoError(t, err)
 		r.Header.Set("Prefer", "fault=connection-reset")
-		_, err = client.Do(r) //nolint:bodyclose // there is none
+		_, err = client.Do(r)
 		require.ErrorContains(t, err, "stream error")
 		assert.Equal(t, 200, get(t, client, url+"/__admin/health").StatusCode)
 

@@ -102,8 +102,8 @@ func TestTheMockUnderLoad(t *testing.T) {
 	stacks := make([]byte, 1<<20)
 	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > goroutines || descriptors() > files; {
 		if time.Now().After(end) {
-			t.Fatalf("goroutines: %d, were %d; files: %d, were %d\n%s", runtime.NumGoroutine(), goroutines, descriptors(),
-				files, stacks[:runtime.Stack(stacks, true)])
+			t.Fatalf("goroutines: %d, were %d; files: %d, were %d\n%s", runtime.NumGoroutine(), goroutines,
+				descriptors(), files, stacks[:runtime.Stack(stacks, true)])
 		}
 		<-time.After(50 * time.Millisecond) // goroutines that end have no event
 	}
@@ -170,7 +170,8 @@ func (l *loader) client(number int, end time.Time) {
 		case status == http.StatusServiceUnavailable && kind == "third":
 			l.busy.Add(1)
 		case kind == "rejected":
-			const want = `{"Message":"The request is invalid.","ModelState":{"model.Reason":["The Reason field is required."]}}`
+			const want = `{"Message":"The request is invalid.",` +
+				`"ModelState":{"model.Reason":["The Reason field is required."]}}`
 			if status != http.StatusBadRequest || string(text) != want {
 				l.problem("%s was to be rejected, and is %d %s", note, status, text)
 			}

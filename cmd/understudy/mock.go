@@ -55,8 +55,8 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
 	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as\n"+
 		"redis://HOST:6379/0 (default: memory)")
-	flags.IntVar(&m.journalEntries, "journal-entries", store.DefaultEntries, "`number` of requests that the journal keeps; 0\n"+
-		"switches it off")
+	flags.IntVar(&m.journalEntries, "journal-entries", store.DefaultEntries,
+		"`number` of requests that the journal keeps; 0 switches it off")
 	flags.StringVar(&m.journalFile, "journal-file", "", "`FILE` that gets a line of JSON for each request")
 	flags.StringVar(&m.proxy, "proxy", "", "pass requests on to the real server at `URL`, and compare it with\n"+
 		"the page")

@@ -55,7 +55,8 @@ func watchConfig(ctx context.Context, first *configFile, cmd *cobra.Command, moc
 		select {
 		case <-ctx.Done():
 			return
-		case <-failures: // what it missed is polled
+		case err := <-failures: // what it missed is polled
+			logger.Warn("configuration", "problem", "a change may be taken up late", "error", err.Error())
 		case <-events:
 			w.look(ctx, events)
 		case <-poll.C:

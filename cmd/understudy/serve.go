@@ -54,8 +54,8 @@ func newServe() (*serve, *cobra.Command) {
 	flags.Int64Var(&v.maxBody, "max-body", mockserver.DefaultMaxBody,
 		"largest request body in `BYTES`; a longer one gets 413")
 	v.mock = mockFlags(cmd)
-	flags.StringVar(&v.logFormat, "log-format", "auto", "form of the request log on stderr: `auto|terminal|text|json`;\n"+
-		"auto is terminal on one, else text")
+	flags.StringVar(&v.logFormat, "log-format", "auto",
+		"form of the request log on stderr: `auto|terminal|text|json`;\nauto is terminal on one, else text")
 	flags.BoolVar(&v.quiet, "quiet", false, "log no requests")
 	return v, cmd
 }

@@ -70,8 +70,8 @@ func verifyCommand(s streams) *cobra.Command {
 			"should (all three); inconclusive is what proves nothing")
 	flags.StringVar(&f.known, "known", "", "YAML `file` of cases that are known to fail, with reasons")
 	flags.StringVar(&f.replay, "replay", "", "send the request of this one case, and show all of it")
-	flags.StringVar(&f.replayFile, "replay-file", "", "send the requests of this `file` again, which 'serve --record'\n"+
-		"and 'generate' write")
+	flags.StringVar(&f.replayFile, "replay-file", "",
+		"send the requests of this `file` again, which 'serve --record' and 'generate' write")
 	flags.IntVar(&f.maxWrites, "max-writes", 0, "number of writes allowed (default: on loopback any, else 0)")
 	flags.IntVar(
 		&f.maxUnexpected,
@@ -200,8 +200,8 @@ func readRecorded(name string) ([]byte, error) {
 // repeatedFlags are those without which a request sent again is another one, or comes from
 // someone else. Those that hold a secret are not among them.
 var repeatedFlags = []string{
-	"page", "path", "set", "data", "replay-file", "strict-json", "accept", "reject", "rejected-when", "bearer-env", "basic-env",
-	"cacert", "cert", "key", "insecure", "connect-to", "no-case-header",
+	"page", "path", "set", "data", "replay-file", "strict-json", "accept", "reject", "rejected-when", "bearer-env",
+	"basic-env", "cacert", "cert", "key", "insecure", "connect-to", "no-case-header",
 }
 
 // arguments are the flags that a line to send a request again repeats.

@@ -232,7 +232,8 @@ func TestOneOfManyIsTheFirst(t *testing.T) {
 		for range 20 {
 			group.Go(func() {
 				for range 10 {
-					d, err := s.Decide("s", time.Now(), false, []store.Step{{Counter: "slot", Calls: store.Calls{First: 1}}})
+					steps := []store.Step{{Counter: "slot", Calls: store.Calls{First: 1}}}
+					d, err := s.Decide("s", time.Now(), false, steps)
 					if !assert.NoError(t, err) {
 						return
 					}
