@@ -479,6 +479,30 @@ type settingsOfJSON struct {
 type settingsBody struct {
 	Settings
 	FixedDelay *int `yaml:"fixedDelay" doc:"delay of every response in milliseconds; 0 for none"`
+	// DelayDistribution is a delay in WireMock's words.
+	DelayDistribution *delayDistribution `yaml:"delayDistribution" doc:"delay of every response in WireMock's words"`
+}
+
+// delayDistribution has times in milliseconds.
+type delayDistribution struct {
+	Type     string  `yaml:"type" doc:"lognormal or uniform"`
+	Median   int     `yaml:"median" doc:"of lognormal: half of the delays are below, in milliseconds"`
+	Sigma    float64 `yaml:"sigma" doc:"of lognormal: standard deviation of the logarithm, 0 to 5"`
+	MaxValue int     `yaml:"maxValue" doc:"of lognormal: longer delays are cut to this, in milliseconds"`
+	Lower    int     `yaml:"lower" doc:"of uniform: shortest, in milliseconds"`
+	Upper    int     `yaml:"upper" doc:"of uniform: longest, in milliseconds"`
+}
+
+func (d *delayDistribution) delay() (*Delay, error) {
+	switch {
+	case d.Type == "lognormal":
+		return &Delay{LogNormal: &LogNormal{
+			Median: milliseconds(d.Median), Sigma: d.Sigma, Max: milliseconds(d.MaxValue),
+		}}, nil
+	case d.Type == "uniform" && d.Lower <= d.Upper:
+		return &Delay{Min: milliseconds(d.Lower), Max: milliseconds(d.Upper)}, nil
+	}
+	return nil, errors.New("delayDistribution: use {type: lognormal, median, sigma} or {type: uniform, lower, upper}")
 }
 
 func (a *admin) getSettings(w http.ResponseWriter, _ *http.Request) {
@@ -510,15 +534,26 @@ func (b *settingsBody) apply(to *Settings) error {
 	if b.Validation != "" {
 		to.Validation = b.Validation
 	}
+	ways := 0
+	for _, given := range []bool{b.Delay != nil, b.FixedDelay != nil, b.DelayDistribution != nil} {
+		if given {
+			ways++
+		}
+	}
 	switch {
-	case b.Delay != nil && b.FixedDelay != nil:
-		return errors.New("delay and fixedDelay are two ways to say one thing: use one of them")
+	case ways > 1:
+		return errors.New("delay, fixedDelay and delayDistribution are three ways to say one thing: use one of them")
+	case b.DelayDistribution != nil:
+		var err error
+		if to.Delay, err = b.DelayDistribution.delay(); err != nil {
+			return err
+		}
 	case b.Delay != nil:
 		to.Delay = b.Delay
 	case b.FixedDelay != nil && *b.FixedDelay == 0:
 		to.Delay = nil
 	case b.FixedDelay != nil:
-		to.Delay = fixedDelay(*b.FixedDelay)
+		to.Delay = &Delay{Min: milliseconds(*b.FixedDelay)}
 	}
 	return to.check()
 }

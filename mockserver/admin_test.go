@@ -187,11 +187,15 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	assert.Contains(t, d.ask("GET", "/settings", "", 200).body, `"fixedDelay": 1`)
 	require.Equal(t, 200, post(change(t, "Reason", nil), mockserver.SessionHeader, "v"))
 	d.ask("POST", "/settings", `{"delay": "1ms..2ms", "validation": "enforce"}`, 200)
+	d.ask("POST", "/settings", `{"delayDistribution": {"type": "lognormal", "median": 2, "sigma": 0.1}}`, 200)
+	d.ask("POST", "/settings", `{"delayDistribution": {"type": "uniform", "lower": 1, "upper": 2}}`, 200)
+	assert.Contains(t, d.ask("GET", "/settings", "", 200).body, `"delay": "1ms..2ms"`)
 	d.ask("POST", "/settings", `{"fixedDelay": 0}`, 200)
 	for _, body := range []string{
 		`{"validation": "maybe"}`, `{"fixedDelay": 9000000000000000000}`, `{"fixedDelay": -1}`, `{"delay": "1h"}`,
 		`{"x": 1}`,
-		`{"fixedDelay": 1, "delay": "1s"}`,
+		`{"fixedDelay": 1, "delay": "1s"}`, `{"delayDistribution": {"type": "normal"}}`,
+		`{"delayDistribution": {"type": "uniform", "lower": 2, "upper": 1}}`,
 	} {
 		d.ask("POST", "/settings", body, 422)
 	}

@@ -57,9 +57,9 @@ func ParseDelay(text string) (Delay, error) {
 	return d, d.check()
 }
 
-// fixedDelay is one in milliseconds; of a number that is too large one that no check passes.
-func fixedDelay(milliseconds int) *Delay {
-	return &Delay{Min: time.Duration(min(milliseconds, int(2*MaxDelay/time.Millisecond))) * time.Millisecond}
+// milliseconds is a time; of a number that is too large one that no check passes.
+func milliseconds(n int) time.Duration {
+	return time.Duration(min(n, int(2*MaxDelay/time.Millisecond))) * time.Millisecond
 }
 
 func (d *Delay) check() error {

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// blocks are the texts of the README's fenced blocks in a language.
-func blocks(t *testing.T, language string) []string {
+// blocks are the texts of a page's fenced blocks in a language.
+func blocks(t *testing.T, file, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	var all []string
 	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllSubmatch(text, -1) {
@@ -35,7 +35,15 @@ type session struct{ folder, url string }
 // what it prints, in one folder and in order, since a command may read a file of an
 // earlier one. What is different here is the mock's port, and that the command is this
 // test itself.
-func TestTheReadmePrintsWhatItSays(t *testing.T) {
+func TestTheReadmePrintsWhatItSays(t *testing.T) { printsWhatItSays(t, "../../README.md") }
+
+// TestTheGuideOfTheMockPrintsWhatItSays does that with the mock's own page.
+func TestTheGuideOfTheMockPrintsWhatItSays(t *testing.T) {
+	printsWhatItSays(t, "../../mockserver/README.md")
+}
+
+func printsWhatItSays(t *testing.T, file string) {
+	t.Helper()
 	for _, program := range []string{"sh", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not on this machine, so the README's commands are not run", program)
@@ -48,14 +56,14 @@ func TestTheReadmePrintsWhatItSays(t *testing.T) {
 	require.NoError(t, os.Symlink(self, filepath.Join(s.folder, "bin", "understudy")))
 	variables := ""
 	commands := 0
-	for _, block := range blocks(t, "console") {
+	for _, block := range blocks(t, file, "console") {
 		for _, part := range strings.Split(block, "$ ")[1:] {
 			command, printed, _ := strings.Cut(part, "\n")
 			switch {
 			case strings.HasPrefix(command, "go build"):
 				continue // bin/understudy is there
-			case regexp.MustCompile(`^[A-Z]+=\S+$`).MatchString(command):
-				variables += command + "; "
+			case regexp.MustCompile(`^(alias )?[a-zA-Z]+=("[^"]*"|\S+)$`).MatchString(command):
+				variables += command + "\n" // an alias counts from the next line on
 				continue
 			}
 			commands++
@@ -102,7 +110,7 @@ func (s *session) run(t *testing.T, command string) string {
 func TestTheReadmesGoIsATest(t *testing.T) {
 	tests, err := os.ReadFile("../../testsuite/example_test.go")
 	require.NoError(t, err)
-	for _, block := range blocks(t, "go") {
+	for _, block := range blocks(t, "../../README.md", "go") {
 		require.Contains(t, string(tests), block)
 	}
 }
