@@ -84,7 +84,7 @@ func (c *Calls) encode() any {
 	switch {
 	case c.Every > 0:
 		text = "every " + strconv.Itoa(c.Every)
-	case c.First == c.Last:
+	case c.First == c.Last && c.First > 0:
 		text = strconv.Itoa(c.First)
 	case c.Last > 0:
 		text += strconv.Itoa(c.Last)

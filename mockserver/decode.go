@@ -248,7 +248,7 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 			if found, ok := fieldOf(v.Field(i), key); ok {
 				return found, true
 			}
-		} else if f.Tag.Get("yaml") == key {
+		} else if tag := f.Tag.Get("yaml"); tag != "" && tag == key {
 			return v.Field(i), true
 		}
 	}
