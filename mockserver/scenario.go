@@ -268,8 +268,8 @@ func (s *Server) compileScenario(r *rules, sc *Scenario) error {
 		}
 		r.named[o][sc.Name] = compiled
 	}
-	// One for another page is no error: a ready-made one needs fields that this page may lack.
-	if !fits && sc.ready == "" {
+	// A ready-made one may need fields that this page lacks, which is an error for who asks for it.
+	if !fits && (sc.ready == "" || r.enabled(sc)) {
 		return fail(&sc.When, problem)
 	}
 	return nil

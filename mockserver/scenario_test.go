@@ -1,6 +1,7 @@
 package mockserver_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -18,6 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/helppage"
 	"github.com/seed47566266/understudy/mockserver"
 )
 
@@ -322,4 +325,38 @@ scenarios:
 		assert.Equal(t, 500, got.status)
 		assert.Contains(t, got.header.Get(mockserver.NotesHeader), want)
 	}
+}
+
+func TestAReadyMadeScenarioThatDoesNotFitThePageIsNamed(t *testing.T) {
+	c, err := helppage.Parse(bytes.ReplaceAll(contracts.Page(), []byte("ProviderId"), []byte("DoctorId")))
+	require.NoError(t, err)
+	_, err = mockserver.New(c)
+	require.NoError(t, err, "nobody asks for it")
+	_, err = mockserver.New(c, doubleBooked(t))
+	require.ErrorContains(t, err, `scenario "double-booked": unknown field "ProviderId"`)
+}
+
+func TestTheSetupChangesWhileRequestsComeIn(t *testing.T) {
+	mock := mockserver.Start(t, pageContract(t))
+	sample := string(operation(t).Sample)
+	status := func() int { return send(t, "POST", mock.URL+endpoint, "application/json", sample).status }
+	with := func(name string, code int) mockserver.Scenario {
+		return mockserver.Scenario{Name: name, Then: mockserver.Then{Response: mockserver.Response{Status: code}}}
+	}
+	require.Equal(t, 200, status())
+	require.NoError(t, mock.Configure(mockserver.Config{Scenarios: []mockserver.Scenario{with("a", 501)}}))
+	require.Equal(t, 501, status())
+	require.NoError(t, mock.Use(with("b", 502)))
+	require.Equal(t, 502, status(), "in front")
+	require.NoError(t, mock.Use(with("b", 503)))
+	require.Equal(t, 503, status(), "in its place")
+	require.NoError(t, mock.Switch("b", false))
+	require.Equal(t, 501, status())
+	require.Equal(t, []string(nil), mock.Unused())
+	require.NoError(t, mock.Use(with("a", 504)))
+	require.Equal(t, 504, status(), "the one of the configuration is replaced")
+	require.Error(t, mock.Use(with("c", 99)))
+	require.Equal(t, 504, status(), "after an error nothing is changed")
+	require.NoError(t, mock.Configure(mockserver.Config{}))
+	require.Equal(t, 504, status(), "those in front stay")
 }

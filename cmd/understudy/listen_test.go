@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -187,6 +188,22 @@ func TestBeyondLoopbackTheAdminAPINeedsAToken(t *testing.T) {
 			streams{strings.NewReader(""), io.Discard, &errs, func(string) string { return "" }})
 		assert.Equal(t, testsuite.ExitUsage, code, "%v", args)
 		assert.Equal(t, 1, strings.Count(errs.String(), "\n"), "%v: %s", args, errs.String())
+	}
+}
+
+func TestTwoMocksShareAStore(t *testing.T) {
+	address := "redis://" + miniredis.RunT(t).Addr()
+	var urls []string
+	for range 2 {
+		text := started(t, "--addr", "127.0.0.1:0", "--store", address, "--scenario", "double-booked")
+		urls = append(urls, line(t, text, "understudy is listening on"))
+	}
+	assert.Equal(t, 200, status(t, urls[0]))
+	assert.Equal(t, 409, status(t, urls[1]))
+	for _, url := range urls {
+		text, err := io.ReadAll(get(t, http.DefaultClient, url+"/__admin/requests?wait=10s&atLeast=2").Body)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), `"total": 2`)
 	}
 }
 
