@@ -143,17 +143,47 @@ func (s *Server) decide(x *exchange, matching []*scenario, asks, ownResponse boo
 	return decision
 }
 
-// why says what matched, besides the request itself.
+// why says what matched: the conditions, by name, and what the session made of them.
 func (sc *scenario) why(m *store.Match) string {
+	parts := slices.Clip(sc.matched)
 	switch {
 	case m.Call > 0:
-		return "call " + strconv.Itoa(m.Call)
+		parts = append(parts, "call "+strconv.Itoa(m.Call))
 	case sc.When.Limit != nil:
-		return "past the limit"
+		parts = append(parts, "past the limit")
 	case m.Kept != nil:
-		return "the response was kept"
+		parts = append(parts, "the response was kept")
 	}
-	return ""
+	if len(parts) == 0 {
+		return "any request"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// names are the conditions of a When, by which people find them in the configuration.
+func (w *When) names() []string {
+	var names []string
+	add := func(given bool, name string) {
+		if given {
+			names = append(names, name)
+		}
+	}
+	add(w.Outcome != "", "outcome "+w.Outcome)
+	for _, name := range sortedKeys(w.Headers) {
+		add(true, "header "+name)
+	}
+	for _, name := range sortedKeys(w.Query) {
+		add(true, "query "+name)
+	}
+	for _, name := range sortedKeys(w.Fields) {
+		add(true, "field "+name)
+	}
+	add(w.Between != nil, "the time of day")
+	add(w.Probability > 0, "chance")
+	for _, name := range sortedKeys(w.Requires) {
+		add(true, name+" is "+w.Requires[name])
+	}
+	return names
 }
 
 // apply has a scenario do to the response what it says.

@@ -138,6 +138,7 @@ type scenario struct {
 	upstream   *upstream   // nil for none
 	key        []*fieldRef // of Call and Limit
 	uses       *uses
+	matched    []string // the conditions by name
 }
 
 // uses counts how often a scenario matched. It outlives the configuration.
@@ -335,7 +336,7 @@ func isToken(s string) bool {
 
 // compileFor prepares a scenario for the requests of an operation.
 func (s *Server) compileFor(o *operation, sc *Scenario) (*scenario, error) {
-	compiled := &scenario{Scenario: sc, uses: s.usesOf(sc.Name)}
+	compiled := &scenario{Scenario: sc, uses: s.usesOf(sc.Name), matched: sc.When.names()}
 	w := &sc.When
 	if w.Outcome != "" {
 		f, err := outcomeCondition(o, w.Outcome)
