@@ -3,6 +3,7 @@ package mockserver_test
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -55,7 +56,7 @@ func FuzzConfig(f *testing.F) {
 		if strings.Contains(string(written), `"fault"`) || strings.Contains(string(written), `"proxy"`) {
 			return // a recorder has no connection, and nobody is to be called
 		}
-		r := httptest.NewRequest("POST", endpoint, strings.NewReader(sample))
+		r := httptest.NewRequest(http.MethodPost, endpoint, strings.NewReader(sample))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		mock.ServeHTTP(w, r)

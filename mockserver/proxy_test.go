@@ -76,7 +76,8 @@ func TestARequestIsPassedOnAndBothSidesAreCompared(t *testing.T) {
 			assert.Equal(t, test.status, got.status, got.body)
 			assert.Contains(t, got.header.Get(mockserver.UpstreamHeader), `;verdict="`+string(test.verdict)+`"`)
 			assert.Contains(t, got.header.Get("X-Real"), "understudy-", "the server's own headers")
-			assert.Equal(t, "http://localhost:3000", got.header.Get("Access-Control-Allow-Origin"), "CORS is the mock's")
+			assert.Equal(t, "http://localhost:3000", got.header.Get("Access-Control-Allow-Origin"),
+				"CORS is the mock's")
 			if strings.HasSuffix(test.path, "?a=1") {
 				assert.Equal(t, `{"real":"a=1"}`, got.body)
 			}

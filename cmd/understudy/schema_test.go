@@ -30,7 +30,8 @@ func TestTheSchemaTakesWhatIsRightAndNothingElse(t *testing.T) {
 	}
 	assert.NoError(t, valid(exampleConfig))
 	for _, right := range []string{
-		"{}", "serve: {seed: 7, no-admin: true, hide: [Reason]}", "verify: {set: {UserId: x}, report: [text, junit=j.xml]}",
+		"{}", "serve: {seed: 7, no-admin: true, hide: [Reason]}",
+		"verify: {set: {UserId: x}, report: [text, junit=j.xml]}",
 		"scenarios: [slow, {name: a, when: {call: 2}, then: {delay: {uniform: {min: 1ms, max: 2ms}}}}]",
 		"scenarios: [{name: a, when: {requires: paid, limit: 5/s}, then: {sets: {a: b}}}]",
 		"scenarios: [{name: a, then: {proxy: 'http://h', cors: false}}]",
@@ -39,7 +40,8 @@ func TestTheSchemaTakesWhatIsRightAndNothingElse(t *testing.T) {
 	}
 	for _, wrong := range []string{
 		"[]", "serv: {}", "serve: {sed: 7}", "serve: {seed: seven}", "response: {staus: 200}", "response: {status: ok}",
-		"scenarios: [slwo]", "scenarios: [{name: a, when: {call: often}}]", "scenarios: [{name: a, then: {fault: fire}}]",
+		"scenarios: [slwo]", "scenarios: [{name: a, when: {call: often}}]",
+		"scenarios: [{name: a, then: {fault: fire}}]",
 		"scenarios: [{name: a, then: {delay: long}}]", "scenarios: [{name: a, when: {fields: {A: {equal: 1}}}}]",
 		"scenarios: {name: a}",
 	} {
