@@ -355,3 +355,18 @@ func TestAFullDiskIsSaidAndStopsNothing(t *testing.T) {
 	ready := send(t, "GET", server.URL+"/__admin/ready", "", "")
 	assert.Contains(t, ready.body, "cannot be written: 3 entries are lost")
 }
+
+func TestARequestKeepsItsName(t *testing.T) {
+	var lines bytes.Buffer
+	server := start(t, mockserver.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))
+	sample := string(operation(t).Sample)
+	for given, want := range map[string]string{
+		"abc-123": "abc-123", "two words": "", strings.Repeat("x", 129): "", "": "",
+	} {
+		got := send(t, "POST", server.URL+endpoint, "application/json", sample, "X-Request-Id", given)
+		assert.Equal(t, want, got.header.Get("X-Request-Id"))
+	}
+	server.Close() // the last line is written then
+	assert.Equal(t, 1, strings.Count(lines.String(), "request_id="), lines.String())
+	assert.Contains(t, lines.String(), "request_id=abc-123")
+}

@@ -42,6 +42,7 @@ func (a *admin) events(w http.ResponseWriter, r *http.Request) {
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Time{}) // a recorder has none
+	_ = control.SetReadDeadline(time.Time{})  // likewise; the one for the request would end the stream
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = fmt.Fprint(w, ": events\n\n")
 	_ = control.Flush() // likewise

@@ -22,15 +22,21 @@ if ARGV[2] == '0' then
   end
 end
 
+-- Forgets the oldest value, and the bytes of the response that it may be.
+local function drop()
+  local oldest = redis.call('LPOP', order)
+  local kept = redis.call('HGET', values, oldest)
+  if kept and string.sub(oldest, 1, 2) == 'r:' and string.sub(kept, 1, 1) == '=' then
+    redis.call('HINCRBY', values, 'kept', 1 - #kept)
+  end
+  redis.call('HDEL', values, oldest)
+end
+
 -- A new value takes the place of the oldest when there are many.
 local function value(name)
   local v = redis.call('HGET', values, name)
   if not v and redis.call('RPUSH', order, name) > most then
-    local oldest = redis.call('LPOP', order)
-    if string.sub(oldest, 1, 2) == 'r:' then
-      redis.call('HINCRBY', values, 'kept', 1 - redis.call('HSTRLEN', values, oldest))
-    end
-    redis.call('HDEL', values, oldest)
+    drop()
   end
   return v
 end

@@ -12,8 +12,9 @@ end
 local kept = redis.call('HINCRBY', values, 'kept', #ARGV[2])
 while kept > tonumber(ARGV[4]) and redis.call('LLEN', order) > 1 do
   local oldest = redis.call('LPOP', order)
-  if string.sub(oldest, 1, 2) == 'r:' then
-    kept = redis.call('HINCRBY', values, 'kept', 1 - redis.call('HSTRLEN', values, oldest))
+  local value = redis.call('HGET', values, oldest)
+  if value and string.sub(oldest, 1, 2) == 'r:' and string.sub(value, 1, 1) == '=' then
+    kept = redis.call('HINCRBY', values, 'kept', 1 - #value)
   end
   redis.call('HDEL', values, oldest)
 end
