@@ -40,7 +40,7 @@ func isCommand(root *cobra.Command, key string) bool {
 // the function returns once the command runs; nil if there is none.
 func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
 	var found *configFile
-	name := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's\n"+
+	name := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's "+
 		"name (default: understudy.yaml, if there is one)")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		fromFlags := map[string]bool{}

@@ -44,7 +44,7 @@ func (l *listening) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&l.addr, "addr", "127.0.0.1:4747", "`HOST:PORT` to listen on, port 0 picks one; or unix:PATH")
 	flags.StringVar(&l.adminAddr, "admin-addr", "", "`HOST:PORT` or unix:PATH for /__admin alone, in place of --addr")
-	flags.BoolVar(&l.auto, "tls-auto", false, "serve https with a certificate for localhost; the authority that\n"+
+	flags.BoolVar(&l.auto, "tls-auto", false, "serve https with a certificate for localhost; the authority that "+
 		"signs it is made once, and its file printed")
 	flags.StringVar(&l.cert, "tls-cert", "", "`file` of the server's certificate in PEM, with its chain")
 	flags.StringVar(&l.key, "tls-key", "", "`file` of its key in PEM")

@@ -37,28 +37,28 @@ type mock struct {
 
 func mockFlags(cmd *cobra.Command) *mock {
 	m, flags := &mock{}, cmd.Flags()
-	flags.StringVar(&m.cors, "cors", "", "pages that may call: `open|any|off|ORIGIN,…` (default: open on\n"+
+	flags.StringVar(&m.cors, "cors", "", "`ORIGINS` whose pages may call, or open, any, off (default: open on "+
 		"loopback, elsewhere any, which is open without credentials)")
 	flags.StringVar(&m.validate, "validate", string(mockserver.ValidationEnforce),
-		"requests that break the page are rejected, or accepted with\n"+
+		"requests that break the page are rejected, or accepted with "+
 			"a note, or accepted: `enforce|warn|off`")
 	flags.StringVar(&m.delay, "delay", "", "hold every response back, e.g. `300ms..900ms`")
-	flags.StringVar(&m.fault, "fault", "", "break responses: a status or fault, of every Nth: `503/3`,\n"+
+	flags.StringVar(&m.fault, "fault", "", "break responses: a status or fault, of every Nth: `503/3`, "+
 		"connection-reset")
-	flags.StringArrayVar(&m.scenarios, "scenario", nil, "ready-made scenario: `NAME` is one of\n"+
+	flags.StringArrayVar(&m.scenarios, "scenario", nil, "ready-made scenario: `NAME` is one of "+
 		strings.Join(mockserver.ReadyMadeNames(), ", "))
 	flags.StringArrayVar(&m.hidden, "hide", nil, "keep the value of `FIELD` out of the journal")
 	flags.Uint64Var(&m.seed, "seed", 1, "random `seed` of what scenarios do by chance")
-	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there\n"+
+	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there "+
 		"beyond loopback (better in UNDERSTUDY_ADMIN_TOKEN)")
 	flags.BoolVar(&m.noAdmin, "no-admin", false, "serve nothing under /__admin")
 	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
-	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as\n"+
+	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as "+
 		"redis://HOST:6379/0 (default: memory)")
 	flags.IntVar(&m.journalEntries, "journal-entries", store.DefaultEntries,
 		"`number` of requests that the journal keeps; 0 switches it off")
 	flags.StringVar(&m.journalFile, "journal-file", "", "`FILE` that gets a line of JSON for each request")
-	flags.StringVar(&m.proxy, "proxy", "", "pass requests on to the real server at `URL`, and compare it with\n"+
+	flags.StringVar(&m.proxy, "proxy", "", "pass requests on to the real server at `URL`, and compare it with "+
 		"the page")
 	flags.BoolVar(&m.failOnDisagreement, "fail-on-disagreement", false, "exit 1 if real server and page disagree")
 	flags.StringVar(&m.record, "record", "", "`FILE` that gets each request as a case, for 'verify --replay-file'")

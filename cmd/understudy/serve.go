@@ -55,7 +55,7 @@ func newServe() (*serve, *cobra.Command) {
 		"largest request body in `BYTES`; a longer one gets 413")
 	v.mock = mockFlags(cmd)
 	flags.StringVar(&v.logFormat, "log-format", "auto",
-		"form of the request log on stderr: `auto|terminal|text|json`;\nauto is terminal on one, else text")
+		"`FORM` of the request log on stderr: auto (terminal on one, else text), terminal, text, json")
 	flags.BoolVar(&v.quiet, "quiet", false, "log no requests")
 	return v, cmd
 }
