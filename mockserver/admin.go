@@ -161,7 +161,11 @@ func (s *Server) newAdmin() http.Handler {
 	}
 	router := mux.NewRouter()
 	for i := range a.routes {
-		router.Path(AdminPath + a.routes[i].path).Methods(a.routes[i].method).HandlerFunc(a.routes[i].handle)
+		methods := []string{a.routes[i].method}
+		if methods[0] == get {
+			methods = append(methods, http.MethodHead) // as those ask that wait for a server
+		}
+		router.Path(AdminPath + a.routes[i].path).Methods(methods...).HandlerFunc(a.routes[i].handle)
 	}
 	router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -173,6 +177,9 @@ func (s *Server) newAdmin() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, text := s.guard(r); status != 0 {
+			if status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
 			problem(w, status, text)
 			return
 		}

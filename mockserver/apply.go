@@ -206,8 +206,8 @@ func (s *Server) apply(x *exchange, a *applied) error {
 		return nil
 	}
 	r := s.rendering(x, a)
-	for name, value := range a.headers {
-		text, err := r.render(value)
+	for _, name := range sortedKeys(a.headers) { // in one order, since they share a source of values
+		text, err := r.render(a.headers[name])
 		if err != nil || strings.ContainsAny(text, "\r\n\x00") {
 			x.failed(a.Name, "header "+name, err)
 			continue
@@ -280,16 +280,15 @@ func (s *Server) keep(x *exchange, sc *scenario, m *store.Match) bool {
 		x.keepAs = name
 		return false
 	}
+	x.upstream, x.isReplaced = nil, true
 	var response kept
 	if text == nil || json.Unmarshal(text, &response) != nil {
 		x.response = x.operation.endpoint.Reject(&x.request, http.StatusConflict,
 			"A request with this Idempotency-Key is still being processed.", nil)
 		return true
 	}
-	x.upstream = nil
 	x.response.Status, x.response.Body = response.Status, response.Body
 	x.response.ContentType, x.response.Allow, x.headers = response.ContentType, response.Allow, response.Headers
-	x.isReplaced = true
 	return true
 }
 

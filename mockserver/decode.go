@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -201,7 +202,7 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, what string) error
 		v.SetInt(number)
 	case reflect.Float64:
 		number, err := strconv.ParseFloat(n.Value, 64)
-		if err != nil {
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
 			return d.errorf(n, "%s must be a number", what)
 		}
 		v.SetFloat(number)
@@ -351,8 +352,14 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
+// maxHintWord is the longest word that is compared with those allowed, in bytes.
+const maxHintWord = 64
+
 // didYouMean is a hint for a word that is not one of those allowed.
 func didYouMean(word string, words []string) string {
+	if len(word) > maxHintWord {
+		return ""
+	}
 	if near := nearest(word, words); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}

@@ -399,6 +399,18 @@ func (a *admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if filter.after != "" {
+		later, err := a.s.store.Entries(filter.after)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		ids, all := map[string]bool{}, matches
+		for _, e := range later {
+			ids[e.ID] = true
+		}
+		matches = func(e *store.Entry) bool { return ids[e.ID] && all(e) }
+	}
 	removed, err := a.s.store.Remove(matches)
 	if err != nil {
 		refuse(w, err)

@@ -1,10 +1,10 @@
 -- What Journal.Append does, for a stream of entries.
 -- KEYS: stream, ids of ordinary entries, ids of the others, numbers. ARGV: most entries, most
--- bytes, then for each entry whether it is ordinary (1 or 0), its size, and itself.
+-- bytes, age of the journal in milliseconds, then for each entry whether it is ordinary (1 or 0), its size, and itself.
 local stream, ordinary, other, numbers = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local most, mostBytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local a, b = redis.call('LLEN', ordinary), redis.call('LLEN', other)
-for i = 3, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local id = redis.call('XADD', stream, '*', 'entry', ARGV[i + 2])
   local item = id .. ' ' .. ARGV[i + 1]
   if ARGV[i] == '1' then
@@ -26,5 +26,8 @@ for i = 3, #ARGV, 3 do
     bytes = redis.call('HINCRBY', numbers, 'bytes', -tonumber(size))
     redis.call('HINCRBY', numbers, 'dropped', 1)
   end
+end
+for _, key in ipairs(KEYS) do
+  redis.call('PEXPIRE', key, ARGV[3])
 end
 return 0

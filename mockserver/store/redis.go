@@ -30,6 +30,8 @@ const (
 	redisPoll = 10 * time.Millisecond
 	// refusedPause is how often a server that refuses is logged.
 	refusedPause = 10 * time.Second
+	// journalAge is how long the journal is kept after its last entry: it holds what clients sent.
+	journalAge = 24 * time.Hour
 	// pendingAge is how long a response may be made: one that takes longer was left by a
 	// mock that ended meanwhile.
 	pendingAge = 2 * time.Minute
@@ -479,8 +481,8 @@ func (r *Redis) write() {
 }
 
 func (r *Redis) append(batch []*Entry) error {
-	args := make([]any, 0, 2+3*len(batch))
-	args = append(args, r.maxEntries, r.maxBytes)
+	args := make([]any, 0, 3+3*len(batch))
+	args = append(args, r.maxEntries, r.maxBytes, journalAge.Milliseconds())
 	for _, e := range batch {
 		ordinary := 0
 		if e.ordinary() {
