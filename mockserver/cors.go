@@ -14,8 +14,8 @@ import (
 	"github.com/seed47566266/understudy/mockserver/store"
 )
 
-// CORS says which browsers' pages may call the mock from another origin: CORSOpen, CORSAny,
-// CORSOff, or origins such as http://localhost:3000, separated by commas.
+// CORS says which browsers' pages may call the mock from another origin: CORSOpen, CORSLocal,
+// CORSAny, CORSOff, or origins such as http://localhost:3000, separated by commas.
 type CORS string
 
 const (
@@ -23,6 +23,8 @@ const (
 	CORSOpen CORS = "open"
 	// CORSAny allows every origin, without credentials.
 	CORSAny CORS = "any"
+	// CORSLocal allows the origins of this machine, by name, with credentials.
+	CORSLocal CORS = "local"
 	// CORSOff sends no CORS headers, and leaves preflights to the framework.
 	CORSOff CORS = "off"
 )
@@ -46,6 +48,11 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 	switch s.cors {
 	case CORSOpen:
 		options.AllowOriginFunc = func(string) bool { return true }
+	case CORSLocal:
+		options.AllowOriginFunc = func(origin string) bool {
+			u, err := url.Parse(origin)
+			return err == nil && isLocalName(u.Host)
+		}
 	case CORSAny:
 		options.AllowedOrigins, options.AllowCredentials = []string{"*"}, false
 	case CORSOff:
@@ -55,7 +62,7 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		for _, origin := range options.AllowedOrigins {
 			u, err := url.Parse(origin)
 			if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(origin, "*") {
-				return nil, fmt.Errorf("invalid CORS origin %q: use open, any, off or origins such as "+
+				return nil, fmt.Errorf("invalid CORS origin %q: use open, local, any, off or origins such as "+
 					"http://localhost:3000", origin)
 			}
 		}

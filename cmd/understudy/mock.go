@@ -37,8 +37,8 @@ type mock struct {
 
 func mockFlags(cmd *cobra.Command) *mock {
 	m, flags := &mock{}, cmd.Flags()
-	flags.StringVar(&m.cors, "cors", "", "`ORIGINS` whose pages may call, or open, any, off (default: open on "+
-		"loopback, elsewhere any, which is open without credentials)")
+	flags.StringVar(&m.cors, "cors", "", "`ORIGINS` whose pages may call, or open, local, any, off (default: open on "+
+		"loopback, with --proxy local, elsewhere any, which is open without credentials)")
 	flags.StringVar(&m.validate, "validate", string(mockserver.ValidationEnforce),
 		"requests that break the page are rejected, or accepted with "+
 			"a note, or accepted: `enforce|warn|off`")
@@ -119,6 +119,8 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 		options = append(options, mockserver.WithCORS(mockserver.CORS(m.cors)))
 	case !loopback:
 		options = append(options, mockserver.WithCORS(mockserver.CORSAny))
+	case m.proxy != "": // or any page that a developer looks at could use the real server
+		options = append(options, mockserver.WithCORS(mockserver.CORSLocal))
 	}
 	switch {
 	case l.adminAddr != "" && m.noAdmin:

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -57,8 +59,10 @@ func watchConfig(ctx context.Context, first *configFile, cmd *cobra.Command, moc
 			return
 		case err := <-failures: // what it missed is polled
 			logger.Warn("configuration", "problem", "a change may be taken up late", "error", err.Error())
-		case <-events:
-			w.look(ctx, events)
+		case e := <-events:
+			if w.concerns(e) {
+				w.look(ctx, events)
+			}
 		case <-poll.C:
 			w.look(ctx, events)
 		}
@@ -92,15 +96,8 @@ func (w *configWatch) sum(text []byte) [sha256.Size]byte {
 func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 	var text []byte
 	for last := []byte(nil); ; last = text {
-		quiet := time.NewTimer(settled)
-		select {
-		case <-ctx.Done():
-			quiet.Stop()
+		if !w.settle(ctx, events) {
 			return
-		case <-events:
-			quiet.Stop()
-			continue
-		case <-quiet.C:
 		}
 		var err error
 		if text, err = readConfigText(w.name); err != nil {
@@ -117,6 +114,34 @@ func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 	if err := w.reload(); err != nil {
 		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
 	}
+}
+
+// settle waits until the files have not changed for a while; false when the context ends.
+func (w *configWatch) settle(ctx context.Context, events <-chan fsnotify.Event) bool {
+	quiet := time.NewTimer(settled)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case e := <-events:
+			if w.concerns(e) {
+				quiet.Reset(settled)
+			}
+		case <-quiet.C:
+			return true
+		}
+	}
+}
+
+// concerns reports a change of the configuration's files; others may be in the folder too, such
+// as a log. A name that begins with two dots is that of a volume's new content in Kubernetes.
+func (w *configWatch) concerns(e fsnotify.Event) bool {
+	name := filepath.Base(e.Name)
+	if name == filepath.Base(w.name) || strings.HasPrefix(name, "..") {
+		return true
+	}
+	return slices.ContainsFunc(w.files, func(file string) bool { return filepath.Base(file) == name })
 }
 
 func (w *configWatch) reload() error {
