@@ -114,7 +114,7 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzExpect$$' -fuzztime $(FUZZTIME) ./contracts/oracle
 	go test -run '^$$' -fuzz '^FuzzRecorded$$' -fuzztime $(FUZZTIME) ./fixtures
-	go test -run '^$$' -fuzz '^FuzzConfig$$' -fuzztime $(FUZZTIME) ./mockserver
+	go test -run '^$$' -fuzz '^FuzzConfig$$' -fuzzminimizetime 1x -fuzztime $(FUZZTIME) ./mockserver
 	go test -run '^$$' -fuzz '^FuzzResponse$$' -fuzztime $(FUZZTIME) ./testsuite
 	go test -run '^$$' -fuzz '^FuzzBudget$$' -fuzztime $(FUZZTIME) ./testsuite
 	go test -run '^$$' -fuzz '^FuzzKnown$$' -fuzztime $(FUZZTIME) ./testsuite

@@ -259,9 +259,9 @@ func problem(w http.ResponseWriter, status int, text string) {
 	respondJSON(w, status, errorsJSON{[]errorJSON{{status, text}}})
 }
 
-// refuse is the response to an error: of the store, of a body that is too long, or else
+// respondError is the response to an error: of the store, of a body that is too long, or else
 // of the request.
-func refuse(w http.ResponseWriter, err error) {
+func respondError(w http.ResponseWriter, err error) {
 	var tooLarge *http.MaxBytesError
 	status := http.StatusUnprocessableEntity
 	switch {
@@ -346,7 +346,7 @@ type scenarioJSON struct {
 func (a *admin) scenarios(w http.ResponseWriter, r *http.Request) {
 	states, err := a.s.store.States(session(r))
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	list, rules := scenariosJSON{[]scenarioJSON{}, states}, a.s.rules.Load()
@@ -370,7 +370,7 @@ type switchJSON struct {
 func (a *admin) switchScenario(w http.ResponseWriter, r *http.Request) {
 	var asked switchJSON
 	if err := readBody(r, &asked, "the body"); err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	if asked.Enabled == nil {
@@ -391,7 +391,7 @@ type stateJSON struct {
 func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 	var asked stateJSON
 	if err := readBody(r, &asked, "the body"); err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	name, known := mux.Vars(r)["name"], a.s.rules.Load().states()
@@ -405,7 +405,7 @@ func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := a.s.store.SetState(session(r), name, asked.State); err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	done(w)
@@ -417,7 +417,7 @@ func (a *admin) next(w http.ResponseWriter, r *http.Request) {
 		err = a.s.ahead(session(r), text)
 	}
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	done(w)
@@ -425,7 +425,7 @@ func (a *admin) next(w http.ResponseWriter, r *http.Request) {
 
 func (a *admin) resetScenarios(w http.ResponseWriter, r *http.Request) {
 	if err := a.s.resetScenarios(session(r)); err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	done(w)
@@ -433,7 +433,7 @@ func (a *admin) resetScenarios(w http.ResponseWriter, r *http.Request) {
 
 func (a *admin) reset(w http.ResponseWriter, r *http.Request) {
 	if err := a.s.Reset(session(r)); err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	done(w)
@@ -531,7 +531,7 @@ func (a *admin) setSettings(w http.ResponseWriter, r *http.Request) {
 		err = a.s.change(func(to *setup) error { return asked.apply(&to.settings) })
 	}
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	a.getSettings(w, r)
@@ -578,7 +578,7 @@ func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	done(w)

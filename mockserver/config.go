@@ -44,7 +44,7 @@ type Response struct {
 	// sent as it is.
 	File string `yaml:"file" doc:"file with the body, in the configuration's folder or under it"`
 
-	// content is what the file has, and folder tells that File was read.
+	// content is what the file has.
 	content []byte
 }
 

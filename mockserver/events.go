@@ -33,7 +33,7 @@ func (a *admin) events(w http.ResponseWriter, r *http.Request) {
 	if after == "" {
 		all, err := s.store.Entries("")
 		if err != nil {
-			refuse(w, err)
+			respondError(w, err)
 			return
 		}
 		if len(all) > 0 {
@@ -62,7 +62,7 @@ func (a *admin) events(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				continue // it cannot fail
 			}
-			//nolint:gosec // JSON, in a stream that is no HTML
+			//nolint:gosec // JSON, in a stream that is not HTML
 			_, _ = fmt.Fprintf(w, "id: %s\nevent: request\ndata: %s\n\n", e.ID, text)
 		}
 		if control.Flush() != nil {

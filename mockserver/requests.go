@@ -364,7 +364,7 @@ func (a *admin) requests(w http.ResponseWriter, r *http.Request) {
 	found, err := a.s.entries(ctx, filter, page.atLeast)
 	switch {
 	case errors.Is(err, store.ErrAway):
-		refuse(w, err)
+		respondError(w, err)
 		return
 	case err != nil:
 		problem(w, http.StatusBadRequest, err.Error())
@@ -402,7 +402,7 @@ func (a *admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
 	if filter.after != "" {
 		later, err := a.s.store.Entries(filter.after)
 		if err != nil {
-			refuse(w, err)
+			respondError(w, err)
 			return
 		}
 		ids, all := map[string]bool{}, matches
@@ -413,7 +413,7 @@ func (a *admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
 	}
 	removed, err := a.s.store.Remove(matches)
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	respondJSON(w, http.StatusOK, removedJSON{removed})
@@ -438,7 +438,7 @@ type countJSON struct {
 func (a *admin) countRequests(w http.ResponseWriter, r *http.Request) {
 	found, err := a.asked(r)
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	respondJSON(w, http.StatusOK, countJSON{len(found), !a.s.store.Enabled()})
@@ -471,7 +471,7 @@ func (a *admin) found(w http.ResponseWriter, entries []*store.Entry) {
 func (a *admin) findRequests(w http.ResponseWriter, r *http.Request) {
 	found, err := a.asked(r)
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	a.found(w, found)
@@ -485,7 +485,7 @@ func (a *admin) removeRequests(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	a.found(w, found)
@@ -494,7 +494,7 @@ func (a *admin) removeRequests(w http.ResponseWriter, r *http.Request) {
 func (a *admin) unmatched(w http.ResponseWriter, _ *http.Request) {
 	all, err := a.s.store.Entries("")
 	if err != nil {
-		refuse(w, err)
+		respondError(w, err)
 		return
 	}
 	a.found(w, slices.DeleteFunc(all, func(e *store.Entry) bool { return !isUnmatched(e) }))
@@ -506,7 +506,7 @@ func (a *admin) request(w http.ResponseWriter, r *http.Request) {
 	e, err := a.s.store.Entry(mux.Vars(r)["id"])
 	switch {
 	case err != nil:
-		refuse(w, err)
+		respondError(w, err)
 	case e == nil:
 		problem(w, http.StatusNotFound, noSuchRequest)
 	default:
@@ -519,7 +519,7 @@ func (a *admin) deleteRequest(w http.ResponseWriter, r *http.Request) {
 	removed, err := a.s.store.Remove(func(e *store.Entry) bool { return e.ID == id })
 	switch {
 	case err != nil:
-		refuse(w, err)
+		respondError(w, err)
 	case removed == 0:
 		problem(w, http.StatusNotFound, noSuchRequest)
 	default:

@@ -50,7 +50,7 @@ func (l *listening) add(cmd *cobra.Command) {
 	flags.StringVar(&l.key, "tls-key", "", "`file` of its key in PEM")
 }
 
-// served is a listener with what is said of it.
+// servedAt is a listener with what is said of it.
 type servedAt struct {
 	*lastListener
 	url string // http://HOST:PORT, or unix:PATH

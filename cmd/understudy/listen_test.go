@@ -68,12 +68,12 @@ func get(t *testing.T, client *http.Client, url string) *http.Response {
 func TestLocalhostLeadsToTheMockWhicheverWayItIsResolved(t *testing.T) {
 	url := line(t, started(t, "--addr", "127.0.0.1:0"), "understudy is listening on")
 	port := url[strings.LastIndex(url, ":")+1:]
-	if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp6", "[::1]:0"); err != nil {
-		t.Skip("this machine has no IPv6")
-	} else {
+	hosts := []string{"127.0.0.1", "localhost"}
+	if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp6", "[::1]:0"); err == nil { // there is IPv6 here
 		require.NoError(t, l.Close())
+		hosts = append(hosts, "[::1]")
 	}
-	for _, host := range []string{"127.0.0.1", "[::1]", "localhost"} {
+	for _, host := range hosts {
 		resp := get(t, http.DefaultClient, "http://"+host+":"+port+"/__admin/health")
 		assert.Equal(t, 200, resp.StatusCode, host)
 	}

@@ -51,7 +51,7 @@ func TestTheMockUnderLoad(t *testing.T) {
 	descriptors := func() int {
 		found, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
-			t.Skip("this system has no /proc")
+			t.Logf("descriptors are not counted, since this system has no /proc: %v", err)
 		}
 		return len(found)
 	}

@@ -28,8 +28,8 @@ const (
 	redisRetry   = 250 * time.Millisecond
 	// redisPoll is how often a response that another request makes is looked for.
 	redisPoll = 10 * time.Millisecond
-	// refusedPause is how often a server that refuses is logged.
-	refusedPause = 10 * time.Second
+	// rejectedPause is how often a server that rejects is logged.
+	rejectedPause = 10 * time.Second
 	// journalAge is how long the journal is kept after its last entry: it holds what clients sent.
 	journalAge = 24 * time.Hour
 	// pendingAge is how long a response may be made: one that takes longer was left by a
@@ -198,9 +198,9 @@ func (r *Redis) do(call func(ctx context.Context) error) error {
 	var refused redis.Error
 	if errors.As(err, &refused) && !isAbsence(refused) {
 		// It is there, and has no memory left, say.
-		if now := time.Now().UnixNano(); now-r.refused.Load() > int64(refusedPause) {
+		if now := time.Now().UnixNano(); now-r.refused.Load() > int64(rejectedPause) {
 			r.refused.Store(now)
-			r.log.Warn("store", "problem", "it refuses what is asked of it", "error", err.Error())
+			r.log.Warn("store", "problem", "it rejects what is asked of it", "error", err.Error())
 		}
 	} else {
 		r.leave(err)
@@ -268,7 +268,7 @@ func (r *Redis) Decide(session string, now time.Time, ownResponse bool, steps []
 // readDecision reads what decide.lua returns.
 func readDecision(reply []any) (Decision, error) {
 	var d Decision
-	malformed := errors.New("the store's answer is malformed: is another program using its keys?")
+	malformed := errors.New("the store's response is malformed: is another program using its keys?")
 	if len(reply) != 3 {
 		return d, malformed
 	}
