@@ -107,7 +107,7 @@ func (s *Server) choose(x *exchange) error {
 	}
 	if response != nil && x.accepted() && !replaced && x.upstream == nil {
 		err := s.apply(x, &applied{scenario: response})
-		x.isReplaced = false // it is what an accepted request gets
+		x.isReplaced = x.response.Status >= http.StatusBadRequest // else it is what an accepted request gets
 		return err
 	}
 	return nil

@@ -84,10 +84,15 @@ func (x *exchange) matched() bool {
 }
 
 func (x *exchange) outcome() store.Outcome {
+	accepted := x.response.Status < http.StatusBadRequest
 	switch {
 	case x.fault != "":
 		return store.OutcomeFault
-	case x.isReplaced && len(x.applied) > 0:
+	case x.passedOn != nil && accepted:
+		return store.OutcomeAccepted
+	case x.passedOn != nil:
+		return store.OutcomeRejected
+	case x.isReplaced:
 		return store.OutcomeScenario
 	case x.isAccepted:
 		return store.OutcomeAccepted

@@ -2,34 +2,16 @@ package mockserver
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 	"text/template/parse"
 	"time"
-
-	"github.com/brianvoe/gofakeit/v7"
-	"github.com/google/uuid"
-)
-
-const (
-	// maxRendered is the longest text that a template makes, in bytes, and maxTurns how many
-	// turns its loops may take.
-	maxRendered = 1 << 20
-	maxTurns    = 100_000
-)
-
-var (
-	errRendered = fmt.Errorf("the template makes more than %d bytes", maxRendered)
-	errTurns    = fmt.Errorf("the loops of the template take more than %d turns", maxTurns)
 )
 
 // text is a text that may hold template actions.
@@ -40,37 +22,13 @@ type text struct {
 	random bool
 }
 
-// templateData is what a template sees as its dot.
-type templateData struct {
-	// Model is the bound model, by field.
-	Model map[string]any
-	// Request is the request.
-	Request templateRequest
-	// Call is the number of the call that the scenario counted, from 1.
-	Call int
-	// Number is the number of the exchange in its session, from 1.
-	Number int
-	// Session is the name of the session.
-	Session string
-	// RetryAfter is in how many seconds a limit has room again.
-	RetryAfter int
-}
-
-// templateRequest is the request as a template sees it.
-type templateRequest struct {
-	// Method, Path and Body are as they were sent.
-	Method, Path, Body string
-	// Header and Query have the method Get.
-	Header http.Header
-	Query  url.Values
-}
-
 // stubs are the functions of templates, for parsing.
 var stubs = template.FuncMap{
 	"field": func(string) any { return nil }, "guid": func() string { return "" },
 	"now":  func(...string) (string, error) { return "", nil },
-	"fake": func(string, ...any) (string, error) { return "", nil },
-	"json": toJSON, "turn": func() (string, error) { return "", nil },
+	"fake": func(string) (string, error) { return "", nil },
+	"json": func(any) (string, error) { return "", nil },
+	"turn": func() (string, error) { return "", nil },
 }
 
 // parseText prepares a text.
@@ -95,32 +53,19 @@ func parseText(name, source string, o *operation) (*text, error) {
 // look walks a template: it checks the names of fields and functions, and has every
 // turn of a loop counted.
 func (t *text) look(n parse.Node, o *operation) error {
-	branch := func(b *parse.BranchNode) error {
-		for _, part := range []parse.Node{b.Pipe, b.List, b.ElseList} {
-			if err := t.look(part, o); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	switch n := n.(type) {
 	case *parse.ListNode:
-		if n == nil {
-			return nil
-		}
-		for _, inner := range n.Nodes {
-			if err := t.look(inner, o); err != nil {
-				return err
-			}
+		if n != nil {
+			return lookAll(t, n.Nodes, o)
 		}
 	case *parse.ActionNode:
 		return t.look(n.Pipe, o)
 	case *parse.IfNode:
-		return branch(&n.BranchNode)
+		return t.lookBranch(&n.BranchNode, o)
 	case *parse.WithNode:
-		return branch(&n.BranchNode)
+		return t.lookBranch(&n.BranchNode, o)
 	case *parse.RangeNode:
-		if err := branch(&n.BranchNode); err != nil {
+		if err := t.lookBranch(&n.BranchNode, o); err != nil {
 			return err
 		}
 		turn := template.Must(template.New("").Funcs(stubs).Parse("{{turn}}")).Root.Nodes[0]
@@ -128,170 +73,69 @@ func (t *text) look(n parse.Node, o *operation) error {
 	case *parse.TemplateNode:
 		return errors.New("templates cannot use others")
 	case *parse.PipeNode:
-		if n == nil {
-			return nil
+		if n != nil {
+			return lookAll(t, n.Cmds, o)
 		}
-		for _, c := range n.Cmds {
-			if err := t.lookCommand(c, o); err != nil {
-				return err
-			}
+	case *parse.CommandNode:
+		if err := lookAll(t, n.Args, o); err != nil {
+			return err
 		}
+		return checkCall(n, o)
+	case *parse.ChainNode:
+		t.random = t.random || slices.Contains(n.Field, numberField)
+		return t.look(n.Node, o)
+	case *parse.FieldNode:
+		t.random = t.random || n.Ident[0] == numberField
+	case *parse.VariableNode: // $ and .Number of it, or of a variable that may be it
+		t.random = t.random || n.Ident[0] == "$" && len(n.Ident) == 1 || slices.Contains(n.Ident, numberField)
+	case *parse.DotNode: // all of the data, maybe
+		t.random = true
+	case *parse.IdentifierNode:
+		t.random = t.random || n.Ident == "guid" || n.Ident == "fake"
 	}
 	return nil
 }
 
-func (t *text) lookCommand(c *parse.CommandNode, o *operation) error {
-	for _, arg := range c.Args {
-		if pipe, ok := arg.(*parse.PipeNode); ok {
-			if err := t.look(pipe, o); err != nil {
-				return err
-			}
-		}
-		if f, ok := arg.(*parse.FieldNode); ok && len(f.Ident) > 0 && f.Ident[0] == "Number" {
-			t.random = true
-		}
-	}
-	function, ok := c.Args[0].(*parse.IdentifierNode)
-	if !ok {
-		return nil
-	}
-	var argument *parse.StringNode
-	if len(c.Args) > 1 {
-		argument, _ = c.Args[1].(*parse.StringNode)
-	}
-	switch function.Ident {
-	case "guid":
-		t.random = true
-	case "fake":
-		t.random = true
-		if argument != nil && gofakeit.GetFuncLookup(strings.ToLower(argument.Text)) == nil {
-			return fmt.Errorf("unknown data %q: use a function of gofakeit, such as firstname, email or phone",
-				argument.Text)
-		}
-	case "field":
-		if argument != nil {
-			_, err := resolveField(o, argument.Text)
+// numberField is the number of the exchange as a template names it.
+const numberField = "Number"
+
+func lookAll[N parse.Node](t *text, nodes []N, o *operation) error {
+	for _, n := range nodes {
+		if err := t.look(n, o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// toJSON is the function json: any value as JSON.
-func toJSON(value any) (string, error) {
-	text, err := json.Marshal(value)
-	return string(text), err
+func (t *text) lookBranch(b *parse.BranchNode, o *operation) error {
+	return lookAll(t, []parse.Node{b.Pipe, b.List, b.ElseList}, o)
 }
 
-// rendering is what the templates of one response share: values that they make follow from
-// the session, the number of the exchange and their place, so that mocks of one seed and
-// store agree.
-type rendering struct {
-	s      *Server
-	x      *exchange
-	data   templateData
-	random *rand.Rand
-	turns  int
-	left   int
-}
-
-func (s *Server) rendering(x *exchange, m *applied) *rendering {
-	r := &rendering{s: s, x: x, left: maxRendered}
-	r.data = templateData{
-		Model: x.model(), Call: m.call, Number: x.number, Session: x.session, RetryAfter: m.retryAfter,
-		Request: templateRequest{
-			Method: x.r.Method, Path: x.r.URL.Path, Body: string(x.request.Body), Header: x.r.Header, Query: x.query(),
-		},
+// checkCall checks what a function is called with, where the template says it.
+func checkCall(c *parse.CommandNode, o *operation) error {
+	function, isFunction := c.Args[0].(*parse.IdentifierNode)
+	if !isFunction || len(c.Args) < 2 {
+		return nil
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s\x00%d", s.seed, x.session, x.number))
-	source := rand.NewPCG(binary.LittleEndian.Uint64(sum[:]), binary.LittleEndian.Uint64(sum[8:]))
-	r.random = rand.New(source) //nolint:gosec // no secret: what replicas must agree on
-	return r
-}
-
-func (r *rendering) functions() template.FuncMap {
-	return template.FuncMap{
-		"field": func(name string) (any, error) {
-			ref, err := resolveField(r.x.operation, name)
-			if err != nil {
-				return nil, err
-			}
-			value, _ := ref.value(r.x)
-			if value == nil {
-				return "", nil
-			}
-			return value, nil
-		},
-		"guid": func() string {
-			var bytes [16]byte
-			binary.LittleEndian.PutUint64(bytes[:], r.random.Uint64())
-			binary.LittleEndian.PutUint64(bytes[8:], r.random.Uint64())
-			bytes[6], bytes[8] = bytes[6]&0x0F|0x40, bytes[8]&0x3F|0x80 // version 4 of RFC 9562
-			return uuid.UUID(bytes).String()
-		},
-		"now": func(args ...string) (string, error) { return r.now(args) },
-		"fake": func(name string, args ...any) (string, error) {
-			info := gofakeit.GetFuncLookup(strings.ToLower(name))
-			if info == nil || len(args) > 0 {
-				return "", fmt.Errorf("unknown data %q", name)
-			}
-			value, err := info.Generate(gofakeit.NewFaker(r.random, false), nil, info)
-			return fmt.Sprint(value), err
-		},
-		"turn": func() (string, error) {
-			if r.turns++; r.turns > maxTurns {
-				return "", errTurns
-			}
-			return "", nil
-		},
+	argument, isText := c.Args[1].(*parse.StringNode)
+	if !isText {
+		return nil
 	}
-}
-
-// now is the time in the server's zone; arguments are a layout of Go's package time, and a
-// time to add, such as 24h.
-func (r *rendering) now(args []string) (string, error) {
-	at, layout := time.Now().In(r.s.zone), time.RFC3339
-	for _, arg := range args {
-		if d, err := time.ParseDuration(arg); err == nil {
-			at = at.Add(d)
-		} else {
-			layout = arg
+	switch function.Ident {
+	case "fake":
+		if fakeFunction(argument.Text) == nil {
+			return fmt.Errorf("unknown data %q: use a function of gofakeit that takes nothing, such as firstname, "+
+				"email or phone", argument.Text)
 		}
+	case "field":
+		_, err := resolveField(o, argument.Text)
+		return err
+	case "printf":
+		_, err := padding(argument.Text)
+		return err
 	}
-	return at.Format(layout), nil
-}
-
-// render is the text for one response.
-func (r *rendering) render(t *text) (string, error) {
-	if t.template == nil {
-		return t.plain, nil
-	}
-	c, err := t.template.Clone()
-	if err != nil {
-		return "", err
-	}
-	out := &bounded{left: &r.left}
-	err = c.Funcs(r.functions()).Execute(out, &r.data)
-	switch {
-	case errors.Is(err, errRendered):
-		err = errRendered
-	case errors.Is(err, errTurns):
-		err = errTurns
-	}
-	return out.String(), err
-}
-
-// bounded is a buffer that takes so many bytes.
-type bounded struct {
-	bytes.Buffer
-	left *int
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if *b.left -= len(p); *b.left < 0 {
-		return 0, errRendered
-	}
-	return b.Buffer.Write(p)
+	return nil
 }
 
 // body is the body of a response, prepared. One of its parts is set.

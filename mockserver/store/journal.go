@@ -24,11 +24,14 @@ const (
 type Outcome string
 
 const (
-	// OutcomeAccepted is a response below 400 to a request that obeys the page.
+	// OutcomeAccepted is a response below 400 to a request that obeys the page; of a real server, to
+	// any request.
 	OutcomeAccepted Outcome = "accepted"
-	// OutcomeRejected is the rejection of a request that breaks a rule of the page.
+	// OutcomeRejected is the rejection of a request that breaks a rule of the page; of a real
+	// server, every response from 400 on.
 	OutcomeRejected Outcome = "rejected"
-	// OutcomeScenario is a response that a scenario made in place of the framework's.
+	// OutcomeScenario is a response that a scenario made in place of the framework's, or the
+	// configuration's response where that is an error.
 	OutcomeScenario Outcome = "scenario"
 	// OutcomeFault is a connection that a scenario broke.
 	OutcomeFault Outcome = "fault"
