@@ -29,6 +29,8 @@ type exchange struct {
 	took  time.Duration
 	// request is the part of r that determines the response; its Body is what was read.
 	request webapi.Request
+	// bodyBytes is how long the request's body is, at least, where it was not kept.
+	bodyBytes int64
 	// memory is what the request's body is read into, and the response's written.
 	memory struct{ request, response []byte }
 	// done are called at the end, the last one first.
@@ -164,7 +166,7 @@ func (s *Server) receive(x *exchange) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		x.w.Header().Set("Connection", "close")
-		x.request.Body = nil
+		x.request.Body, x.bodyBytes = nil, max(x.r.ContentLength, s.maxBody+1)
 		x.response = x.operation.endpoint.TooLarge(&x.request, x.memory.response)
 	case err != nil:
 		return errUnreadable
