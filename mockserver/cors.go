@@ -15,13 +15,15 @@ import (
 )
 
 // CORS says which browsers' pages may call the mock from another origin: CORSOpen, CORSLocal,
-// CORSAny, CORSOff, or origins such as http://localhost:3000, separated by commas.
+// CORSAny, CORSOff, or origins such as http://localhost:3000, separated by commas. Empty is
+// CORSOpen, but for what is passed on to a real server, which is for the pages of this machine.
 type CORS string
 
 const (
 	// CORSOpen allows every origin, with credentials.
 	CORSOpen CORS = "open"
-	// CORSAny allows every origin, without credentials.
+	// CORSAny allows every origin, without credentials; what is passed on to a real server is for the
+	// pages of this machine.
 	CORSAny CORS = "any"
 	// CORSLocal allows the origins of this machine, by name, with credentials.
 	CORSLocal CORS = "local"
@@ -46,13 +48,10 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		AllowPrivateNetwork: true,
 	}
 	switch s.cors {
-	case CORSOpen:
+	case CORSOpen, "":
 		options.AllowOriginFunc = func(string) bool { return true }
 	case CORSLocal:
-		options.AllowOriginFunc = func(origin string) bool {
-			u, err := url.Parse(origin)
-			return err == nil && isLocalName(u.Host)
-		}
+		options.AllowOriginFunc = isLocalOrigin
 	case CORSAny:
 		options.AllowedOrigins, options.AllowCredentials = []string{"*"}, false
 	case CORSOff:
@@ -75,6 +74,15 @@ func (s *Server) browsers(next http.Handler) (http.Handler, error) {
 		handler.ServeHTTP(w, r)
 	}), nil
 }
+
+// isLocalOrigin reports the origin of a page of this machine, by its name.
+func isLocalOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && isLocalName(u.Host)
+}
+
+// isOpenToAll reports that nobody chose the origins.
+func (s *Server) isOpenToAll() bool { return s.cors == "" || s.cors == CORSAny }
 
 // dropCORS leaves the CORS headers out.
 func dropCORS(h http.Header) {

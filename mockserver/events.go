@@ -3,6 +3,7 @@ package mockserver
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -41,11 +42,17 @@ func (a *admin) events(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{}) // a recorder has none
-	_ = control.SetReadDeadline(time.Time{})  // likewise; the one for the request would end the stream
+	_ = control.SetReadDeadline(time.Time{}) // the one for the request would end the stream; a recorder has none
 	w.Header().Set("Content-Type", "text/event-stream")
-	_, _ = fmt.Fprint(w, ": events\n\n")
-	_ = control.Flush() // likewise
+	// A reader that reads nothing must not hold the mock.
+	write := func(text string) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(largePause)) // likewise
+		_, err := io.WriteString(w, text)
+		return err == nil && control.Flush() == nil
+	}
+	if !write(": events\n\n") {
+		return
+	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for of := session(r); ; {
@@ -62,16 +69,14 @@ func (a *admin) events(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				continue // it cannot fail
 			}
-			//nolint:gosec // JSON, in a stream that is not HTML
-			_, _ = fmt.Fprintf(w, "id: %s\nevent: request\ndata: %s\n\n", e.ID, text)
-		}
-		if control.Flush() != nil {
-			return
+			if !write(fmt.Sprintf("id: %s\nevent: request\ndata: %s\n\n", e.ID, text)) {
+				return
+			}
 		}
 		select {
 		case <-added:
 		case <-beat.C:
-			if _, err := fmt.Fprint(w, ": still here\n\n"); err != nil {
+			if !write(": still here\n\n") {
 				return
 			}
 		case <-r.Context().Done():

@@ -90,7 +90,6 @@ func (x *exchange) start(w http.ResponseWriter, r *http.Request, o *operation) {
 // keep makes the exchange ready for the next one: the memory of its bodies stays,
 // unless large.
 func (x *exchange) keep() {
-	clear(x.done)
 	body, response := x.request.Body, x.response.Body
 	*x = exchange{done: x.done[:0]}
 	if cap(body) <= keptBuffer && cap(response) <= keptBuffer {
@@ -119,9 +118,7 @@ func (s *Server) run(x *exchange) {
 		if x.keepAs != "" {
 			_ = s.store.Keep(x.session, x.keepAs, nil) // it was not made; one that is away forgets it
 		}
-		for _, done := range slices.Backward(x.done) {
-			done()
-		}
+		x.finish()
 	}()
 	for _, step := range s.steps {
 		if err := step(s, x); err != nil {
@@ -132,6 +129,15 @@ func (s *Server) run(x *exchange) {
 	if x.abort {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // as above
 	}
+}
+
+// finish calls what is to be done at the end.
+func (x *exchange) finish() {
+	for _, done := range slices.Backward(x.done) {
+		done()
+	}
+	clear(x.done)
+	x.done = x.done[:0]
 }
 
 // target is the path and query as they were sent.
@@ -240,14 +246,22 @@ func (s *Server) respond(x *exchange) error {
 	return nil
 }
 
+// writePause is how long a response that was held back may take to be written.
+const writePause = 10 * time.Second
+
 // hold waits for as long as the response is to be held back.
 func (s *Server) hold(x *exchange) error {
 	if x.keepAs != "" {
 		s.keepResponse(x)
 		x.keepAs = ""
 	}
+	if x.delay > 0 || x.rate > 0 || x.fault == FaultTimeout {
+		s.gate.wait(x)
+	}
 	if x.delay > 0 {
 		x.delay = min(x.delay, MaxDelay)
+		// The time counts from now, not from the request: a real server may have taken as much.
+		_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.delay + writePause))
 		s.sleep(x.r.Context(), x.delay)
 	}
 	return nil

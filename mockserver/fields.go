@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,14 +106,16 @@ func (f *fieldRef) canonical(o *operation, value string) (string, error) {
 		if !json.Valid([]byte(literal)) || f.field.Type.Kind == contracts.KindString && literal == value {
 			continue
 		}
-		for i := len(f.steps) - 1; i >= 0; i-- {
-			if n, err := strconv.Atoi(f.steps[i]); err == nil {
-				literal = "[" + strings.Repeat("{},", n) + literal + "]"
+		first := &fieldRef{steps: slices.Clone(f.steps), field: f.field}
+		for i, step := range slices.Backward(f.steps) {
+			if _, err := strconv.Atoi(step); err == nil {
+				first.steps[i] = "0" // all elements are alike
+				literal = "[" + literal + "]"
 			} else {
-				literal = "{" + string(appendJSONString(nil, f.steps[i])) + ":" + literal + "}"
+				literal = "{" + string(appendJSONString(nil, step)) + ":" + literal + "}"
 			}
 		}
-		bound, ok := o.bindAlone([]byte(literal), f)
+		bound, ok := o.bindAlone([]byte(literal), first)
 		if ok {
 			return textOf(bound), nil
 		}

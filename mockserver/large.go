@@ -22,6 +22,9 @@ const (
 	// times its bytes.
 	reading = 32 << 20
 	working = 1 << 20
+	// waiting is how many bytes of large requests and responses wait at a time for something else
+	// than work: a delay, a real server, a client that is sent a response slowly.
+	waiting = 64 << 20
 	// largePause is how long a client may send nothing of a large body that was let in,
 	// or read nothing of a large response: it holds its place meanwhile.
 	largePause = 5 * time.Second
@@ -31,12 +34,15 @@ const (
 
 // gate lets large requests in.
 type gate struct {
-	reading, working *semaphore.Weighted
-	begin            func() (end func())
+	reading, working, waiting *semaphore.Weighted
+	begin                     func() (end func())
 }
 
 func newGate(maxBody int64, begin func() (end func())) *gate {
-	return &gate{semaphore.NewWeighted(max(reading, maxBody)), semaphore.NewWeighted(working), begin}
+	return &gate{
+		semaphore.NewWeighted(max(reading, maxBody)), semaphore.NewWeighted(working),
+		semaphore.NewWeighted(max(waiting, maxBody)), begin,
+	}
 }
 
 // admit waits until a body of that many bytes may be held. It fails when the
@@ -61,6 +67,17 @@ func (g *gate) start(ctx context.Context, bytes int64) (finish func(), err error
 	}, nil
 }
 
+// wait makes way for other large requests while this one waits for something else than work, as
+// long as there is room for those that do.
+func (g *gate) wait(x *exchange) {
+	bytes := int64(cap(x.request.Body) + cap(x.response.Body))
+	if len(x.done) == 0 || !g.waiting.TryAcquire(bytes) {
+		return
+	}
+	x.finish()
+	x.done = append(x.done, func() { g.waiting.Release(bytes) })
+}
+
 // pause says how long a client may send nothing; 0 is no limit. A connection without
 // deadlines has none to set.
 func pause(w http.ResponseWriter, longest time.Duration) {
@@ -71,17 +88,20 @@ func pause(w http.ResponseWriter, longest time.Duration) {
 	_ = http.NewResponseController(w).SetReadDeadline(end)
 }
 
-// writeSlowly writes a response at a rate, for as long as the client reads on.
+// writeSlowly writes a response at a rate, for as long as the client reads on. What is left after
+// MaxDelay is written at once.
 func (s *Server) writeSlowly(x *exchange, body []byte) {
 	control := http.NewResponseController(x.w) // a connection without deadlines has none to set
 	const pieces = 10                          // a second
+	ctx, cancel := context.WithTimeout(x.r.Context(), MaxDelay)
+	defer cancel()
 	for chunk := range slices.Chunk(body, max(x.rate/pieces, 1)) {
 		_ = control.SetWriteDeadline(time.Now().Add(largePause))
 		if _, err := x.w.Write(chunk); err != nil {
 			return // a client that went away is not an error
 		}
 		_ = control.Flush()
-		s.sleep(x.r.Context(), time.Duration(len(chunk))*time.Second/time.Duration(x.rate))
+		s.sleep(ctx, time.Duration(len(chunk))*time.Second/time.Duration(x.rate))
 	}
 	_ = control.SetWriteDeadline(time.Time{})
 }

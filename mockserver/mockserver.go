@@ -99,7 +99,7 @@ func WithHidden(fields ...string) Option {
 	return func(s *Server) { s.hidden = append(s.hidden, fields...) }
 }
 
-// WithCORS sets which browsers may call; CORSOpen otherwise.
+// WithCORS sets which browsers may call.
 func WithCORS(c CORS) Option { return func(s *Server) { s.cors = c } }
 
 // WithoutAdmin leaves everything under /__admin out.
@@ -186,7 +186,6 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler),
 		beginLarge: func() func() { return func() {} },
 		seed:       1, uses: map[string]*uses{}, closing: make(chan struct{}),
-		cors: CORSOpen,
 	}
 	for _, option := range options {
 		option(s)
@@ -281,7 +280,14 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 // Close ends what waits: delayed responses are sent at once, and streams of the admin API
 // end. The handler responds to further requests without delays.
 func (s *Server) Close() error {
-	s.closeOnce.Do(func() { close(s.closing) })
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, up := range s.upstreams {
+			up.close()
+		}
+	})
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver/store"
@@ -62,6 +63,7 @@ func (s *Server) newUpstream(address string) (*upstream, error) {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(u)
 			p.Out.Host = u.Host
+			p.Out.URL.RawQuery = withoutPreferences(p.Out.URL.RawQuery)
 			for name := range p.Out.Header {
 				if strings.HasPrefix(name, "X-Understudy-") || name == preferHeader {
 					delete(p.Out.Header, name)
@@ -88,15 +90,64 @@ func (s *Server) instance() string {
 	return s.instanceName
 }
 
+// withoutPreferences is a query without what is for the mock.
+func withoutPreferences(query string) string {
+	if !strings.Contains(query, preferQuery) {
+		return query
+	}
+	return strings.Join(slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name == preferQuery
+	}), "&")
+}
+
+// WithoutPreferences is a request's path and query without what is for the mock: [store.Entry.Target]
+// as another server is to get it.
+func WithoutPreferences(target string) string {
+	path, query, found := strings.Cut(target, "?")
+	if query = withoutPreferences(query); !found || query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+// closeUnused closes the connections to real servers that the rules do not name.
+func (s *Server) closeUnused(r *rules) {
+	used := map[*upstream]bool{s.upstream: true}
+	for _, scenarios := range r.named {
+		for _, sc := range scenarios {
+			used[sc.upstream] = true
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for address, up := range s.upstreams {
+		if !used[up] {
+			up.close()
+			delete(s.upstreams, address)
+		}
+	}
+}
+
+// close closes the connections that no request uses.
+func (u *upstream) close() { u.proxy.Transport.(*http.Transport).CloseIdleConnections() } //nolint:forcetypeassert // it is one
+
 // captured is a response that is kept, up to maxUpstreamBody.
 type captured struct {
+	// waiting has room for the long ones, of which bytes are taken.
+	waiting *semaphore.Weighted
+	taken   int64
+
 	header http.Header
 	status int
 	body   bytes.Buffer
 	err    error
 }
 
-var errUpstreamBody = fmt.Errorf("its response is longer than %d bytes", maxUpstreamBody)
+var (
+	errUpstreamBody = fmt.Errorf("its response is longer than %d bytes", maxUpstreamBody)
+	errUpstreamRoom = errors.New("its response is long, and too many long ones are under way")
+)
 
 func (c *captured) Header() http.Header { return c.header }
 
@@ -110,6 +161,13 @@ func (c *captured) Write(p []byte) (int, error) {
 	if c.body.Len()+len(p) > maxUpstreamBody {
 		c.err = errUpstreamBody
 		return 0, c.err
+	}
+	if c.body.Len()+len(p) > largeBody {
+		if !c.waiting.TryAcquire(int64(len(p))) {
+			c.err = errUpstreamRoom
+			return 0, c.err
+		}
+		c.taken += int64(len(p))
 	}
 	return c.body.Write(p)
 }
@@ -126,6 +184,12 @@ func (s *Server) forward(x *exchange) error {
 		x.response = x.operation.endpoint.Reject(&x.request, status, text, nil)
 		x.response.Violations, x.response.Broken = violations, broken
 	}
+	if origin := x.r.Header.Get("Origin"); origin != "" && s.isOpenToAll() && !isLocalOrigin(origin) {
+		// Any page that somebody looks at could use the real server otherwise.
+		x.passedOn = &store.Upstream{Verdict: store.VerdictNone, Problem: "not asked: the page is of another machine"}
+		reject(http.StatusForbidden, "Pages of other machines may not use the real server: name their origin in CORS.")
+		return nil
+	}
 	if slices.Contains(splitVia(x.r.Header["Via"]), up.via) {
 		x.passedOn = &store.Upstream{Verdict: store.VerdictUnclear, Problem: "the request came back: the real server " +
 			"passes on to this mock"}
@@ -140,7 +204,9 @@ func (s *Server) forward(x *exchange) error {
 	if len(x.request.Body) == 0 {
 		r.Body = http.NoBody
 	}
-	got := &captured{header: http.Header{}}
+	s.gate.wait(x)
+	got := &captured{header: http.Header{}, waiting: s.gate.waiting}
+	x.done = append(x.done, func() { got.waiting.Release(got.taken) })
 	began := time.Now()
 	err := capture(up.proxy, got, r)
 	x.passedOn = &store.Upstream{Status: got.status, Took: time.Since(began)}

@@ -318,12 +318,16 @@ func (s *Server) entries(ctx context.Context, p *pattern, atLeast int) ([]*store
 	}
 	added, stop := s.store.Watch()
 	defer stop()
-	for {
-		all, err := s.store.Entries(p.after)
+	var found []*store.Entry
+	for after := p.after; ; {
+		all, err := s.store.Entries(after)
 		if err != nil {
 			return nil, err
 		}
-		found := slices.DeleteFunc(all, func(e *store.Entry) bool { return !matches(e) })
+		if len(all) > 0 {
+			after = all[len(all)-1].ID
+		}
+		found = append(found, slices.DeleteFunc(all, func(e *store.Entry) bool { return !matches(e) })...)
 		if len(found) >= atLeast {
 			return found, nil
 		}

@@ -288,6 +288,8 @@ func (sc *Scenario) check() error {
 			"replace it: remove one of them")
 	case t.Proxy != "" && (t.Status != 0 || t.hasBody() || t.Fault != "" && !t.Fault.ofResponse()):
 		return errors.New("proxy takes the response from another server: remove status, json, text, file and fault")
+	case sc.When.Limit != nil && (sc.When.Limit.Requests < 1 || sc.When.Limit.Per <= 0 || sc.When.Limit.Burst < 1):
+		return errors.New("limit: use at least 1 request, 1 of burst, and a time above 0")
 	case t.Rate < 0:
 		return fmt.Errorf("rate %d: use a number of bytes per second from 1", t.Rate)
 	case sc.When.Probability < 0 || sc.When.Probability > 1:
@@ -310,6 +312,8 @@ func (r *Response) checkResponse() error {
 	switch {
 	case r.Status != 0 && (r.Status < 200 || r.Status > 599):
 		return fmt.Errorf("invalid status %d: use 200 to 599", r.Status)
+	case r.File != "" && r.content == nil:
+		return fmt.Errorf("file %q: files are read where a configuration is parsed: use JSON or Text here", r.File)
 	case bodies > 1:
 		return fmt.Errorf("json, text and file are three ways to give one body: use one of them")
 	}

@@ -54,6 +54,7 @@ func (s *Server) change(change func(*setup) error) error {
 	}
 	s.setup = next
 	s.rules.Store(compiled)
+	s.closeUnused(compiled)
 	return nil
 }
 

@@ -117,10 +117,10 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	switch {
 	case m.cors != "":
 		options = append(options, mockserver.WithCORS(mockserver.CORS(m.cors)))
-	case !loopback:
-		options = append(options, mockserver.WithCORS(mockserver.CORSAny))
 	case m.proxy != "": // or any page that a developer looks at could use the real server
 		options = append(options, mockserver.WithCORS(mockserver.CORSLocal))
+	case !loopback:
+		options = append(options, mockserver.WithCORS(mockserver.CORSAny))
 	}
 	switch {
 	case l.adminAddr != "" && m.noAdmin:

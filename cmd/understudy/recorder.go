@@ -61,7 +61,7 @@ func (r *recorder) record(e *store.Entry) {
 		return
 	}
 	line := recordedRequest{
-		Method: e.Method, Path: e.Target, Headers: [][2]string{}, Status: e.Status,
+		Method: e.Method, Path: mockserver.WithoutPreferences(e.Target), Headers: [][2]string{}, Status: e.Status,
 		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}
 	for _, name := range e.Header.Names() {

@@ -6,7 +6,13 @@ local values, order, ahead, states = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now, stale, most = tonumber(ARGV[1]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local number = redis.call('HINCRBY', values, 'number', 1)
-redis.call('PEXPIRE', values, ARGV[3])
+
+local function done(next, matches)
+  for _, key in ipairs(KEYS) do
+    redis.call('PEXPIRE', key, ARGV[3])
+  end
+  return {number, next, matches}
+end
 
 if ARGV[2] == '0' then
   local first = redis.call('LINDEX', ahead, 0)
@@ -17,8 +23,7 @@ if ARGV[2] == '0' then
     else
       redis.call('LPOP', ahead)
     end
-    redis.call('PEXPIRE', ahead, ARGV[3])
-    return {number, response, {}}
+    return done(response, {})
   end
 end
 
@@ -108,7 +113,4 @@ for i, step in ipairs(cjson.decode(ARGV[6])) do
     end
   end
 end
-for _, key in ipairs({order, ahead, states}) do
-  redis.call('PEXPIRE', key, ARGV[3])
-end
-return {number, false, matches}
+return done(false, matches)

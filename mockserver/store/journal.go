@@ -16,8 +16,11 @@ const (
 	DefaultEntries = 1000
 	// DefaultBytes bounds it in bytes, roughly.
 	DefaultBytes = 32 << 20
-	// entrySize is what an entry takes besides its texts, in bytes, roughly.
-	entrySize = 1 << 10
+	// entrySize is what an entry takes besides its texts, in bytes, roughly; headerSize and
+	// violationSize are a header and a violation of it.
+	entrySize     = 1 << 10
+	headerSize    = 64
+	violationSize = 256
 )
 
 // Outcome is what became of a request.
@@ -134,7 +137,25 @@ type Upstream struct {
 
 // size is about what the entry takes, in bytes.
 func (e *Entry) size() int64 {
-	return int64(entrySize + len(e.Body) + len(e.ResponseBody) + len(e.Target))
+	size := entrySize + len(e.Body) + len(e.ResponseBody) + len(e.Target) + len(e.Host)
+	for _, h := range []Header{e.Header, e.ResponseHeader} {
+		for name, values := range h {
+			size += headerSize + len(name)
+			for _, value := range values {
+				size += len(value)
+			}
+		}
+	}
+	for i := range e.Violations {
+		size += violationSize + len(e.Violations[i].Pointer)
+	}
+	for _, note := range e.Notes {
+		size += len(note)
+	}
+	for i := range e.Scenarios {
+		size += len(e.Scenarios[i].Name) + len(e.Scenarios[i].Why)
+	}
+	return int64(size)
 }
 
 // ordinary reports an entry that goes first when there is no room.
@@ -206,11 +227,11 @@ func find(list []numbered, number int64) (int, bool) {
 // Entries is described at [Store].
 func (j *Journal) Entries(after string) ([]*Entry, error) {
 	number, err := strconv.ParseInt(after, 10, 64)
-	if err != nil {
-		number = 0
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err != nil || number > j.last { // the latter is of another process
+		number = 0
+	}
 	from := func(list []numbered) []numbered {
 		i, found := find(list, number)
 		if found {

@@ -142,8 +142,10 @@ func (s *session) take(step *Step, now time.Time) (Match, bool) {
 		if v.filled.IsZero() {
 			v.tokens, v.filled = burst, now
 		}
-		v.tokens = min(burst, v.tokens+now.Sub(v.filled).Seconds()/step.Quota.Interval.Seconds())
-		v.filled = now
+		if since := now.Sub(v.filled); since > 0 { // requests may come here in another order than they began
+			v.tokens = min(burst, v.tokens+since.Seconds()/step.Quota.Interval.Seconds())
+			v.filled = now
+		}
 		if v.tokens >= 1 {
 			v.tokens--
 			return m, false

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -40,6 +41,11 @@ const (
 	queueEntries = 10_000
 	queueBytes   = 16 << 20
 	batchEntries = 256
+	// pageEntries is how many entries, or keys, are read at once: one of a hundred long entries is
+	// not to take longer than redisTimeout.
+	pageEntries = 100
+	// writerAge is how long the number of a batch is known.
+	writerAge = 10 * time.Minute
 )
 
 // Every key begins with keys. Those of a session share a hash tag, and so do those of the
@@ -56,8 +62,11 @@ var (
 	//go:embed remove.lua
 	removeLua string
 
-	decideScript, keepScript, removeScript = redis.NewScript(decideLua), redis.NewScript(keepLua),
-		redis.NewScript(removeLua)
+	//go:embed ahead.lua
+	aheadLua string
+
+	decideScript, keepScript, removeScript, aheadScript = newScript(decideLua), newScript(keepLua),
+		newScript(removeLua), newScript(aheadLua)
 )
 
 // Redis is a store in a Redis or Valkey server, or cluster of them, from version 6.2 on.
@@ -69,6 +78,7 @@ type Redis struct {
 	maxEntries int
 	maxBytes   int64
 	log        *slog.Logger
+	writer     string // the key of this process
 
 	away     atomic.Pointer[error]
 	refused  atomic.Int64 // when that was logged last
@@ -76,14 +86,22 @@ type Redis struct {
 	watchers watchers
 
 	mu      sync.Mutex
-	changed *sync.Cond // of queue, writing
-	queue   []*Entry
+	changed *sync.Cond // of queue, settled, closed, away
+	queue   []queued
 	bytes   int64 // of queue
-	writing bool
+	added   int64 // entries, to queue
+	settled int64 // of added, which are written or lost
+	batch   int64 // number of the batch that is written
 	closed  bool
 
 	ending chan struct{}
 	ended  sync.WaitGroup
+}
+
+// queued is an entry that is to be written.
+type queued struct {
+	*Entry
+	size int64
 }
 
 // NewRedis connects to a server: redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// over
@@ -98,6 +116,7 @@ func NewRedis(address string, entries int, bytes int64, log *slog.Logger) (*Redi
 	}
 	r := &Redis{
 		client: client, maxEntries: entries, maxBytes: bytes, log: log, ending: make(chan struct{}),
+		writer: keys + "{journal}:writer:" + uuid.NewString(),
 	}
 	r.changed = sync.NewCond(&r.mu)
 	if err := r.ping(); err != nil {
@@ -130,8 +149,7 @@ func connect(address string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, wrong(err)
 		}
-		// A script that was sent twice would count twice.
-		options.MaxRetries = -1
+		options.MaxRetries = -1 // what is away is away, and looked for
 		options.DialerRetries = 1
 		options.DialTimeout, options.ReadTimeout, options.WriteTimeout = redisTimeout, redisTimeout, redisTimeout
 		return redis.NewClusterClient(options), nil
@@ -145,10 +163,11 @@ func connect(address string) (redis.UniversalClient, error) {
 	return redis.NewClient(options), nil
 }
 
+// ping looks whether the server can be written to: a replica can be read alone.
 func (r *Redis) ping() error {
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	return r.client.Ping(ctx).Err()
+	return r.client.Set(ctx, r.writer+":ping", "", writerAge).Err()
 }
 
 // Away is described at [Store].
@@ -208,10 +227,40 @@ func (r *Redis) do(call func(ctx context.Context) error) error {
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }
 
+// once is a command that is sent once. The client library sends others to a cluster again when
+// a reply is lost, and what counts would count twice.
+type once struct{ *redis.Cmd }
+
+// NoRetry tells the library.
+func (once) NoRetry() bool { return true }
+
+// script runs a script, once.
+type script struct{ text, hash string }
+
+func newScript(text string) script { return script{text, redis.NewScript(text).Hash()} }
+
+func (r *Redis) run(ctx context.Context, s script, keys []string, args ...any) *redis.Cmd {
+	send := func(command, script string) *redis.Cmd {
+		all := []any{command, script, len(keys)}
+		for _, key := range keys {
+			all = append(all, key)
+		}
+		cmd := redis.NewCmd(ctx, append(all, args...)...)
+		cmd.SetFirstKeyPos(3)
+		_ = r.client.Process(ctx, once{cmd}) // the command has its error
+		return cmd
+	}
+	cmd := send("evalsha", s.hash)
+	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+		cmd = send("eval", s.text)
+	}
+	return cmd
+}
+
 // isAbsence reports a refusal by a server that is no use now, and may be later.
 func isAbsence(err redis.Error) bool {
 	word, _, _ := strings.Cut(err.Error(), " ")
-	return slices.Contains([]string{"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"}, word)
+	return slices.Contains([]string{"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN"}, word)
 }
 
 // sessionKeys are the keys of a session: values, order, next, states.
@@ -255,7 +304,7 @@ func (r *Redis) Decide(session string, now time.Time, ownResponse bool, steps []
 	}
 	var reply []any
 	err = r.do(func(ctx context.Context) error {
-		reply, err = decideScript.Run(ctx, r.client, sessionKeys(session), now.UnixMilli(), own,
+		reply, err = r.run(ctx, decideScript, sessionKeys(session), now.UnixMilli(), own,
 			SessionAge.Milliseconds(), pendingAge.Milliseconds(), maxKeys, text).Slice()
 		return err
 	})
@@ -307,7 +356,7 @@ func readDecision(reply []any) (Decision, error) {
 // Keep is described at [Store].
 func (r *Redis) Keep(session, response string, bytes []byte) error {
 	return r.do(func(ctx context.Context) error {
-		return keepScript.Run(ctx, r.client, sessionKeys(session)[:2], "r:"+short(response), bytes,
+		return r.run(ctx, keepScript, sessionKeys(session)[:2], "r:"+short(response), bytes,
 			SessionAge.Milliseconds(), maxKept).Err()
 	})
 }
@@ -338,27 +387,17 @@ func (r *Redis) Kept(ctx context.Context, session, response string) []byte {
 
 // Ahead is described at [Store].
 func (r *Redis) Ahead(session string, response json.RawMessage, times int) error {
-	key := sessionKeys(session)[2]
-	var waiting int64
+	var added int
 	err := r.do(func(ctx context.Context) error {
 		var err error
-		waiting, err = r.client.LLen(ctx, key).Result()
+		added, err = r.run(ctx, aheadScript, sessionKeys(session)[2:3], strconv.Itoa(times)+"\n"+string(response),
+			maxNext, SessionAge.Milliseconds()).Int()
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil && added == 0 {
+		err = ErrTooMany
 	}
-	if waiting >= maxNext {
-		return ErrTooMany
-	}
-	return r.do(func(ctx context.Context) error {
-		_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-			p.RPush(ctx, key, strconv.Itoa(times)+"\n"+string(response))
-			p.PExpire(ctx, key, SessionAge)
-			return nil
-		})
-		return err
-	})
+	return err
 }
 
 // Waiting is true: another mock may have been asked.
@@ -395,23 +434,49 @@ func (r *Redis) Reset(session string) error {
 
 // ResetAll is described at [Store].
 func (r *Redis) ResetAll() error {
-	scan := func(ctx context.Context, node redis.UniversalClient) error {
-		found := node.Scan(ctx, 0, keys+"{s:*", 1000).Iterator()
-		for found.Next(ctx) {
-			if err := r.client.Unlink(ctx, found.Val()).Err(); err != nil {
+	cluster, isCluster := r.client.(*redis.ClusterClient)
+	if !isCluster {
+		return r.resetNode(r.client)
+	}
+	var nodes []*redis.Client
+	var mu sync.Mutex // it calls for all nodes at once
+	err := r.do(func(ctx context.Context) error {
+		return cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
+			mu.Lock()
+			defer mu.Unlock()
+			nodes = append(nodes, node)
+			return nil
+		})
+	})
+	for _, node := range nodes {
+		if err == nil {
+			err = r.resetNode(node)
+		}
+	}
+	return err
+}
+
+// resetNode removes the sessions of one server, some at a time.
+func (r *Redis) resetNode(node redis.UniversalClient) error {
+	for cursor := uint64(0); ; {
+		err := r.do(func(ctx context.Context) error {
+			found, next, err := node.Scan(ctx, cursor, keys+"{s:*", 10*pageEntries).Result()
+			if err != nil {
 				return err
 			}
-		}
-		return found.Err()
-	}
-	return r.do(func(ctx context.Context) error {
-		if cluster, is := r.client.(*redis.ClusterClient); is {
-			return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-				return scan(ctx, node)
+			cursor = next
+			_, err = node.Pipelined(ctx, func(p redis.Pipeliner) error {
+				for _, key := range found { // one by one: they are of several slots
+					p.Unlink(ctx, key)
+				}
+				return nil
 			})
+			return err
+		})
+		if err != nil || cursor == 0 {
+			return err
 		}
-		return scan(ctx, r.client)
-	})
+	}
 }
 
 // Close is described at [Store].
@@ -439,12 +504,14 @@ func (r *Redis) Append(e *Entry) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) >= queueEntries || r.bytes+e.size() > queueBytes {
+	size := e.size()
+	if len(r.queue) >= queueEntries || r.bytes+size > queueBytes {
 		r.lost.Add(1)
 		return
 	}
-	r.queue = append(r.queue, e)
-	r.bytes += e.size()
+	r.queue = append(r.queue, queued{e, size})
+	r.bytes += size
+	r.added++
 	r.changed.Broadcast()
 }
 
@@ -461,42 +528,45 @@ func (r *Redis) write() {
 			return
 		}
 		batch := r.queue[:min(len(r.queue), batchEntries)]
-		r.writing = true
 		r.mu.Unlock()
 		err := r.append(batch)
 		r.mu.Lock()
-		r.writing = false
 		if err != nil && r.away.Load() == nil {
 			r.lost.Add(int64(len(batch))) // they are refused
 			err = nil
 		}
 		if err == nil { // else the next attempt is for the same
 			for _, e := range batch {
-				r.bytes -= e.size()
+				r.bytes -= e.size
 			}
 			r.queue = r.queue[len(batch):]
+			r.settled += int64(len(batch))
+			r.batch++
 		}
 		r.changed.Broadcast()
 	}
 }
 
-func (r *Redis) append(batch []*Entry) error {
-	args := make([]any, 0, 3+3*len(batch))
-	args = append(args, r.maxEntries, r.maxBytes, journalAge.Milliseconds())
+// append writes a batch. One whose reply was lost may be there already: it has a number, by which
+// the script knows it.
+func (r *Redis) append(batch []queued) error {
+	args := make([]any, 0, 5+3*len(batch))
+	args = append(args, r.maxEntries, r.maxBytes, journalAge.Milliseconds(), r.batch, writerAge.Milliseconds())
 	for _, e := range batch {
 		ordinary := 0
 		if e.ordinary() {
 			ordinary = 1
 		}
-		text, err := json.Marshal(e)
+		text, err := json.Marshal(e.Entry)
 		if err != nil {
 			text = []byte("{}") // it cannot fail
 		}
-		args = append(args, ordinary, e.size(), text)
+		args = append(args, ordinary, e.size, text)
 	}
+	scriptKeys := append(slices.Clone(journalKeys), r.writer)
 	return r.do(func(ctx context.Context) error {
 		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.Eval(ctx, appendLua, journalKeys, args...)
+			p.Eval(ctx, appendLua, scriptKeys, args...)
 			p.Publish(ctx, journalChannel, len(batch))
 			return nil
 		})
@@ -508,7 +578,7 @@ func (r *Redis) append(batch []*Entry) error {
 func (r *Redis) written() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for (len(r.queue) > 0 || r.writing) && r.away.Load() == nil && !r.closed {
+	for until := r.added; r.settled < until && r.away.Load() == nil && !r.closed; {
 		r.changed.Wait()
 	}
 }
@@ -543,30 +613,38 @@ func (r *Redis) Entries(after string) ([]*Entry, error) {
 	if streamID.MatchString(after) {
 		from = "(" + after
 	}
-	return r.entries(from, "+")
+	var entries []*Entry
+	err := r.entries(from, "+", func(e *Entry, _ string) { entries = append(entries, e) })
+	return entries, err
 }
 
-func (r *Redis) entries(from, to string) ([]*Entry, error) {
-	var messages []redis.XMessage
-	err := r.do(func(ctx context.Context) error {
-		var err error
-		messages, err = r.client.XRange(ctx, journalKeys[0], from, to).Result()
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]*Entry, 0, len(messages))
-	for _, m := range messages {
-		var e Entry
-		text, _ := m.Values["entry"].(string)
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
-			return nil, fmt.Errorf("an entry of the store is malformed: %w", err)
+// entries calls each with the entries of a range of ids, and with their sizes as they were counted.
+func (r *Redis) entries(from, to string, each func(e *Entry, size string)) error {
+	for {
+		var messages []redis.XMessage
+		err := r.do(func(ctx context.Context) error {
+			var err error
+			messages, err = r.client.XRangeN(ctx, journalKeys[0], from, to, pageEntries).Result()
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		e.ID = m.ID
-		entries = append(entries, &e)
+		for _, m := range messages {
+			var e Entry
+			text, _ := m.Values["entry"].(string)
+			size, _ := m.Values["size"].(string)
+			if err := json.Unmarshal([]byte(text), &e); err != nil {
+				return fmt.Errorf("an entry of the store is malformed: %w", err)
+			}
+			e.ID = m.ID
+			each(&e, size)
+		}
+		if len(messages) < pageEntries {
+			return nil
+		}
+		from = "(" + messages[len(messages)-1].ID
 	}
-	return entries, nil
 }
 
 // Entry is described at [Store].
@@ -575,28 +653,27 @@ func (r *Redis) Entry(id string) (*Entry, error) {
 		return nil, nil //nolint:nilnil // there is none with this id
 	}
 	r.written()
-	entries, err := r.entries(id, id)
-	if err != nil || len(entries) == 0 {
-		return nil, err
-	}
-	return entries[0], nil
+	var found *Entry
+	err := r.entries(id, id, func(e *Entry, _ string) { found = e })
+	return found, err
 }
 
 // Remove is described at [Store].
 func (r *Redis) Remove(matches func(*Entry) bool) (int, error) {
-	entries, err := r.Entries("")
+	r.written()
+	var args []any
+	err := r.entries("-", "+", func(e *Entry, size string) {
+		if matches(e) {
+			args = append(args, e.ID, size)
+		}
+	})
 	if err != nil {
 		return 0, err
 	}
 	removed := 0
-	for batch := range slices.Chunk(slices.DeleteFunc(entries, func(e *Entry) bool { return !matches(e) }),
-		batchEntries) {
-		args := make([]any, 0, 2*len(batch))
-		for _, e := range batch {
-			args = append(args, e.ID, e.size())
-		}
+	for args := range slices.Chunk(args, 2*pageEntries) {
 		err := r.do(func(ctx context.Context) error {
-			n, err := removeScript.Run(ctx, r.client, journalKeys, args...).Int()
+			n, err := r.run(ctx, removeScript, journalKeys, args...).Int()
 			removed += n
 			return err
 		})
