@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -400,4 +402,205 @@ func TestAnAddressThatIsNoneIsAnErrorWithoutItsPassword(t *testing.T) {
 			assert.Contains(t, err.Error(), "use redis://")
 		}
 	}
+}
+
+func TestAJournalOfManyEntriesIsReadAndRemovedWhole(t *testing.T) {
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 1000, 1<<24)
+			for i := range 550 {
+				e := entry(fmt.Sprintf("/%d", i), store.OutcomeAccepted)
+				e.Notes = []string{"\xff is no text"} // which its JSON changes
+				s.Append(e)
+			}
+			all, err := s.Entries("")
+			require.NoError(t, err)
+			require.Len(t, all, 550)
+			assert.Equal(t, "/549", all[549].Target)
+			removed, err := s.Remove(func(e *store.Entry) bool { return e.Target != "/7" })
+			require.NoError(t, err)
+			assert.Equal(t, 549, removed)
+			assert.Equal(t, "/7", targets(t, s, ""))
+		})
+	}
+}
+
+func TestWhatIsRemovedTakesNoRoom(t *testing.T) {
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, 100, 5000)
+			for range 20 {
+				e := entry("/\xff\xfe", store.OutcomeAccepted) // its JSON has other bytes
+				s.Append(e)
+				removed, err := s.Remove(func(*store.Entry) bool { return true })
+				require.NoError(t, err)
+				require.Equal(t, 1, removed)
+			}
+			s.Append(entry("/a", store.OutcomeAccepted))
+			s.Append(entry("/b", store.OutcomeAccepted))
+			assert.Equal(t, "/a /b", targets(t, s, ""))
+			assert.Zero(t, s.Dropped())
+		})
+	}
+}
+
+func TestAQuotaDoesNotGoBackInTime(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		now := time.Now()
+		step := store.Step{Bucket: "b", Quota: store.Quota{Burst: 1, Interval: time.Second}}
+		for _, test := range []struct {
+			after time.Duration
+			past  bool
+		}{{time.Second, false}, {0, true}, {time.Second, true}, {2500 * time.Millisecond, false}} {
+			d, err := s.Decide("s", now.Add(test.after), false, []store.Step{step})
+			require.NoError(t, err)
+			assert.Equal(t, test.past, len(d.Matches) == 1, "after %s", test.after)
+		}
+	})
+}
+
+func TestAnIDOfAnotherProcessIsNone(t *testing.T) {
+	s := store.NewMemory(10, 1<<20)
+	s.Append(entry("/a", store.OutcomeAccepted))
+	assert.Equal(t, "/a", targets(t, s, "500"))
+	assert.Equal(t, "", targets(t, s, "1"))
+}
+
+func TestReadingDoesNotWaitForWhatIsAppendedLater(t *testing.T) {
+	way := newLossy(t, miniredis.RunT(t))
+	s := open(t, "redis://"+way.addr, 100, 1<<20)
+	another := func() { s.Append(entry("/later", store.OutcomeAccepted)) }
+	way.before.Store(&another) // so the queue is never empty
+	t.Cleanup(func() { way.before.Store(nil) })
+	s.Append(entry("/a", store.OutcomeAccepted))
+	read := make(chan error, 1)
+	go func() {
+		_, err := s.Entries("")
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		assert.NoError(t, err)
+	case <-time.After(30 * time.Second):
+		t.Error("reading waits for an empty queue")
+	}
+}
+
+// lossy is a way to a server on which one reply can be lost.
+type lossy struct {
+	addr   string
+	before atomic.Pointer[func()] // is called before each reply
+	lose   atomic.Pointer[string] // the command in lower case; nil for none
+	lost   atomic.Int64
+}
+
+// newLossy makes one to a server, whose own address it hides.
+func newLossy(t *testing.T, server *miniredis.Miniredis) *lossy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	require.NoError(t, err)
+	l := &lossy{addr: listener.Addr().String()}
+	var conns sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		conns.Wait()
+	})
+	_, port, err := net.SplitHostPort(l.addr)
+	require.NoError(t, err)
+	conns.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("tcp", server.Addr()) //nolint:noctx // of a test
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			var cut atomic.Bool
+			conns.Go(func() {
+				defer func() { _ = up.Close() }()
+				for buf := make([]byte, 1<<20); ; {
+					n, err := client.Read(buf)
+					if err != nil {
+						return
+					}
+					if command := l.lose.Load(); command != nil &&
+						strings.Contains(strings.ToLower(string(buf[:n])), *command) && l.lose.CompareAndSwap(command, nil) {
+						cut.Store(true)
+					}
+					_, _ = up.Write(buf[:n])
+				}
+			})
+			conns.Go(func() {
+				defer func() { _ = client.Close() }()
+				for buf := make([]byte, 1<<20); ; {
+					n, err := up.Read(buf)
+					if err != nil {
+						return
+					}
+					if before := l.before.Load(); before != nil {
+						(*before)()
+					}
+					if cut.Load() {
+						l.lost.Add(1)
+						return
+					}
+					_, _ = client.Write([]byte(strings.ReplaceAll(string(buf[:n]), server.Port(), port)))
+				}
+			})
+		}
+	})
+	return l
+}
+
+func (l *lossy) loseReplyTo(command string) { l.lose.Store(&command) }
+
+func TestAScriptWhoseReplyIsLostRunsOnce(t *testing.T) {
+	for name, address := range map[string]string{"a server": "redis://%[1]s", "a cluster": "redis://%[1]s?addr=%[1]s"} {
+		t.Run(name, func(t *testing.T) {
+			way := newLossy(t, miniredis.RunT(t))
+			s := open(t, fmt.Sprintf(address, way.addr), 100, 1<<20)
+			require.Equal(t, 1, decide(t, s, "s").Number)
+			way.loseReplyTo("evalsha")
+			_, err := s.Decide("s", time.Now(), false, nil)
+			require.ErrorIs(t, err, store.ErrAway)
+			require.EqualValues(t, 1, way.lost.Load())
+			require.Eventually(t, func() bool { return s.Away() == nil }, 20*time.Second, 10*time.Millisecond)
+			assert.Equal(t, 3, decide(t, s, "s").Number, "the second ran once")
+		})
+	}
+}
+
+func TestAnEntryWhoseReplyIsLostIsThereOnce(t *testing.T) {
+	for name, address := range map[string]string{"a server": "redis://%[1]s", "a cluster": "redis://%[1]s?addr=%[1]s"} {
+		t.Run(name, func(t *testing.T) {
+			way := newLossy(t, miniredis.RunT(t))
+			s := open(t, fmt.Sprintf(address, way.addr), 100, 1<<20)
+			s.Append(entry("/a", store.OutcomeAccepted))
+			require.Equal(t, "/a", targets(t, s, ""))
+			way.loseReplyTo("publish")
+			s.Append(entry("/b", store.OutcomeAccepted))
+			require.Eventually(t, func() bool { return way.lost.Load() == 1 && s.Away() == nil }, 20*time.Second,
+				10*time.Millisecond)
+			s.Append(entry("/c", store.OutcomeAccepted))
+			assert.Equal(t, "/a /b /c", targets(t, s, ""))
+		})
+	}
+}
+
+func TestManySessionsAreForgotten(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		for i := range 300 {
+			require.NoError(t, s.SetState(fmt.Sprint("s", i), "light", "red"))
+		}
+		require.NoError(t, s.ResetAll())
+		for i := range 300 {
+			states, err := s.States(fmt.Sprint("s", i))
+			require.NoError(t, err)
+			require.Empty(t, states)
+		}
+		assert.Nil(t, s.Away())
+	})
 }
