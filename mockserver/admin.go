@@ -79,6 +79,7 @@ func (s *Server) newAdmin() http.Handler {
 	a := &admin{s: s}
 	get, put, post, del := http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
 	invalid, unknown := http.StatusUnprocessableEntity, http.StatusNotFound
+	ofSession := []parameter{sessionParameter}
 	a.routes = []route{
 		{get, "/health", "200 as soon as it listens", a.health, nil, nil, healthJSON{}, nil},
 		{
@@ -94,18 +95,18 @@ func (s *Server) newAdmin() http.Handler {
 			filterParameters, nil, removedJSON{}, []int{http.StatusBadRequest},
 		},
 		{
-			post, "/requests/count", "how many requests match", a.countRequests, nil, pattern{}, countJSON{},
+			post, "/requests/count", "how many requests match", a.countRequests, ofSession, pattern{}, countJSON{},
 			[]int{invalid},
 		},
 		{
-			post, "/requests/find", "the requests that match, the oldest first", a.findRequests, nil, pattern{},
+			post, "/requests/find", "the requests that match, the oldest first", a.findRequests, ofSession, pattern{},
 			foundJSON{}, []int{invalid},
 		},
 		{
-			post, "/requests/remove", "remove the requests that match", a.removeRequests, nil, pattern{}, foundJSON{},
+			post, "/requests/remove", "remove the requests that match", a.removeRequests, ofSession, pattern{}, foundJSON{},
 			[]int{invalid},
 		},
-		{get, "/requests/unmatched", "requests to no operation", a.unmatched, nil, nil, foundJSON{}, nil},
+		{get, "/requests/unmatched", "requests to no operation", a.unmatched, ofSession, nil, foundJSON{}, nil},
 		{get, "/requests/{id}", "one request", a.request, nil, nil, entryJSON{}, []int{unknown}},
 		{del, "/requests/{id}", "remove one request", a.deleteRequest, nil, nil, struct{}{}, []int{unknown}},
 		{
@@ -115,27 +116,27 @@ func (s *Server) newAdmin() http.Handler {
 		},
 		{
 			get, "/scenarios", "scenarios in order, and the states of a session", a.scenarios,
-			[]parameter{sessionParameter}, nil, scenariosJSON{}, nil,
+			ofSession, nil, scenariosJSON{}, nil,
 		},
 		{
 			put, "/scenarios/{name}", "enable or disable a scenario", a.switchScenario, nil, switchJSON{}, struct{}{},
 			[]int{unknown, invalid},
 		},
 		{
-			put, "/scenarios/{name}/state", "set a state of a session", a.setState, []parameter{sessionParameter},
+			put, "/scenarios/{name}/state", "set a state of a session", a.setState, ofSession,
 			stateJSON{}, struct{}{}, []int{unknown, invalid},
 		},
 		{
 			post, "/scenarios/reset", "forget states, counters, quotas, kept and next responses", a.resetScenarios,
-			[]parameter{sessionParameter}, nil, struct{}{}, nil,
+			ofSession, nil, struct{}{}, nil,
 		},
 		{
-			put, "/next", "the response for the next requests of a session", a.next, []parameter{sessionParameter},
+			put, "/next", "the response for the next requests of a session", a.next, ofSession,
 			Next{}, struct{}{}, []int{invalid, http.StatusTooManyRequests},
 		},
 		{
 			post, "/reset", "scenarios/reset, and the journal; of all sessions, settings and switched scenarios too",
-			a.reset, []parameter{sessionParameter}, nil, struct{}{}, nil,
+			a.reset, ofSession, nil, struct{}{}, nil,
 		},
 		{get, "/settings", "what holds for all requests", a.getSettings, nil, nil, settingsJSON{}, nil},
 		{
@@ -173,6 +174,7 @@ func (s *Server) newAdmin() http.Handler {
 			"/openapi.json")
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
 		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method))
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -192,6 +194,21 @@ func (s *Server) newAdmin() http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
 		router.ServeHTTP(w, r)
 	})
+}
+
+// allowed are the methods that a router has for a path.
+func allowed(router *mux.Router, r *http.Request) []string {
+	var methods []string
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete,
+	} {
+		other, match := *r, mux.RouteMatch{}
+		other.Method = method
+		if router.Match(&other, &match) && match.MatchErr == nil {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // Admin is the admin API alone, for a listener of its own. It responds under [AdminPath].
@@ -572,8 +589,18 @@ func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(r.Body)
 	if err == nil {
+		// The files of the one before are known, so that what was read can be put back.
+		known := map[string][]byte{}
+		before := a.s.rules.Load().config
+		before.eachFile(func(r *Response) { known[r.File] = r.content })
+		read := func(file string) ([]byte, error) {
+			if content, found := known[file]; found {
+				return content, nil
+			}
+			return readBodyFile(nil, file)
+		}
 		var c Config
-		if c, err = ParseConfig("body", text, nil, nil); err == nil {
+		if c, err = parseConfig("body", text, read, nil); err == nil {
 			err = a.s.Configure(c)
 		}
 	}

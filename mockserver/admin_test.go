@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -369,4 +371,128 @@ func TestARequestKeepsItsName(t *testing.T) {
 	server.Close() // the last line is written then
 	assert.Equal(t, 1, strings.Count(lines.String(), "request_id="), lines.String())
 	assert.Contains(t, lines.String(), "request_id=abc-123")
+}
+
+func TestTheAdminAPISaysWhatItWants(t *testing.T) {
+	server := start(t)
+	wrong := send(t, "POST", server.URL+"/__admin/health", "", "")
+	assert.Equal(t, 405, wrong.status)
+	assert.Equal(t, "GET, HEAD", wrong.header.Get("Allow"))
+	assert.Equal(t, "GET, HEAD, DELETE", send(t, "PUT", server.URL+"/__admin/requests/1", "", "").header.Get("Allow"))
+	assert.Equal(t, 200, send(t, "HEAD", server.URL+"/__admin/health", "", "").status)
+	closed := start(t, mockserver.WithAdminToken("x"))
+	got := send(t, "GET", closed.URL+"/__admin/requests", "", "")
+	assert.Equal(t, 401, got.status)
+	assert.Equal(t, "Bearer", got.header.Get("WWW-Authenticate"))
+}
+
+func TestTheAdminAPIIsForItsOwnPagesAlone(t *testing.T) {
+	server := start(t)
+	host := strings.TrimPrefix(server.URL, "http://")
+	for origin, status := range map[string]int{
+		server.URL: 200, "http://localhost:1": 403, "null": 403, "https://" + host + ".evil.example": 403,
+	} {
+		assert.Equal(t, status, send(t, "GET", server.URL+"/__admin/requests", "", "", "Origin", origin).status, origin)
+	}
+	for name, status := range map[string]int{
+		"mock.localhost": 200, "LOCALHOST:99": 200, "[::1]:80": 200, "evil.example": 403, "localhost.evil.example": 403,
+		"127.0.0.1.evil.example": 403,
+	} {
+		assert.Equal(t, status, send(t, "GET", server.URL+"/__admin/requests", "", "", "Host", name).status, name)
+	}
+}
+
+func TestRequestsAreRemovedByFilter(t *testing.T) {
+	sample, broken := string(operation(t).Sample), change(t, "Reason", nil)
+	for filter, left := range map[string][]string{
+		"":                            {},
+		"?session=a":                  {"2", "4"},
+		"?outcome=accepted":           {"3", "4"},
+		"?outcome=rejected&session=a": {"1", "2", "4"},
+		"?rule=Reason/required":       {"1", "2", "4"},
+		"?method=GET":                 {"1", "2", "3"},
+		"?status=400":                 {"1", "2", "4"},
+		"?unmatched=true":             {"1", "2", "3"},
+		"?operation=POST-api-Calendar-PatientAppointmentPost_v2": {"4"},
+		"?since=2999-01-01T00:00:00Z":                            {"1", "2", "3", "4"},
+		"?since=2000-01-01T00:00:00Z":                            {},
+		"?after=2":                                               {"1", "2"},
+		"?after=2&outcome=rejected":                              {"1", "2"},
+	} {
+		server := start(t)
+		send(t, "POST", server.URL+endpoint, "application/json", sample, mockserver.SessionHeader, "a")
+		send(t, "POST", server.URL+endpoint, "application/json", sample)
+		send(t, "POST", server.URL+endpoint, "application/json", broken, mockserver.SessionHeader, "a")
+		send(t, "GET", server.URL+"/other", "", "")
+		got := send(t, "DELETE", server.URL+"/__admin/requests"+filter, "", "")
+		require.Equal(t, 200, got.status, got.body)
+		assert.Contains(t, got.body, fmt.Sprintf(`"removed": %d`, 4-len(left)), filter)
+		ids := []string{}
+		for _, e := range journal(t, server, "") {
+			ids = append([]string{e["id"].(string)}, ids...)
+		}
+		assert.Equal(t, left, ids, filter)
+	}
+}
+
+func TestASessionsRequestsAreCountedByItsHeader(t *testing.T) {
+	server := start(t)
+	send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+	send(t, "GET", server.URL+"/other", "", "", mockserver.SessionHeader, "mine")
+	for header, want := range map[string]string{"": `"count": 2`, "mine": `"count": 1`, "other": `"count": 0`} {
+		got := send(t, "POST", server.URL+"/__admin/requests/count", "", "{}", mockserver.SessionHeader, header)
+		assert.Contains(t, got.body, want, header)
+	}
+	got := send(t, "GET", server.URL+"/__admin/requests/unmatched", "", "", mockserver.SessionHeader, "other")
+	assert.Contains(t, got.body, `"requests": []`)
+}
+
+func TestAnEventIDOfAnEarlierProcessGetsAllThereIs(t *testing.T) {
+	server := start(t)
+	post := func() { send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample)) }
+	post()
+	ids, _ := stream(t, server.URL+"/__admin/events", "Last-Event-ID", "500")
+	post()
+	assert.Equal(t, []string{"1", "2"}, []string{next(t, ids), next(t, ids)})
+}
+
+func TestAStreamThatNobodyReadsHoldsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes 5 s; make race runs it")
+	}
+	mock, err := mockserver.New(pageContract(t))
+	require.NoError(t, err)
+	server := httptest.NewServer(mock)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String()) //nolint:noctx // of a test
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
+	_, err = fmt.Fprintf(conn, "GET /__admin/events?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	long := strings.Repeat("x", 60_000)
+	for range 200 { // more than sockets hold
+		send(t, "POST", server.URL+endpoint, "text/plain", long)
+	}
+	require.NoError(t, mock.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	assert.NoError(t, server.Config.Shutdown(ctx))
+}
+
+func TestAConfigurationThatNamesAFileCanBePutBack(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "a.json"), []byte(`{"a":1}`), 0o600))
+	root, err := os.OpenRoot(folder)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = root.Close() })
+	config, err := mockserver.ParseConfig("f", []byte("response: {file: a.json}"), root, nil)
+	require.NoError(t, err)
+	server := start(t, mockserver.WithConfig(config))
+	read := send(t, "GET", server.URL+"/__admin/config", "", "").body
+	require.Contains(t, read, `"file": "a.json"`)
+	assert.Equal(t, 200, send(t, "PUT", server.URL+"/__admin/config", "", read).status)
+	assert.Equal(t, `{"a":1}`, send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample)).body)
+	other := send(t, "PUT", server.URL+"/__admin/config", "", "response: {file: b.json}")
+	assert.Equal(t, 422, other.status)
+	assert.Contains(t, other.body, "files can be named only in a configuration that is a file itself")
 }

@@ -22,7 +22,7 @@ type Calls struct {
 	Key []string
 }
 
-const callsSyntax = "a call is a number such as 2, a range such as 2.. or 2..5, or every 3"
+const callsSyntax = "a call is a number such as 2, a range such as 2.. or 2..5, every 3, or every 3 of 2.."
 
 func (c *Calls) decode(d *decoder, n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
@@ -59,7 +59,13 @@ func parseCalls(text string) (Calls, error) {
 	var c Calls
 	var err error
 	if every, found := strings.CutPrefix(text, "every "); found {
-		c.Every, err = number(strings.TrimSpace(every))
+		n, of, isPart := strings.Cut(every, " of ")
+		if isPart {
+			if c, err = parseCalls(of); err != nil || c.Every > 0 {
+				return c, fmt.Errorf("invalid range %q", of)
+			}
+		}
+		c.Every, err = number(n)
 		return c, err
 	}
 	first, last, isRange := strings.Cut(text, "..")
@@ -80,14 +86,22 @@ func parseCalls(text string) (Calls, error) {
 }
 
 func (c *Calls) encode() any {
-	text := strconv.Itoa(max(c.First, 1)) + ".."
+	first := c.First
+	if first == 0 && c.Every == 0 {
+		first = 1
+	}
+	text := ".."
+	if first > 0 {
+		text = strconv.Itoa(first) + text
+	}
 	switch {
-	case c.Every > 0:
-		text = "every " + strconv.Itoa(c.Every)
 	case c.First == c.Last && c.First > 0:
 		text = strconv.Itoa(c.First)
 	case c.Last > 0:
 		text += strconv.Itoa(c.Last)
+	}
+	if c.Every > 0 {
+		text = strings.TrimSuffix("every "+strconv.Itoa(c.Every)+" of "+text, " of ..")
 	}
 	if len(c.Key) == 0 {
 		return text
@@ -97,7 +111,7 @@ func (c *Calls) encode() any {
 
 func (*Calls) schema() any {
 	calls := map[string]any{
-		"type": []string{"string", "integer"}, "pattern": `^([0-9]*\.\.[0-9]*|[0-9]+|every [0-9]+)$`,
+		"type": []string{"string", "integer"}, "pattern": `^(every [0-9]+|(every [0-9]+ of )?([0-9]*\.\.[0-9]*|[0-9]+))$`,
 	}
 	return anyOf(calls, object(map[string]any{
 		"calls": calls, "key": names("fields: calls with other values are counted apart"),

@@ -2,8 +2,10 @@ package mockserver
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"reflect"
 	"slices"
@@ -58,6 +60,13 @@ const maxBodyFile = 4 << 20
 // which are of type [*ConfigError]. Files that it names are read from folder and from
 // nowhere else; nil forbids them. Keys for which other returns true are left out.
 func ParseConfig(name string, text []byte, folder *os.Root, other func(key string) bool) (Config, error) {
+	return parseConfig(name, text, func(file string) ([]byte, error) { return readBodyFile(folder, file) }, other)
+}
+
+// parseConfig is ParseConfig with another way to read files.
+func parseConfig(name string, text []byte, read func(file string) ([]byte, error), other func(key string) bool) (
+	Config, error,
+) {
 	root, err := ParseYAML(name, text)
 	if err != nil || root == nil {
 		return Config{}, err
@@ -79,13 +88,13 @@ func ParseConfig(name string, text []byte, folder *os.Root, other func(key strin
 		return Config{}, err
 	}
 	if c.Response != nil {
-		if err := c.Response.load(d, d.at[c.Response], folder); err != nil {
+		if err := c.Response.load(d, d.at[c.Response], read); err != nil {
 			return Config{}, err
 		}
 	}
 	for i := range c.Scenarios {
 		then := &c.Scenarios[i].Then
-		if err := then.load(d, d.at[then], folder); err != nil {
+		if err := then.load(d, d.at[then], read); err != nil {
 			return Config{}, err
 		}
 	}
@@ -95,44 +104,55 @@ func ParseConfig(name string, text []byte, folder *os.Root, other func(key strin
 // Files are the files that the configuration names, as it names them.
 func (c *Config) Files() []string {
 	var names []string
-	if c.Response != nil && c.Response.File != "" {
-		names = append(names, c.Response.File)
-	}
-	for i := range c.Scenarios {
-		if name := c.Scenarios[i].Then.File; name != "" {
-			names = append(names, name)
-		}
-	}
+	c.eachFile(func(r *Response) { names = append(names, r.File) })
 	return names
 }
 
+// eachFile calls f with each response that is in a file.
+func (c *Config) eachFile(f func(*Response)) {
+	if c.Response != nil && c.Response.File != "" {
+		f(c.Response)
+	}
+	for i := range c.Scenarios {
+		if c.Scenarios[i].Then.File != "" {
+			f(&c.Scenarios[i].Then.Response)
+		}
+	}
+}
+
 // load reads the file of a response.
-func (r *Response) load(d *decoder, at *yaml.Node, folder *os.Root) error {
+func (r *Response) load(d *decoder, at *yaml.Node, read func(file string) ([]byte, error)) error {
 	if r.File == "" {
 		return nil
 	}
-	if folder == nil {
-		return d.errorf(at, "file %q: files can be named only in a configuration that is a file itself", r.File)
-	}
-	f, err := folder.Open(r.File)
-	if err != nil {
-		return d.errorf(at, "file %q cannot be read from the configuration's folder: %s", r.File, shortError(err))
-	}
-	defer func() { _ = f.Close() }()
-	if r.content, err = io.ReadAll(io.LimitReader(f, maxBodyFile+1)); err != nil {
-		return d.errorf(at, "file %q cannot be read: %s", r.File, shortError(err))
-	}
-	if len(r.content) > maxBodyFile {
-		return d.errorf(at, "file %q is longer than %d bytes", r.File, maxBodyFile)
+	var err error
+	if r.content, err = read(r.File); err != nil {
+		return d.errorf(at, "file %q %s", r.File, err)
 	}
 	return nil
 }
 
-// shortError is the last part of an error of the file system, without the path that the
-// reader knows.
-func shortError(err error) string {
-	text := err.Error()
-	return text[strings.LastIndex(text, ": ")+1:]
+// readBodyFile reads a file of a folder; nil forbids it. The error goes on from the file's name.
+func readBodyFile(folder *os.Root, name string) ([]byte, error) {
+	if folder == nil {
+		return nil, errors.New("is not there: files can be named only in a configuration that is a file itself")
+	}
+	f, err := folder.Open(name)
+	var content []byte
+	if err == nil {
+		content, err = io.ReadAll(io.LimitReader(f, maxBodyFile+1))
+		_ = f.Close() // it was read alone
+	}
+	var problem *fs.PathError
+	switch {
+	case errors.As(err, &problem): // without the path, which the reader knows
+		return nil, fmt.Errorf("cannot be read from the configuration's folder: %w", problem.Err)
+	case err != nil:
+		return nil, err
+	case len(content) > maxBodyFile:
+		return nil, fmt.Errorf("is longer than %d bytes", maxBodyFile)
+	}
+	return content, nil
 }
 
 // errorAt is an error about a part of the configuration, with its line where it has one.

@@ -124,8 +124,9 @@ func (d *Delay) encode() any {
 
 func (*Delay) schema() any {
 	return anyOf(
+		map[string]any{"const": 0},
 		map[string]any{
-			"type": "string", "pattern": `^[0-9.]+[a-zµ]+(\.\.[0-9.]+[a-zµ]+)?$`, "description": delaySyntax,
+			"type": "string", "pattern": `^(0|([0-9.]+[a-zµ]+)+(\.\.([0-9.]+[a-zµ]+)+)?)$`, "description": delaySyntax,
 		},
 		object(map[string]any{
 			"fixed":     duration("always this"),

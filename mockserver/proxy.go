@@ -225,7 +225,7 @@ func (s *Server) forward(x *exchange) error {
 	}
 	for name, values := range got.header {
 		switch {
-		case name == "Content-Length" || strings.HasPrefix(name, "Access-Control-"): // those are the mock's
+		case name == "Content-Length" && x.r.Method != http.MethodHead || strings.HasPrefix(name, "Access-Control-"): // those are the mock's
 		case x.headers.Get(name) != "": // a scenario has set it
 		default:
 			if x.headers == nil {

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -152,5 +154,123 @@ func TestAWrongURLOfARealServerIsAnError(t *testing.T) {
 		_, err := mockserver.New(pageContract(t), mockserver.WithProxy(url))
 		require.ErrorContains(t, err, "use http://HOST", url)
 		require.NotContains(t, err.Error(), "hush")
+	}
+}
+
+func TestAPageOfAnotherMachineMayNotUseTheRealServer(t *testing.T) {
+	real := realServer(t).URL + "/base"
+	byScenario := `scenarios: [{name: live, then: {proxy: "` + real + `"}}]`
+	sample := string(operation(t).Sample)
+	for name, test := range map[string]struct {
+		server *httptest.Server
+		origin string
+		status int
+	}{
+		"by a scenario":             {configured(t, byScenario), "https://evil.example", 403},
+		"a sandboxed page":          {configured(t, byScenario), "null", 403},
+		"without credentials":       {configured(t, byScenario, mockserver.WithCORS(mockserver.CORSAny)), "https://evil.example", 403},
+		"by the proxy":              {start(t, mockserver.WithProxy(real)), "https://evil.example", 403},
+		"of this machine":           {configured(t, byScenario), "http://localhost:3000", 200},
+		"of a name of this machine": {configured(t, byScenario), "http://app.localhost:3000", 200},
+		"of an origin that is named": {
+			configured(t, byScenario, mockserver.WithCORS("https://app.example")), "https://app.example", 200,
+		},
+		"of any where that was chosen": {
+			configured(t, byScenario, mockserver.WithCORS(mockserver.CORSOpen)), "https://any.example", 200,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := send(t, "POST", test.server.URL+endpoint, "application/json", sample, "Authorization", "x", "Origin",
+				test.origin)
+			assert.Equal(t, test.status, got.status, got.body)
+		})
+	}
+}
+
+func TestWhatIsForTheMockIsNotPassedOn(t *testing.T) {
+	var seen *store.Entry
+	server := start(t, mockserver.WithProxy(realServer(t).URL+"/base"),
+		mockserver.WithObserver(func(e *store.Entry) { seen = e }))
+	got := send(t, "POST", server.URL+endpoint+"?a=1&__prefer=delay=1&b=%20", "application/json",
+		string(operation(t).Sample), "Authorization", "x")
+	assert.Equal(t, `{"real":"a=1&b=%20"}`, got.body)
+	assert.Equal(t, endpoint+"?a=1&b=%20", mockserver.WithoutPreferences(seen.Target))
+	assert.Equal(t, "/a", mockserver.WithoutPreferences("/a?__prefer=code=503"))
+	assert.Equal(t, "/a", mockserver.WithoutPreferences("/a"))
+}
+
+func TestAHeadRequestKeepsTheLengthThatTheServerSays(t *testing.T) {
+	real := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1234")
+	}))
+	t.Cleanup(real.Close)
+	server := start(t, mockserver.WithProxy(real.URL))
+	assert.Equal(t, "1234", send(t, "HEAD", server.URL+"/any", "", "").header.Get("Content-Length"))
+}
+
+func TestTheOutcomeOfWhatIsPassedOnIsTheServers(t *testing.T) {
+	server := start(t, mockserver.WithProxy(realServer(t).URL+"/base"))
+	for body, want := range map[string]string{
+		change(t, "Reason", "long enough"): "accepted", change(t, "UserId", nil): "accepted",
+		change(t, "Reason", "x"): "rejected",
+	} {
+		send(t, "POST", server.URL+endpoint, "application/json", body, "Authorization", "x")
+		assert.Equal(t, want, journal(t, server, "")[0]["outcome"])
+	}
+}
+
+func TestADuplicateIsNotPassedOn(t *testing.T) {
+	var asked atomic.Int32
+	proceed := make(chan struct{})
+	real := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		<-proceed
+		_, _ = io.WriteString(w, "{}")
+	}))
+	t.Cleanup(real.Close)
+	ready, err := mockserver.ReadyMade("idempotent")
+	require.NoError(t, err)
+	server := start(t, mockserver.WithScenarios(ready), mockserver.WithProxy(real.URL))
+	book := func() int {
+		return send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
+			"Idempotency-Key", "a").status
+	}
+	first := make(chan int, 1)
+	go func() { first <- book() }()
+	require.Eventually(t, func() bool { return asked.Load() == 1 }, 20*time.Second, time.Millisecond)
+	assert.Equal(t, 409, book(), "the first is under way for longer than anybody waits")
+	close(proceed)
+	assert.Equal(t, 200, <-first)
+	assert.Equal(t, 200, book())
+	assert.EqualValues(t, 1, asked.Load(), "the real server was asked once")
+}
+
+func TestConnectionsToAServerThatIsNoLongerNamedAreClosed(t *testing.T) {
+	closed := make(chan struct{}, 10)
+	real := httptest.NewUnstartedServer(http.NotFoundHandler())
+	real.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	real.Start()
+	t.Cleanup(real.Close)
+	mock := mockserver.Start(t, pageContract(t))
+	ask := func() {
+		require.NoError(t, mock.Use(mockserver.Scenario{Name: "live", Then: mockserver.Then{Proxy: real.URL}}))
+		require.Equal(t, 404, send(t, "POST", mock.URL+endpoint, "application/json", "{}").status)
+	}
+	ends := map[string]func() error{
+		"another configuration": func() error { return mock.Use(mockserver.Scenario{Name: "live"}) },
+		"the end of the mock":   mock.Close,
+	}
+	for _, name := range []string{"another configuration", "the end of the mock"} {
+		ask()
+		require.NoError(t, ends[name]())
+		select {
+		case <-closed:
+		case <-time.After(20 * time.Second):
+			t.Fatal(name + ": a connection stays open")
+		}
 	}
 }

@@ -3,7 +3,6 @@ package mockserver
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -74,11 +73,7 @@ func ReadyMade(name string) (Scenario, error) {
 }
 
 // ReadyMadeNames are the names of the ready-made scenarios.
-func ReadyMadeNames() []string {
-	names := sortedKeys(readyMade)
-	slices.Sort(names)
-	return names
-}
+func ReadyMadeNames() []string { return sortedKeys(readyMade) }
 
 // AboutReadyMade says in one line what a ready-made scenario does; empty for another name.
 func AboutReadyMade(name string) string { return readyMade[name].about }

@@ -429,9 +429,10 @@ func (a *admin) asked(r *http.Request) ([]*store.Entry, error) {
 	if err := readBody(r, p, "a pattern"); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	cancel() // it is not waited for
-	return a.s.entries(ctx, p, 0)
+	if p.Session == "" {
+		p.Session = session(r)
+	}
+	return a.s.entries(r.Context(), p, 0)
 }
 
 type countJSON struct {
@@ -495,13 +496,13 @@ func (a *admin) removeRequests(w http.ResponseWriter, r *http.Request) {
 	a.found(w, found)
 }
 
-func (a *admin) unmatched(w http.ResponseWriter, _ *http.Request) {
-	all, err := a.s.store.Entries("")
+func (a *admin) unmatched(w http.ResponseWriter, r *http.Request) {
+	found, err := a.s.entries(r.Context(), &pattern{Session: session(r), Unmatched: true}, 0)
 	if err != nil {
 		respondError(w, err)
 		return
 	}
-	a.found(w, slices.DeleteFunc(all, func(e *store.Entry) bool { return !isUnmatched(e) }))
+	a.found(w, found)
 }
 
 const noSuchRequest = "no request with this id is in the journal"

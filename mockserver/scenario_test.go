@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -265,6 +266,10 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 			"f:1:1: unknown key \"scenarois\" in the configuration: use response, unique, scenarios",
 		},
 		{one("then: {status: 99}"), "f:2:21: scenario \"a\": invalid status 99: use 200 to 599"},
+		{one("when: {probability: nan}, then: {status: 500}"), "probability"},
+		{one("when: {call: every 3 of every 2}"), "a call is a number such as 2"},
+		{"response: {file: missing}", "f:1:11: file \"missing\" cannot be read from the configuration's folder: no such file"},
+		{one("when: {outcome: " + strings.Repeat("x", 100_000) + "}"), "unknown outcome"},
 		{one("when: {outcome: Reasn/required}"), "f:2:21: scenario \"a\": unknown outcome \"Reasn/required\""},
 		{
 			one("when: {fields: {Resaon: x}}"),
@@ -333,4 +338,91 @@ func TestTheSetupChangesWhileRequestsComeIn(t *testing.T) {
 	require.Equal(t, 504, status(), "after an error nothing is changed")
 	require.NoError(t, mock.Configure(mockserver.Config{}))
 	require.Equal(t, 504, status(), "those in front stay")
+}
+
+func TestScenariosFromGoAreChecked(t *testing.T) {
+	then := mockserver.Then{Response: mockserver.Response{Status: 429}}
+	for want, option := range map[string]mockserver.Option{
+		"limit: use at least 1 request": mockserver.WithScenarios(mockserver.Scenario{
+			Name: "a", When: mockserver.When{Limit: &mockserver.Limit{Burst: 1, Per: time.Second}}, Then: then,
+		}),
+		"1 of burst": mockserver.WithScenarios(mockserver.Scenario{
+			Name: "a", When: mockserver.When{Limit: &mockserver.Limit{Requests: 1, Per: time.Second}}, Then: then,
+		}),
+		`file "x.json": files are read where a configuration is parsed`: mockserver.WithConfig(
+			mockserver.Config{Response: &mockserver.Response{File: "x.json"}}),
+	} {
+		_, err := mockserver.New(pageContract(t), option)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestCallsAreReadAsTheyAreWritten(t *testing.T) {
+	for text, matching := range map[string][]int{
+		"3": {3}, "2..": {2, 3, 4, 5, 6, 7}, "2..4": {2, 3, 4}, "..2": {1, 2}, "every 3": {3, 6},
+		"every 3 of 2..": {2, 5}, "every 2 of 3..6": {3, 5}, "every 2 of ..4": {2, 4},
+	} {
+		server := configured(t, "scenarios: [{name: a, when: {call: "+text+"}, then: {status: 503}}]")
+		// What is written is read again.
+		config := send(t, "GET", server.URL+"/__admin/config", "", "").body
+		require.Equal(t, 200, send(t, "PUT", server.URL+"/__admin/config", "", config).status, config)
+		var found []int
+		for n := 1; n <= 7; n++ {
+			if status, err := try(t, server.URL+endpoint); err == nil && status == 503 {
+				found = append(found, n)
+			}
+		}
+		assert.Equal(t, matching, found, text)
+	}
+}
+
+func TestAFieldOfALateElementCanBeNamed(t *testing.T) {
+	began := allocated()
+	configured(t, "scenarios: [{name: a, when: {fields: {/Reasons/65535/ReasonId: 7b0d7dbd-2e54-48b9-a80d-fb468fda994e}}}]")
+	assert.Less(t, allocated()-began, uint64(8<<20), "bytes")
+}
+
+func allocated() uint64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.TotalAlloc
+}
+
+func TestALargeRequestThatWaitsMakesWay(t *testing.T) {
+	server := configured(t, "scenarios: [{name: hangs, when: {headers: {X-Test: hangs}}, then: {fault: timeout}}]")
+	spaces := func(n int) string {
+		return strings.Replace(string(operation(t).Sample), "{", "{"+strings.Repeat(" ", n), 1)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	for range 4 { // each of which would be the only one at work
+		waiting.Go(func() {
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+endpoint, strings.NewReader(spaces(1<<20-4000)))
+			if !assert.NoError(t, err) {
+				return
+			}
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("X-Test", "hangs")
+			resp, err := http.DefaultClient.Do(r)
+			if assert.ErrorIs(t, err, context.Canceled) {
+				return
+			}
+			_ = resp.Body.Close()
+		})
+	}
+	for range 20 { // some of them after those have begun
+		assert.Equal(t, 200, send(t, "POST", server.URL+endpoint, "application/json", spaces(20<<10)).status)
+	}
+	cancel()
+	waiting.Wait()
+}
+
+func TestHeadersOfOneResponseShareTheirValuesInOneOrder(t *testing.T) {
+	seen := map[string]bool{}
+	for range 10 {
+		server := configured(t, `response: {headers: {X-A: "{{guid}}", X-B: "{{fake \"email\"}}", X-C: "{{guid}}"}, text: "{{guid}}"}`)
+		got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+		seen[got.header.Get("X-A")+got.header.Get("X-B")+got.header.Get("X-C")+got.body] = true
+	}
+	assert.Len(t, seen, 1, "one seed, one response")
 }
