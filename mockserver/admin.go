@@ -58,7 +58,7 @@ var (
 	sessionParameter = parameter{"session", "name of a session; also in the header " + SessionHeader}
 	filterParameters = []parameter{
 		sessionParameter,
-		{"outcome", "accepted, rejected, scenario, fault or preflight"},
+		{"outcome", "accepted, rejected, scenario, fault, preflight, or the id of a rule"},
 		{"rule", "id of a rule that the request breaks"},
 		{"operation", "id of the operation"},
 		{"method", "method of the request"},
@@ -74,6 +74,9 @@ var (
 		{"atLeast", "how many matches are waited for (default: 1)"},
 	}
 )
+
+// openRoutes is how many routes, the first ones, need no token: they say whether the mock is up.
+const openRoutes = 2
 
 func (s *Server) newAdmin() http.Handler {
 	a := &admin{s: s}
@@ -135,7 +138,7 @@ func (s *Server) newAdmin() http.Handler {
 			Next{}, struct{}{}, []int{invalid, http.StatusTooManyRequests},
 		},
 		{
-			post, "/reset", "scenarios/reset, and the journal; of all sessions, settings and switched scenarios too",
+			post, "/reset", "scenarios/reset, and the journal; of all sessions, what was changed here too",
 			a.reset, ofSession, nil, struct{}{}, nil,
 		},
 		{get, "/settings", "what holds for all requests", a.getSettings, nil, nil, settingsJSON{}, nil},
@@ -144,7 +147,7 @@ func (s *Server) newAdmin() http.Handler {
 		},
 		{get, "/config", "response and scenarios", a.config, nil, nil, Config{}, nil},
 		{
-			put, "/config", "replace response and scenarios, in JSON or YAML", a.setConfig, nil, Config{}, struct{}{},
+			put, "/config", "replace response and scenarios until a reset, in JSON or YAML", a.setConfig, nil, Config{}, struct{}{},
 			[]int{invalid},
 		},
 		{get, "/config/schema", "JSON Schema of a configuration", a.schema, nil, nil, "application/schema+json", nil},
@@ -159,6 +162,9 @@ func (s *Server) newAdmin() http.Handler {
 	if s.metrics != nil {
 		a.routes = append(a.routes,
 			route{get, "/metrics", "for Prometheus", s.metrics.handler().ServeHTTP, nil, nil, "text/plain", nil})
+	}
+	if s.healthAlone {
+		a.routes = a.routes[:openRoutes]
 	}
 	router := mux.NewRouter()
 	for i := range a.routes {
@@ -178,7 +184,7 @@ func (s *Server) newAdmin() http.Handler {
 		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method))
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status, text := s.guard(r); status != 0 {
+		if status, text := s.guard(r); status != 0 && !a.isOpen(r) {
 			if status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
@@ -194,6 +200,15 @@ func (s *Server) newAdmin() http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
 		router.ServeHTTP(w, r)
 	})
+}
+
+// isOpen reports a request that needs no token, where others do: it is of who waits for the mock,
+// by whatever name.
+func (a *admin) isOpen(r *http.Request) bool {
+	return (a.s.adminToken != "" || a.s.healthAlone) &&
+		(r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+		r.Header.Get("Origin") == "" && r.Header.Get("Authorization") == "" &&
+		slices.ContainsFunc(a.routes[:openRoutes], func(open route) bool { return AdminPath+open.path == r.URL.Path })
 }
 
 // allowed are the methods that a router has for a path.
@@ -464,12 +479,12 @@ func (s *Server) resetScenarios(session string) error {
 }
 
 // Reset forgets what the requests of a session left behind: states, counters, quotas, kept and
-// next responses, and journal. Of all sessions, if the name is empty, and settings and switched
-// scenarios are then as they were at first.
+// next responses, and journal. Of all sessions, if the name is empty, and what was changed over the
+// admin API or by Use and Switch is undone then: the configuration is that of the last Configure.
 func (s *Server) Reset(session string) error {
 	if session == "" {
 		err := s.change(func(to *setup) error {
-			to.switched, to.settings = nil, s.settings
+			to.config, to.front, to.switched, to.settings = to.base, s.front, nil, s.settings
 			return nil
 		})
 		if err != nil {
@@ -601,7 +616,10 @@ func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {
 		}
 		var c Config
 		if c, err = parseConfig("body", text, read, nil); err == nil {
-			err = a.s.Configure(c)
+			err = a.s.change(func(to *setup) error {
+				to.config, to.switched = c, nil
+				return nil
+			})
 		}
 	}
 	if err != nil {

@@ -496,3 +496,43 @@ func TestAConfigurationThatNamesAFileCanBePutBack(t *testing.T) {
 	assert.Equal(t, 422, other.status)
 	assert.Contains(t, other.body, "files can be named only in a configuration that is a file itself")
 }
+
+func TestAResetUndoesWhatTheAdminAPIChanged(t *testing.T) {
+	server := configured(t, "response: {text: first}")
+	text := func() string {
+		return send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample)).body
+	}
+	put := func(path, body string) {
+		require.Equal(t, 200, send(t, "PUT", server.URL+"/__admin"+path, "", body).status)
+	}
+	put("/config", "response: {text: second}")
+	put("/scenarios/maintenance", `{"enabled": true}`)
+	require.Contains(t, text(), "Down for maintenance")
+	put("/scenarios/maintenance", `{"enabled": false}`)
+	require.Equal(t, "second", text())
+	require.Equal(t, 200, send(t, "POST", server.URL+"/__admin/reset?session=one", "", "").status)
+	require.Equal(t, "second", text(), "a session's reset is its own")
+	require.Equal(t, 200, send(t, "POST", server.URL+"/__admin/reset", "", "").status)
+	assert.Equal(t, "first", text())
+}
+
+func TestWhatIsAskedForAheadIsChecked(t *testing.T) {
+	server := start(t)
+	for body, want := range map[string]string{
+		`{"status": 503, "times": 0}`:                  "times 0: use 1 to 10000",
+		`{"status": 503, "times": 10001}`:              "times 10001",
+		`{"status": 503, "fault": "connection-reset"}`: "the fault connection-reset sends no response",
+		`{"status": 503, "delay": "300s"}`:             "use 0s to 50s",
+		`{"stauts": 503}`:                              "unknown key",
+		`{"file": "x"}`:                                "files can be named only",
+		``:                                             "the body is empty",
+	} {
+		got := send(t, "PUT", server.URL+"/__admin/next", "", body)
+		assert.Equal(t, 422, got.status)
+		assert.Contains(t, got.body, want)
+	}
+	assert.Equal(t, 200, send(t, "PUT", server.URL+"/__admin/next", "", `{"status": 503, "delay": 5}`).status)
+	began := time.Now()
+	assert.Equal(t, 503, send(t, "POST", server.URL+endpoint, "", "").status)
+	assert.GreaterOrEqual(t, time.Since(began), 5*time.Millisecond)
+}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,16 +38,17 @@ type LogNormal struct {
 	Max time.Duration `yaml:"max" doc:"longer delays are cut to this"`
 }
 
-const delaySyntax = "a delay is a time such as 300ms, a range such as 300ms..900ms, uniform: {min, max} or " +
+const delaySyntax = "a delay is a time such as 300ms or 300 (milliseconds), a range such as 300ms..900ms, uniform: {min, max} or " +
 	"lognormal: {median, sigma, max}"
 
-// ParseDelay reads a time or a range of times: 300ms, 300ms..900ms.
+// ParseDelay reads a time or a range of times: 300ms, 300ms..900ms. A number alone is of
+// milliseconds.
 func ParseDelay(text string) (Delay, error) {
 	var d Delay
 	from, to, isRange := strings.Cut(text, "..")
 	var err error
-	if d.Min, err = time.ParseDuration(from); err == nil && isRange {
-		d.Max, err = time.ParseDuration(to)
+	if d.Min, err = parseTime(from); err == nil && isRange {
+		d.Max, err = parseTime(to)
 	}
 	if err == nil && isRange && d.Max < d.Min {
 		err = fmt.Errorf("the range ends before it begins")
@@ -55,6 +57,13 @@ func ParseDelay(text string) (Delay, error) {
 		return Delay{}, fmt.Errorf("invalid delay %q: %s", text, delaySyntax)
 	}
 	return d, d.check()
+}
+
+func parseTime(text string) (time.Duration, error) {
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return milliseconds(int(n)), nil
+	}
+	return time.ParseDuration(text)
 }
 
 // milliseconds is a time; of a number that is too large one that no check passes.
@@ -124,9 +133,9 @@ func (d *Delay) encode() any {
 
 func (*Delay) schema() any {
 	return anyOf(
-		map[string]any{"const": 0},
+		map[string]any{"type": "integer", "minimum": 0, "description": "milliseconds"},
 		map[string]any{
-			"type": "string", "pattern": `^(0|([0-9.]+[a-zµ]+)+(\.\.([0-9.]+[a-zµ]+)+)?)$`, "description": delaySyntax,
+			"type": "string", "pattern": `^([0-9.]+[a-zµ]*)+(\.\.([0-9.]+[a-zµ]*)+)?$`, "description": delaySyntax,
 		},
 		object(map[string]any{
 			"fixed":     duration("always this"),

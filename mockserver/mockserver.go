@@ -105,6 +105,9 @@ func WithCORS(c CORS) Option { return func(s *Server) { s.cors = c } }
 // WithoutAdmin leaves everything under /__admin out.
 func WithoutAdmin() Option { return func(s *Server) { s.noAdmin = true } }
 
+// WithHealthAlone leaves everything under /__admin out but whether the mock is up.
+func WithHealthAlone() Option { return func(s *Server) { s.healthAlone = true } }
+
 // WithoutMetrics leaves metrics out.
 func WithoutMetrics() Option { return func(s *Server) { s.noMetrics = true } }
 
@@ -114,7 +117,8 @@ func WithShutdown(stop func()) Option { return func(s *Server) { s.shutdown = st
 // WithVersion sets the version that the admin API says.
 func WithVersion(version string) Option { return func(s *Server) { s.version = version } }
 
-// WithAdminToken guards the admin API: requests must say "Authorization: Bearer TOKEN".
+// WithAdminToken guards the admin API: requests must say "Authorization: Bearer TOKEN", but for
+// those that ask whether it is up.
 func WithAdminToken(token string) Option { return func(s *Server) { s.adminToken = token } }
 
 // Server is the mock; it is an http.Handler for use by many goroutines.
@@ -129,6 +133,8 @@ type Server struct {
 	hidden     []string
 	cors       CORS
 	noAdmin    bool
+	// healthAlone leaves health and ready of the admin API.
+	healthAlone bool
 	noMetrics  bool
 	shutdown   func()
 	version    string
@@ -252,7 +258,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		return nil, err
 	}
 	if err := s.change(func(to *setup) error {
-		*to = setup{config: s.first, front: s.front, settings: s.settings}
+		*to = setup{config: s.first, base: s.first, front: s.front, settings: s.settings}
 		return nil
 	}); err != nil {
 		return nil, err
@@ -266,7 +272,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 		switch {
 		case !s.noAdmin && isAdmin(r):
 			s.admin.ServeHTTP(w, r)
-		case !s.noAdmin && isNavigation(r):
+		case !s.noAdmin && !s.healthAlone && isNavigation(r):
 			http.Redirect(w, r, AdminPath+"/", http.StatusFound)
 		case r.Header["Origin"] == nil || s.cors == CORSOff:
 			route(w, r) // no browser's request to another origin: the framework's headers and no others

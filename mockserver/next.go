@@ -9,8 +9,8 @@ import (
 // Next is a response for the next requests of a session, whatever they are.
 type Next struct {
 	Then
-	// Times is how many requests get it; 0 is 1.
-	Times int `yaml:"times" doc:"how many requests get it (default: 1)"`
+	// Times is how many requests get it, from 1; nil is 1.
+	Times *int `yaml:"times" doc:"how many requests get it (default: 1)"`
 }
 
 // parsedNext is one that was checked.
@@ -36,8 +36,12 @@ func (s *Server) parseNext(text json.RawMessage, o *operation) (*parsedNext, err
 	if n.File != "" {
 		return nil, d.errorf(root, "file %q: files can be named only in a configuration that is a file itself", n.File)
 	}
-	if n.Times > maxTimes {
-		return nil, d.errorf(root, "times %d: use 1 to %d", n.Times, maxTimes)
+	times := 1
+	if n.Times != nil {
+		times = *n.Times
+	}
+	if times < 1 || times > maxTimes {
+		return nil, d.errorf(root, "times %d: use 1 to %d", times, maxTimes)
 	}
 	sc := &Scenario{Name: "next", Then: n.Then}
 	if err := sc.check(); err != nil {
@@ -47,7 +51,7 @@ func (s *Server) parseNext(text json.RawMessage, o *operation) (*parsedNext, err
 	if err != nil {
 		return nil, d.errorf(root, "%s", err)
 	}
-	return &parsedNext{compiled, max(n.Times, 1)}, nil
+	return &parsedNext{compiled, times}, nil
 }
 
 // maxTimes is how many requests may get one response that was asked for ahead.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,10 +87,19 @@ func splitList(line string) []string {
 	})
 }
 
+var (
+	// ownPreferences are those that are followed, and othersPreferences the registered ones, with
+	// which a client asks something else.
+	ownPreferences    = []string{"code", "delay", "fault", "scenario", "validate"}
+	othersPreferences = []string{
+		"depth-noroot", "handling", "respond-async", "return", "wait", "safe", "odata.track-changes", "odata.maxpagesize",
+	}
+)
+
 // follow takes one preference. One that is wrong is ignored, as the RFC asks, and noted.
 func (x *exchange) follow(preference string) {
 	p := x.prefer
-	text, _, _ := strings.Cut(strings.TrimSpace(preference), ";")
+	text, parameters, hasParameters := strings.Cut(strings.TrimSpace(preference), ";")
 	name, value, _ := strings.Cut(text, "=")
 	name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
 	var problem string
@@ -102,9 +112,6 @@ func (x *exchange) follow(preference string) {
 		}
 		p.code = code
 	case "delay":
-		if milliseconds, err := strconv.ParseUint(value, 10, 32); err == nil {
-			value = strconv.FormatUint(milliseconds, 10) + "ms"
-		}
 		d, err := ParseDelay(value)
 		if err != nil {
 			problem = "use milliseconds, or a time such as 1.5s, up to " + MaxDelay.String()
@@ -114,7 +121,7 @@ func (x *exchange) follow(preference string) {
 	case "fault":
 		if p.fault = Fault(value); !p.fault.known() {
 			p.fault = ""
-			problem = "use " + strings.Join(FaultNames(), ", ")
+			problem = "unknown fault" + didYouMean(value, FaultNames())
 		}
 	case "scenario":
 		if _, found := x.rules.named[x.operation][value]; !found {
@@ -130,7 +137,14 @@ func (x *exchange) follow(preference string) {
 		}
 		p.validate = v
 	default:
-		return // somebody else's, which a server may ignore
+		if !slices.Contains(othersPreferences, name) {
+			x.note(fmt.Sprintf("%s: %s is ignored; use %s", preferHeader, shown(name), strings.Join(ownPreferences, ", ")))
+		}
+		return
+	}
+	if hasParameters {
+		x.note(fmt.Sprintf("%s: %s after %s is ignored; separate preferences by commas", preferHeader,
+			shown(strings.TrimSpace(parameters)), name))
 	}
 	if problem != "" {
 		x.note(fmt.Sprintf("%s: %s=%s is ignored; %s", preferHeader, name, shown(value), problem))
@@ -177,7 +191,11 @@ func (p *preferences) preferred() *Then {
 	if p.code == 0 && p.fault == "" {
 		return nil
 	}
-	return &Then{Response: Response{Status: p.code}, Fault: p.fault}
+	then := &Then{Fault: p.fault}
+	if p.fault == "" || p.fault.ofResponse() {
+		then.Status = p.code
+	}
+	return then
 }
 
 // announce sets the headers about preferences and session.

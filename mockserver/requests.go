@@ -36,7 +36,7 @@ type pattern struct {
 	BodyPatterns    []textPattern          `yaml:"bodyPatterns" doc:"each must hold for the body"`
 	Fields          map[string]Match       `yaml:"fields" doc:"fields of the body by name or JSON pointer"`
 	Session         string                 `yaml:"session" doc:"name of a session"`
-	Outcome         string                 `yaml:"outcome" doc:"accepted, rejected, scenario, fault or preflight"`
+	Outcome         string                 `yaml:"outcome" doc:"accepted, rejected, scenario, fault, preflight, or the id of a rule that it breaks"`
 	Rule            string                 `yaml:"rule" doc:"id of a rule that the request breaks"`
 	Operation       string                 `yaml:"operation" doc:"id of the operation"`
 	Status          int                    `yaml:"status" doc:"status of the response"`
@@ -115,20 +115,13 @@ func (s *Server) compilePattern(p *pattern) (func(*store.Entry) bool, error) {
 	add(p.URL != "", func(e *store.Entry) bool { return e.Target == p.URL })
 	add(p.URLPath != "", func(e *store.Entry) bool { return pathOf(e) == p.URLPath })
 	add(p.Session != "", func(e *store.Entry) bool { return e.Session == p.Session })
-	add(p.Outcome != "", func(e *store.Entry) bool { return string(e.Outcome) == p.Outcome })
 	add(p.Operation != "", func(e *store.Entry) bool { return e.Operation == p.Operation })
 	add(p.Status != 0, func(e *store.Entry) bool { return e.Status == p.Status })
 	add(p.Unmatched, func(e *store.Entry) bool { return isUnmatched(e) })
 	add(!p.since.IsZero(), func(e *store.Entry) bool { return !e.Time.Before(p.since) })
-	add(p.Rule != "", func(e *store.Entry) bool {
-		return slices.ContainsFunc(e.Violations, func(v webapi.Violation) bool { return v.Rule.String() == p.Rule })
-	})
 	outcomes := []string{
 		string(store.OutcomeAccepted), string(store.OutcomeRejected), string(store.OutcomeScenario),
 		string(store.OutcomeFault), string(store.OutcomePreflight),
-	}
-	if p.Outcome != "" && !slices.Contains(outcomes, p.Outcome) {
-		return nil, fmt.Errorf("unknown outcome %q%s", p.Outcome, didYouMean(p.Outcome, outcomes))
 	}
 	var ids, rules []string
 	for _, o := range s.operations {
@@ -137,6 +130,20 @@ func (s *Server) compilePattern(p *pattern) (func(*store.Entry) bool, error) {
 			rules = append(rules, rule.ID.String())
 		}
 	}
+	breaks := func(rule string) func(*store.Entry) bool {
+		return func(e *store.Entry) bool {
+			return slices.ContainsFunc(e.Violations, func(v webapi.Violation) bool { return v.Rule.String() == rule })
+		}
+	}
+	switch {
+	case slices.Contains(outcomes, p.Outcome):
+		add(true, func(e *store.Entry) bool { return string(e.Outcome) == p.Outcome })
+	case slices.Contains(rules, p.Outcome): // as in a scenario
+		add(true, breaks(p.Outcome))
+	case p.Outcome != "":
+		return nil, fmt.Errorf("unknown outcome %q%s", p.Outcome, didYouMean(p.Outcome, slices.Concat(outcomes, rules)))
+	}
+	add(p.Rule != "", breaks(p.Rule))
 	if p.Operation != "" && !slices.Contains(ids, p.Operation) {
 		return nil, fmt.Errorf("unknown operation %q%s", p.Operation, didYouMean(p.Operation, ids))
 	}

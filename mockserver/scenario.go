@@ -290,6 +290,8 @@ func (sc *Scenario) check() error {
 		return errors.New("proxy takes the response from another server: remove status, json, text, file and fault")
 	case sc.When.Limit != nil && (sc.When.Limit.Requests < 1 || sc.When.Limit.Per <= 0 || sc.When.Limit.Burst < 1):
 		return errors.New("limit: use at least 1 request, 1 of burst, and a time above 0")
+	case t.Fault != "" && t.Fault.known() && !t.Fault.ofResponse() && (t.Status != 0 || t.hasBody()):
+		return fmt.Errorf("the fault %s sends no response: remove status, json, text and file", t.Fault)
 	case t.Rate < 0:
 		return fmt.Errorf("rate %d: use a number of bytes per second from 1", t.Rate)
 	case sc.When.Probability < 0 || sc.When.Probability > 1:

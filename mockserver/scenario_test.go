@@ -228,7 +228,7 @@ func TestTheNextResponsesCanBeAskedFor(t *testing.T) {
 
 func TestTheAdminAPIIsForThisMachineOrAToken(t *testing.T) {
 	open, guarded := start(t), start(t, mockserver.WithAdminToken("secret"))
-	without := start(t, mockserver.WithoutAdmin())
+	without, health := start(t, mockserver.WithoutAdmin()), start(t, mockserver.WithHealthAlone())
 	for _, test := range []struct {
 		name, url string
 		status    int
@@ -240,9 +240,28 @@ func TestTheAdminAPIIsForThisMachineOrAToken(t *testing.T) {
 		{"a wrong token", guarded.URL, 401, []string{"Authorization", "Bearer wrong"}},
 		{"the token", guarded.URL, 200, []string{"Authorization", "Bearer secret"}},
 		{"without an admin API", without.URL, 404, nil},
+		{"its health alone", health.URL, 404, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			assert.Equal(t, test.status, send(t, "GET", test.url+"/__admin/health", "", "", test.headers...).status)
+			assert.Equal(t, test.status, send(t, "GET", test.url+"/__admin/requests", "", "", test.headers...).status)
+		})
+	}
+	for _, test := range []struct {
+		name, url string
+		status    int
+		headers   []string
+	}{
+		{"without a token", guarded.URL, 200, nil},
+		{"with a wrong one", guarded.URL, 401, []string{"Authorization", "Bearer wrong"}},
+		{"by a page", guarded.URL, 403, []string{"Origin", "http://evil.example"}},
+		{"by any name, where there is nothing else", health.URL, 200, []string{"Host", "mock.example"}},
+		{"by another name, of this machine's", open.URL, 403, []string{"Host", "mock.example"}},
+		{"without an admin API", without.URL, 404, nil},
+	} {
+		t.Run("whether it is up is asked "+test.name, func(t *testing.T) {
+			for _, path := range []string{"/__admin/health", "/__admin/ready"} {
+				assert.Equal(t, test.status, send(t, "GET", test.url+path, "", "", test.headers...).status)
+			}
 		})
 	}
 	mock, err := mockserver.New(pageContract(t))

@@ -31,6 +31,8 @@ func (s *Settings) check() error {
 // request goes by.
 type setup struct {
 	config Config
+	// base is the configuration that a reset goes back to.
+	base Config
 	// front are scenarios before those of the configuration.
 	front []Scenario
 	// switched are scenarios that were enabled or disabled since, by name.
@@ -62,13 +64,13 @@ func (s *Server) change(change func(*setup) error) error {
 // enabled as it says.
 func (s *Server) Configure(c Config) error {
 	return s.change(func(to *setup) error {
-		to.config, to.switched = c, nil
+		to.config, to.base, to.switched = c, c, nil
 		return nil
 	})
 }
 
-// Use puts scenarios in front of all others. One that is there with the same name is
-// replaced.
+// Use puts scenarios in front of all others, until the next Reset of everything. One that is
+// there with the same name is replaced.
 func (s *Server) Use(scenarios ...Scenario) error {
 	return s.change(func(to *setup) error {
 		isNew := func(sc Scenario) bool {

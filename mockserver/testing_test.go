@@ -62,9 +62,11 @@ func TestAGoTestAsksWhatTheClientSent(t *testing.T) {
 		Name: "taken", Then: mockserver.Then{Response: mockserver.Response{Status: http.StatusConflict}},
 	}))
 	require.Equal(t, 409, post(sample))
+	require.NoError(t, mock.Switch("taken", false))
+	require.Equal(t, 200, post(sample))
 	require.NoError(t, mock.Reset(""))
 	mock.RequireAccepted(t, 0)
-	require.NoError(t, mock.Switch("taken", false))
+	require.Error(t, mock.Switch("taken", true), "what was used is gone")
 
 	require.Equal(t, 400, post(change(t, "UserId", nil)))
 	why := fails(t, func(tb testing.TB) { mock.RequireRejected(tb, "Resaon/required") })

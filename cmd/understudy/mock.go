@@ -132,10 +132,13 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 		m.adminOff = "off by --no-admin"
 	case l.adminAddr == "" && !loopback && m.token == "":
 		// Who can reach the server could read what others sent.
-		m.adminOff = "off beyond loopback without a token in UNDERSTUDY_ADMIN_TOKEN"
+		m.adminOff = "off beyond loopback without UNDERSTUDY_ADMIN_TOKEN"
 	}
-	if m.adminOff != "" || l.adminAddr != "" {
+	switch {
+	case m.noAdmin || l.adminAddr != "":
 		options = append(options, mockserver.WithoutAdmin())
+	case m.adminOff != "":
+		options = append(options, mockserver.WithHealthAlone())
 	}
 	if m.noMetrics || m.adminOff != "" {
 		options = append(options, mockserver.WithoutMetrics())
@@ -188,9 +191,12 @@ const maxJournalEntries = 100_000
 // maxListed is how many operations are listed at the start.
 const maxListed = 5
 
-// banner says what there is where the mock listens.
-func (m *mock) banner(c *contracts.Contract, url, adminURL string) string {
+// banner says what there is where the mock listens. File is nil for none.
+func (m *mock) banner(c *contracts.Contract, url, adminURL string, file *configFile) string {
 	var b strings.Builder
+	if file != nil {
+		fmt.Fprintf(&b, "  configuration: %s\n", file.name)
+	}
 	base := url
 	if strings.HasPrefix(url, unixPrefix) {
 		base = ""
@@ -202,15 +208,17 @@ func (m *mock) banner(c *contracts.Contract, url, adminURL string) string {
 		}
 		fmt.Fprintf(&b, "  %s %s/%s\n", c.Operations[i].Method, base, c.Operations[i].Route)
 	}
-	if m.adminOff != "" {
-		fmt.Fprintf(&b, "  admin API: %s\n", m.adminOff)
-		return b.String()
-	}
 	if strings.HasPrefix(adminURL, unixPrefix) {
 		adminURL += " "
 	}
-	fmt.Fprintf(&b, "  console: %s%s/\n  ready: %s%s/health\n", adminURL, mockserver.AdminPath, adminURL,
-		mockserver.AdminPath)
+	if m.adminOff != "" {
+		fmt.Fprintf(&b, "  admin API: %s\n", m.adminOff)
+	} else {
+		fmt.Fprintf(&b, "  console: %s%s/\n", adminURL, mockserver.AdminPath)
+	}
+	if !m.noAdmin {
+		fmt.Fprintf(&b, "  ready: %s%s/health\n", adminURL, mockserver.AdminPath)
+	}
 	return b.String()
 }
 

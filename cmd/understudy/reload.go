@@ -31,23 +31,26 @@ const (
 
 // watchConfig has the mock go by the configuration whenever its file, or one that it names,
 // changes, until the context ends. Of a wrong one the log says what is wrong, and the last right
-// one stays.
+// one stays. First is nil where there is no file yet: one with the default name may come.
 func watchConfig(ctx context.Context, first *configFile, cmd *cobra.Command, mock *mockserver.Server,
 	logger *slog.Logger,
 ) {
-	w := &configWatch{name: first.name, cmd: cmd, mock: mock, logger: logger, serve: settingsOf(first, cmd.Name())}
-	config, err := first.mock(cmd.Root())
-	w.files = config.Files()
-	w.seen = w.sum(first.text)
-	if err != nil {
-		return // the mock did not take it either
+	w := &configWatch{name: defaultConfig, isMissing: first == nil, cmd: cmd, mock: mock, logger: logger}
+	if first != nil {
+		w.name, w.serve = first.name, settingsOf(first, cmd.Name())
+		config, err := first.mock(cmd.Root())
+		w.files = config.Files()
+		w.seen = w.sum(first.text)
+		if err != nil {
+			return // the mock did not take it either
+		}
 	}
 	var events chan fsnotify.Event
 	var failures chan error
 	// The folder, since editors put a new file in the place of the old one.
 	if watcher, err := fsnotify.NewWatcher(); err == nil {
 		defer func() { _ = watcher.Close() }()
-		if watcher.Add(filepath.Dir(first.name)) == nil {
+		if watcher.Add(filepath.Dir(w.name)) == nil {
 			events, failures = watcher.Events, watcher.Errors
 		}
 	}
@@ -77,6 +80,8 @@ type configWatch struct {
 	serve  any      // the settings of the command, with which the mock was started
 	files  []string // that the configuration names
 	seen   [sha256.Size]byte
+	// isMissing is that the file was not there when it was looked at last.
+	isMissing bool
 }
 
 // sum is of everything that the configuration consists of.
@@ -101,8 +106,13 @@ func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 		}
 		var err error
 		if text, err = readConfigText(w.name); err != nil {
-			return // it is being replaced, or was removed: the last right one stays
+			if !w.isMissing { // after a pause in which nobody has put another in its place
+				w.logger.Warn("configuration", "problem", err.Error(), "state", "the last right one stays")
+			}
+			w.isMissing, w.seen = true, [sha256.Size]byte{}
+			return
 		}
+		w.isMissing = false
 		if w.sum(text) == w.seen {
 			return
 		}
@@ -164,7 +174,7 @@ func (w *configWatch) reload() error {
 	w.logger.Info("configuration", "file", w.name, "state", "reloaded", "scenarios", len(config.Scenarios))
 	if serve := settingsOf(file, w.cmd.Name()); !reflect.DeepEqual(serve, w.serve) {
 		w.logger.Warn("configuration", "file", w.name, "problem",
-			w.cmd.Name()+": has changed: restart the mock to have that count")
+			"its settings under "+w.cmd.Name()+": have changed, and count when the mock is started again")
 		w.serve = serve
 	}
 	return nil

@@ -105,19 +105,17 @@ func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) error {
 		return err
 	}
 	context.AfterFunc(ctx, func() { _ = mock.Close() })
-	if file != nil {
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			watchConfig(ctx, file, cmd, mock, logger)
-		}()
-		defer func() {
-			stop()
-			<-ended
-		}()
-	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		watchConfig(ctx, file, cmd, mock, logger)
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
 	err = listenAndServe(ctx, s, &v.listening, mock, mock.Admin(), logger, func(url, adminURL string) string {
-		return v.mock.banner(c, url, adminURL)
+		return v.mock.banner(c, url, adminURL, file)
 	})
 	return v.mock.conclude(s, mock, err)
 }
