@@ -53,6 +53,9 @@ type Response struct {
 // IsConfigKey reports a key of a [Config].
 func IsConfigKey(key string) bool { return slices.Contains(keysOf(reflect.TypeFor[Config]()), key) }
 
+// NearConfigKey is the key of a [Config] that a misspelled one may be; empty if none is near.
+func NearConfigKey(key string) string { return nearest(key, keysOf(reflect.TypeFor[Config]())) }
+
 // maxBodyFile is the longest file for a body, in bytes.
 const maxBodyFile = 4 << 20
 

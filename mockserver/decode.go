@@ -61,14 +61,20 @@ func (d *decoder) errorf(n *yaml.Node, format string, args ...any) error {
 // Errors are of type [*ConfigError].
 func ParseYAML(file string, text []byte) (*yaml.Node, error) {
 	problem := func(err error) error {
-		line, text := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-		if rest, found := strings.CutPrefix(text, "line "); found {
+		line, problem := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+		if rest, found := strings.CutPrefix(problem, "line "); found {
 			number, rest, _ := strings.Cut(rest, ": ")
 			if n, err := strconv.Atoi(number); err == nil {
-				line, text = n, rest
+				line, problem = n, rest
 			}
 		}
-		return &ConfigError{file, line, 1, text}
+		// The parser says of a tab that no token can begin so.
+		for n, source := range strings.Split(string(text[:min(len(text), maxConfig)]), "\n") {
+			if n+1 == line && strings.Contains(source[:len(source)-len(strings.TrimLeft(source, " \t"))], "\t") {
+				problem = "a tab in front of the line: use spaces"
+			}
+		}
+		return &ConfigError{file, line, 1, problem}
 	}
 	if len(text) > maxConfig {
 		return nil, &ConfigError{file, 1, 1, fmt.Sprintf("longer than %d bytes, the most that a configuration may have",
@@ -359,6 +365,9 @@ const maxHintWord = 64
 func didYouMean(word string, words []string) string {
 	if len(word) > maxHintWord {
 		return ""
+	}
+	if len(words) == 0 {
+		return "; there is none"
 	}
 	if near := nearest(word, words); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)

@@ -50,7 +50,7 @@ func (s *Server) newUpstream(address string) (*upstream, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("invalid URL of the real server: use http://HOST or https://HOST, and a path")
+		return nil, errors.New("proxy: invalid URL of the real server: use http://HOST or https://HOST, and a path")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	transport.DisableCompression = true                          // the response is passed on as it comes

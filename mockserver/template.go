@@ -178,7 +178,7 @@ func (sc *scenario) compileResponse(r *Response, o *operation) error {
 		decoder.UseNumber()
 		node, err := readJSON(decoder, o)
 		if err != nil {
-			return fmt.Errorf("json: %w", err)
+			return err
 		}
 		sc.body = &body{contentType: "application/json; charset=utf-8", json: node}
 	case r.Text != "":

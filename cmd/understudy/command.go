@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/helppage"
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	// Terminals of 80 columns are still the rule.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 79"))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())
+		return fmt.Errorf("%w; see '%s --help'", flagProblem(err), cmd.CommandPath())
 	})
 	root.AddCommand(serveCommand(s), verifyCommand(s), casesCommand(s), reportCommand(s), generateCommand(s),
 		contractCommand(s), explainCommand(s), configCommand(s), versionCommand(s))
@@ -95,6 +96,23 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exit.code
 	}
 	return testsuite.ExitUsage
+}
+
+// flagProblem says what a flag takes where the value is none.
+func flagProblem(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	takes := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint": "a whole number from 0",
+		"uint64": "a whole number from 0", "float64": "a number", "bool": "true or false",
+		"duration": "a time such as 5s",
+	}[invalid.GetFlag().Value.Type()]
+	if takes == "" {
+		return fmt.Errorf("--%s %q: %w", invalid.GetFlag().Name, invalid.GetValue(), invalid.Unwrap())
+	}
+	return fmt.Errorf("--%s %q: use %s", invalid.GetFlag().Name, invalid.GetValue(), takes)
 }
 
 // theOperation is the one operation of a contract.

@@ -47,14 +47,14 @@ func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
 		cmd.Flags().Visit(func(f *pflag.Flag) { fromFlags[f.Name] = true })
 		var err error
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			name := "UNDERSTUDY_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+			name := variable(f.Name)
 			value := s.getenv(name)
 			if fromFlags[f.Name] || value == "" || err != nil {
 				return
 			}
 			fromFlags[f.Name] = true
 			if problem := cmd.Flags().Set(f.Name, value); problem != nil {
-				err = fmt.Errorf("environment variable %s: %w", name, problem)
+				err = fmt.Errorf("environment variable %s: %w", name, flagProblem(problem))
 			}
 			setBy(f, name)
 		})
@@ -62,6 +62,9 @@ func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
 			if _, missing := os.Stat(defaultConfig); missing == nil {
 				*name = defaultConfig
 			}
+		}
+		if err == nil {
+			warnUnknownVariables(cmd.Root(), s)
 		}
 		if err != nil || *name == "" {
 			return err
@@ -72,6 +75,29 @@ func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
 		return found.apply(cmd.Root(), cmd, fromFlags)
 	}
 	return func() *configFile { return found }
+}
+
+// variablePrefix begins the variables of the environment that set flags.
+const variablePrefix = "UNDERSTUDY_"
+
+// variable is the one that sets a flag.
+func variable(flag string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// warnUnknownVariables names variables that set no flag of any command: a misspelled one would
+// do nothing in silence.
+func warnUnknownVariables(root *cobra.Command, s streams) {
+	known := map[string]bool{}
+	for _, command := range root.Commands() {
+		command.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = true })
+	}
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, variablePrefix) && !known[name] && s.getenv(name) != "" {
+			_, _ = fmt.Fprintf(s.err, "understudy: the variable %s sets no flag of any command: it is ignored\n", name)
+		}
+	}
 }
 
 // setByKey is the annotation of a flag that says who set it, if not the flag itself.
@@ -167,6 +193,9 @@ func (f *configFile) apply(root, cmd *cobra.Command, set map[string]bool) error 
 		if cmd.Flags().Lookup(command.Value) != nil {
 			return f.errorf(command, "put %q under the command's name, as “%s:”", command.Value, cmd.Name())
 		}
+		if key := mockserver.NearConfigKey(command.Value); key != "" {
+			return f.errorf(command, "unknown key %q; did you mean %q?", command.Value, key)
+		}
 		return f.errorf(command, "unknown command %q; see '%s --help' for those that there are, and "+
 			"'%s config example' for the mock's keys", command.Value, root.Name(), root.Name())
 	}
@@ -187,7 +216,7 @@ func (f *configFile) apply(root, cmd *cobra.Command, set map[string]bool) error 
 			continue
 		}
 		if err := setFlag(cmd.Flags(), flag, value); err != nil {
-			return f.errorf(value, "%v", err)
+			return f.errorf(value, "%v", flagProblem(err))
 		}
 		setBy(flag, fmt.Sprintf("%s:%d", f.name, name.Line))
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,12 +57,15 @@ type servedAt struct {
 	url string // http://HOST:PORT, or unix:PATH
 }
 
-// listen opens an address. For 127.0.0.1 it opens the same port of [::1] too, where there
+// listen opens an address, which a flag has given. For 127.0.0.1 it opens the same port of [::1] too, where there
 // is one: a browser may look for localhost there first.
-func listen(ctx context.Context, addr, scheme string, logger *slog.Logger) ([]servedAt, error) {
-	network, at := "tcp", addr
+func listen(ctx context.Context, flag, addr, scheme string, logger *slog.Logger) ([]servedAt, error) {
+	network, at, form := "tcp", addr, "HOST:PORT, e.g. 127.0.0.1:4747"
 	if path, isUnix := strings.CutPrefix(addr, unixPrefix); isUnix {
-		network, at = "unix", path
+		network, at, form = "unix", path, "unix:PATH, a name in a folder that is there"
+		if path == "" {
+			return nil, fmt.Errorf("cannot listen on %q; give %s as %s", addr, flag, form)
+		}
 		if err := removeStale(ctx, path); err != nil {
 			return nil, err
 		}
@@ -69,11 +73,11 @@ func listen(ctx context.Context, addr, scheme string, logger *slog.Logger) ([]se
 	listener, err := new(net.ListenConfig).Listen(ctx, network, at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use; choose another with --addr, port 0 picks a free one", addr)
+		return nil, fmt.Errorf("%s is in use; choose another with %s, port 0 picks a free one", addr, flag)
 	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %q; give --addr as HOST:PORT, e.g. 127.0.0.1:4747: %w", addr, err)
+		return nil, fmt.Errorf("cannot listen on %q; give %s as %s: %w", addr, flag, form, err)
 	}
-	open := []servedAt{{newLastListener(listener), scheme + "://" + listener.Addr().String()}}
+	open := []servedAt{{newLastListener(listener), scheme + "://" + shownAddress(addr, listener.Addr())}}
 	if network == "unix" {
 		open[0].url = addr
 		if err := os.Chmod(at, 0o600); err != nil { // it is for its owner, as loopback is for this machine
@@ -94,6 +98,20 @@ func listen(ctx context.Context, addr, scheme string, logger *slog.Logger) ([]se
 		logger.Warn("listen", "problem", "another program has [::1]:"+port+", where localhost may lead")
 	}
 	return open, nil
+}
+
+// shownAddress is where a listener can be reached: of every address of the machine, one that each
+// machine has.
+func shownAddress(asked string, at net.Addr) string {
+	tcp, isTCP := at.(*net.TCPAddr)
+	if !isTCP || !tcp.IP.IsUnspecified() {
+		return at.String()
+	}
+	host := "127.0.0.1"
+	if strings.HasPrefix(asked, "[") { // IPv6 alone was asked for
+		host = "::1"
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
 }
 
 // removeStale removes a socket that nobody listens on.
@@ -198,7 +216,7 @@ func listenAndServe(ctx context.Context, s streams, l *listening, handler, admin
 	if config != nil {
 		scheme = "https"
 	}
-	listeners, err := listen(ctx, l.addr, scheme, logger)
+	listeners, err := listen(ctx, "--addr", l.addr, scheme, logger)
 	if err != nil {
 		return err
 	}
@@ -209,10 +227,10 @@ func listenAndServe(ctx context.Context, s streams, l *listening, handler, admin
 	}
 	adminURL := listeners[0].url
 	if l.adminAddr != "" {
-		adminListeners, err := listen(ctx, l.adminAddr, scheme, logger)
+		adminListeners, err := listen(ctx, "--admin-addr", l.adminAddr, scheme, logger)
 		if err != nil {
 			closeAll()
-			return fmt.Errorf("--admin-addr: %w", err)
+			return err
 		}
 		adminURL = adminListeners[0].url
 		server := newServer(admin, config, logger)
@@ -228,7 +246,11 @@ func listenAndServe(ctx context.Context, s streams, l *listening, handler, admin
 			<-adminEnded
 		}()
 	}
-	text := "understudy is listening on " + listeners[0].url + "\n" + authority + banner(listeners[0].url, adminURL)
+	everywhere := ""
+	if tcp, isTCP := listeners[0].Addr().(*net.TCPAddr); isTCP && tcp.IP.IsUnspecified() {
+		everywhere = "  and on every other address of this machine\n"
+	}
+	text := "understudy is listening on " + listeners[0].url + "\n" + everywhere + authority + banner(listeners[0].url, adminURL)
 	if _, err := fmt.Fprint(s.out, text); written(err) != nil {
 		closeAll()
 		return machine(fmt.Errorf("cannot print where it listens: %w", err))

@@ -152,6 +152,26 @@ func TestAMockListensOnASocket(t *testing.T) {
 	assert.Contains(t, errs.String(), "is in use")
 }
 
+func TestAnAddressThatCannotBeIsNamedWithItsFlag(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	for _, test := range []struct{ args, want string }{
+		{"--addr unix:", "cannot listen on \"unix:\"; give --addr as unix:PATH"},
+		{"--addr unix:/no/such/folder", "give --addr as unix:PATH, a name in a folder that is there"},
+		{"--addr 1.2.3", "give --addr as HOST:PORT"},
+		{"--addr 127.0.0.1:0 --admin-addr 127.0.0.1:99999", "give --admin-addr as HOST:PORT"},
+		{"--addr " + taken.Addr().String(), "is in use; choose another with --addr"},
+		{"--addr 127.0.0.1:0 --admin-addr " + taken.Addr().String(), "is in use; choose another with --admin-addr"},
+	} {
+		var errs strings.Builder
+		code := run(t.Context(), append([]string{"serve"}, strings.Fields(test.args)...),
+			streams{strings.NewReader(""), io.Discard, &errs, func(string) string { return "" }})
+		assert.Equal(t, testsuite.ExitUsage, code, test.args)
+		assert.Contains(t, errs.String(), test.want)
+	}
+}
+
 func TestTheAdminAPICanBeElsewhere(t *testing.T) {
 	text := started(t, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
 	url, ready := line(t, text, "understudy is listening on"), line(t, text, "ready:")
@@ -165,14 +185,16 @@ func TestTheAdminAPICanBeElsewhere(t *testing.T) {
 func TestBeyondLoopbackTheAdminAPINeedsAToken(t *testing.T) {
 	text := started(t, "--addr", "0.0.0.0:0")
 	url := line(t, text, "understudy is listening on")
-	assert.Contains(t, text, "admin API: off beyond loopback without a token in UNDERSTUDY_ADMIN_TOKEN")
-	local := "http://127.0.0.1" + url[strings.LastIndex(url, ":"):]
-	assert.Equal(t, 404, get(t, http.DefaultClient, local+"/__admin/requests").StatusCode)
+	assert.Contains(t, url, "http://127.0.0.1:", "an address that can be used")
+	assert.Contains(t, text, "and on every other address of this machine\n")
+	assert.Contains(t, text, "admin API: off beyond loopback without UNDERSTUDY_ADMIN_TOKEN\n")
+	assert.Equal(t, 404, get(t, http.DefaultClient, url+"/__admin/requests").StatusCode)
+	assert.Equal(t, 200, get(t, http.DefaultClient, line(t, text, "ready:")).StatusCode)
 
 	text = started(t, "--addr", "0.0.0.0:0", "--admin-token", "t")
 	url = line(t, text, "understudy is listening on")
-	local = "http://127.0.0.1" + url[strings.LastIndex(url, ":"):]
-	assert.Equal(t, 401, get(t, http.DefaultClient, local+"/__admin/requests").StatusCode)
+	assert.Equal(t, 401, get(t, http.DefaultClient, url+"/__admin/requests").StatusCode)
+	assert.Equal(t, 200, get(t, http.DefaultClient, line(t, text, "ready:")).StatusCode)
 	for _, args := range [][]string{
 		{"--addr", "127.0.0.1:0", "--admin-addr", "0.0.0.0:0"},
 		{"--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--no-admin"},
@@ -265,10 +287,14 @@ func TestAConfigurationIsTakenUpWhenItChanges(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "body.txt"), []byte("three"), 0o600))
 	said("state: reloaded")
 	write(t, file, "serve: {seed: 7}\nresponse: {status: 203, json: {}}\n")
-	said("serve: has changed: restart the mock to have that count")
+	said("its settings under serve: have changed, and count when the mock is started again")
 	require.Equal(t, 203, status(t, url))
 	require.NoError(t, os.Remove(file))
+	said("no such file or directory  state: the last right one stays")
 	require.Equal(t, 203, status(t, url))
+	write(t, file, "response: {status: 201, json: {}}\n")
+	said("state: reloaded")
+	require.Equal(t, 201, status(t, url))
 	cancel()
 	require.Zero(t, <-code)
 }

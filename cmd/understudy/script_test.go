@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -67,8 +68,11 @@ func waitLine(ts *testscript.TestScript, neg bool, args []string) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		b, err := os.ReadFile(ts.MkAbs(args[0]))
-		if line, _, complete := strings.Cut(string(b), "\n"); err == nil && complete &&
-			strings.Contains(line, args[1]) {
+		whole := string(b[:bytes.LastIndexByte(b, '\n')+1])
+		for line := range strings.Lines(whole) {
+			if err != nil || !strings.Contains(line, args[1]) {
+				continue
+			}
 			if i := strings.Index(line, "http://"); i >= 0 {
 				ts.Setenv("URL", strings.TrimSpace(line[i:]))
 				ts.Setenv("ADDR", strings.TrimSpace(line[i+len("http://"):]))
