@@ -358,6 +358,21 @@ func TestAFullDiskIsSaidAndStopsNothing(t *testing.T) {
 	assert.Contains(t, ready.body, "cannot be written: 3 entries are lost")
 }
 
+func TestAJournalFileIsForItsOwner(t *testing.T) {
+	folder := t.TempDir()
+	there, link := filepath.Join(folder, "there"), filepath.Join(folder, "link")
+	require.NoError(t, os.WriteFile(there, nil, 0o644)) //nolint:gosec // as somebody made it
+	require.NoError(t, os.Symlink(there, link))
+	_, err := mockserver.OpenJournalFile(link, 0, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "is a symbolic link, which is not followed")
+	file, err := mockserver.OpenJournalFile(there, 0, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	info, err := os.Stat(there)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
 func TestARequestKeepsItsName(t *testing.T) {
 	var lines bytes.Buffer
 	server := start(t, mockserver.WithLogger(slog.New(slog.NewTextHandler(&lines, nil))))

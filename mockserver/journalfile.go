@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -18,9 +19,15 @@ const (
 	// older ones are kept, as NAME.1 (the newest) to NAME.3.
 	journalFileBytes = 64 << 20
 	journalFiles     = 3
-	// journalFileQueue bounds the entries that are not written yet.
-	journalFileQueue = 10_000
+	// journalFileQueue bounds the entries that are not written yet, and journalFileWaiting their
+	// bytes, of which journalFileEntry are an entry's besides its bodies.
+	journalFileQueue   = 10_000
+	journalFileWaiting = 16 << 20
+	journalFileEntry   = 2 << 10
 )
+
+// ownerAlone are the permissions of a file that others may not read.
+const ownerAlone fs.FileMode = 0o600
 
 // JournalFile is a file that gets the entries of a journal as NDJSON, one object in the
 // admin API's shape per line. Requests do not wait for it. When it cannot be written, as on a
@@ -31,6 +38,7 @@ type JournalFile struct {
 	log  *slog.Logger
 
 	entries chan *store.Entry
+	waiting atomic.Int64 // bytes of entries
 	written chan struct{}
 
 	sending sync.RWMutex // of closed; entries are added under its read lock
@@ -43,7 +51,8 @@ type JournalFile struct {
 	err  error // of the last attempt
 }
 
-// OpenJournalFile opens a file to append to, or makes it, for its owner alone to read.
+// OpenJournalFile opens a file to append to, or makes it, for its owner alone to read. A symbolic
+// link is not followed, since someone else may have put it there.
 // maxBytes is how long it gets before it is renamed and the next begins; 0 is 64 MiB.
 func OpenJournalFile(name string, maxBytes int64, log *slog.Logger) (*JournalFile, error) {
 	if maxBytes <= 0 {
@@ -61,11 +70,23 @@ func OpenJournalFile(name string, maxBytes int64, log *slog.Logger) (*JournalFil
 }
 
 func (f *JournalFile) open() error {
-	file, err := os.OpenFile(f.name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	flag := os.O_APPEND | os.O_WRONLY
+	switch before, err := os.Lstat(f.name); {
+	case errors.Is(err, fs.ErrNotExist):
+		flag |= os.O_CREATE | os.O_EXCL // with which no link is followed
+	case err != nil:
+		return err
+	case before.Mode()&fs.ModeSymlink != 0 && !strings.HasPrefix(f.name, "/dev/"):
+		return fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to", f.name)
+	}
+	file, err := os.OpenFile(f.name, flag, ownerAlone)
 	if err != nil {
 		return err
 	}
 	info, err := file.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm() != ownerAlone {
+		err = file.Chmod(ownerAlone) // it was there, and has what clients send from now on
+	}
 	if err != nil {
 		_ = file.Close()
 		return err
@@ -81,17 +102,27 @@ func (f *JournalFile) append(e *store.Entry) {
 	if f.closed {
 		return
 	}
+	if f.waiting.Add(cost(e)) > journalFileWaiting {
+		f.waiting.Add(-cost(e))
+		f.lost.Add(1)
+		return
+	}
 	select {
 	case f.entries <- e:
 	default:
+		f.waiting.Add(-cost(e))
 		f.lost.Add(1)
 	}
 }
+
+// cost is about what an entry takes, in bytes.
+func cost(e *store.Entry) int64 { return int64(journalFileEntry + len(e.Body) + len(e.ResponseBody)) }
 
 // write writes entries until the file is closed.
 func (f *JournalFile) write() {
 	defer close(f.written)
 	for e := range f.entries {
+		f.waiting.Add(-cost(e))
 		text, err := json.Marshal(newEntryJSON(e))
 		if err != nil {
 			continue // it cannot fail

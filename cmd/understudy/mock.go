@@ -66,19 +66,20 @@ func mockFlags(cmd *cobra.Command) *mock {
 	return m
 }
 
-// open opens what the flags name: store, files. closeAll closes it.
-func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll func(), err error) {
+// open opens what the flags name: store, files. closeAll closes it; its error is of what could not
+// be written.
+func (m *mock) open(logger *slog.Logger) (options []mockserver.Option, closeAll func() error, err error) {
 	var open []io.Closer
-	closeOpen := func() {
+	closeOpen := func() error {
+		var problems []error
 		for _, c := range slices.Backward(open) {
-			if err := c.Close(); err != nil {
-				logger.Error("close", "problem", err.Error())
-			}
+			problems = append(problems, c.Close())
 		}
+		return errors.Join(problems...)
 	}
 	defer func() {
 		if err != nil {
-			closeOpen()
+			err = errors.Join(err, closeOpen())
 		}
 	}()
 	var kept store.Store = store.NewMemory(m.journalEntries, store.DefaultBytes)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -25,8 +26,16 @@ type recorder struct {
 }
 
 func newRecorder(name string) (*recorder, error) {
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := openOutput(name, os.O_APPEND, forOwner, nil)
 	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm() != forOwner {
+		err = f.Chmod(forOwner) // it was there, and has what clients send from now on
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
 		return nil, err
 	}
 	return &recorder{file: f, name: name}, nil
@@ -95,7 +104,7 @@ func (r *recorder) record(e *store.Entry) {
 func (r *recorder) summary() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := fmt.Sprintf("%d requests are in %s", r.recorded, r.name)
+	text := fmt.Sprintf("%d requests were added to %s", r.recorded, r.name)
 	if r.left > 0 {
 		text += fmt.Sprintf("; %d are not, since their bodies are too long", r.left)
 	}
@@ -105,5 +114,9 @@ func (r *recorder) summary() string {
 	return text
 }
 
-// Close closes the file.
-func (r *recorder) Close() error { return r.file.Close() }
+// Close closes the file. The error is of what could not be written.
+func (r *recorder) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.err, r.file.Close())
+}

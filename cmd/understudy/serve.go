@@ -75,7 +75,7 @@ func (v *serve) options(root *cobra.Command, file *configFile) ([]mockserver.Opt
 	return append(options, mockserver.WithProfile(profile), mockserver.WithMaxBody(v.maxBody)), err
 }
 
-func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) error {
+func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) (err error) {
 	c, err := v.contract()
 	if err != nil {
 		return err
@@ -98,7 +98,11 @@ func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) error {
 	if err != nil {
 		return err
 	}
-	defer closeAll()
+	defer func() {
+		if problem := closeAll(); problem != nil && err == nil {
+			err = machine(problem)
+		}
+	}()
 	mock, err := mockserver.New(c, append(append(options, opened...), mockserver.WithShutdown(stop),
 		mockserver.WithLogger(logger), mockserver.WithLargeWork(memory.beginLarge))...)
 	if err != nil {
