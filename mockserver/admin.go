@@ -106,8 +106,8 @@ func (s *Server) newAdmin() http.Handler {
 			foundJSON{}, []int{invalid},
 		},
 		{
-			post, "/requests/remove", "remove the requests that match", a.removeRequests, ofSession, pattern{}, foundJSON{},
-			[]int{invalid},
+			post, "/requests/remove", "remove the requests that match", a.removeRequests, ofSession, pattern{},
+			foundJSON{}, []int{invalid},
 		},
 		{get, "/requests/unmatched", "requests to no operation", a.unmatched, ofSession, nil, foundJSON{}, nil},
 		{get, "/requests/{id}", "one request", a.request, nil, nil, entryJSON{}, []int{unknown}},
@@ -147,8 +147,8 @@ func (s *Server) newAdmin() http.Handler {
 		},
 		{get, "/config", "response and scenarios", a.config, nil, nil, Config{}, nil},
 		{
-			put, "/config", "replace response and scenarios until a reset, in JSON or YAML", a.setConfig, nil, Config{}, struct{}{},
-			[]int{invalid},
+			put, "/config", "replace response and scenarios until a reset, in JSON or YAML", a.setConfig, nil, Config{},
+			struct{}{}, []int{invalid},
 		},
 		{get, "/config/schema", "JSON Schema of a configuration", a.schema, nil, nil, "application/schema+json", nil},
 		{get, "/contract", "what the page says", a.contract, nil, nil, map[string]any{}, nil},

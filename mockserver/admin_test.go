@@ -361,7 +361,7 @@ func TestAFullDiskIsSaidAndStopsNothing(t *testing.T) {
 func TestAJournalFileIsForItsOwner(t *testing.T) {
 	folder := t.TempDir()
 	there, link := filepath.Join(folder, "there"), filepath.Join(folder, "link")
-	require.NoError(t, os.WriteFile(there, nil, 0o644)) //nolint:gosec // as somebody made it
+	require.NoError(t, os.WriteFile(there, nil, 0o644))
 	require.NoError(t, os.Symlink(there, link))
 	_, err := mockserver.OpenJournalFile(link, 0, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "is a symbolic link, which is not followed")
@@ -478,7 +478,7 @@ func TestAStreamThatNobodyReadsHoldsNothing(t *testing.T) {
 	mock, err := mockserver.New(pageContract(t))
 	require.NoError(t, err)
 	server := httptest.NewServer(mock)
-	conn, err := net.Dial("tcp", server.Listener.Addr().String()) //nolint:noctx // of a test
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
@@ -506,7 +506,8 @@ func TestAConfigurationThatNamesAFileCanBePutBack(t *testing.T) {
 	read := send(t, "GET", server.URL+"/__admin/config", "", "").body
 	require.Contains(t, read, `"file": "a.json"`)
 	assert.Equal(t, 200, send(t, "PUT", server.URL+"/__admin/config", "", read).status)
-	assert.Equal(t, `{"a":1}`, send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample)).body)
+	got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
+	assert.Equal(t, `{"a":1}`, got.body)
 	other := send(t, "PUT", server.URL+"/__admin/config", "", "response: {file: b.json}")
 	assert.Equal(t, 422, other.status)
 	assert.Contains(t, other.body, "files can be named only in a configuration that is a file itself")

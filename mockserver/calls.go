@@ -111,7 +111,8 @@ func (c *Calls) encode() any {
 
 func (*Calls) schema() any {
 	calls := map[string]any{
-		"type": []string{"string", "integer"}, "pattern": `^(every [0-9]+|(every [0-9]+ of )?([0-9]*\.\.[0-9]*|[0-9]+))$`,
+		"type":    []string{"string", "integer"},
+		"pattern": `^(every [0-9]+|(every [0-9]+ of )?([0-9]*\.\.[0-9]*|[0-9]+))$`,
 	}
 	return anyOf(calls, object(map[string]any{
 		"calls": calls, "key": names("fields: calls with other values are counted apart"),

@@ -38,8 +38,8 @@ type LogNormal struct {
 	Max time.Duration `yaml:"max" doc:"longer delays are cut to this"`
 }
 
-const delaySyntax = "a delay is a time such as 300ms or 300 (milliseconds), a range such as 300ms..900ms, uniform: {min, max} or " +
-	"lognormal: {median, sigma, max}"
+const delaySyntax = "a delay is a time such as 300ms or 300 (milliseconds), a range such as 300ms..900ms, " +
+	"uniform: {min, max} or lognormal: {median, sigma, max}"
 
 // ParseDelay reads a time or a range of times: 300ms, 300ms..900ms. A number alone is of
 // milliseconds.

@@ -135,10 +135,10 @@ type Server struct {
 	noAdmin    bool
 	// healthAlone leaves health and ready of the admin API.
 	healthAlone bool
-	noMetrics  bool
-	shutdown   func()
-	version    string
-	adminToken string
+	noMetrics   bool
+	shutdown    func()
+	version     string
+	adminToken  string
 
 	contract   *contracts.Contract
 	operations []*operation

@@ -92,7 +92,8 @@ var (
 	// which a client asks something else.
 	ownPreferences    = []string{"code", "delay", "fault", "scenario", "validate"}
 	othersPreferences = []string{
-		"depth-noroot", "handling", "respond-async", "return", "wait", "safe", "odata.track-changes", "odata.maxpagesize",
+		"depth-noroot", "handling", "odata.maxpagesize", "odata.track-changes", "respond-async",
+		"return", "safe", "wait",
 	}
 )
 
@@ -138,7 +139,8 @@ func (x *exchange) follow(preference string) {
 		p.validate = v
 	default:
 		if !slices.Contains(othersPreferences, name) {
-			x.note(fmt.Sprintf("%s: %s is ignored; use %s", preferHeader, shown(name), strings.Join(ownPreferences, ", ")))
+			x.note(fmt.Sprintf("%s: %s is ignored; use %s", preferHeader, shown(name),
+				strings.Join(ownPreferences, ", ")))
 		}
 		return
 	}

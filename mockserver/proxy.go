@@ -130,7 +130,9 @@ func (s *Server) closeUnused(r *rules) {
 }
 
 // close closes the connections that no request uses.
-func (u *upstream) close() { u.proxy.Transport.(*http.Transport).CloseIdleConnections() } //nolint:forcetypeassert // it is one
+func (u *upstream) close() {
+	u.proxy.Transport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // newUpstream made it
+}
 
 // captured is a response that is kept, up to maxUpstreamBody.
 type captured struct {
@@ -225,7 +227,8 @@ func (s *Server) forward(x *exchange) error {
 	}
 	for name, values := range got.header {
 		switch {
-		case name == "Content-Length" && x.r.Method != http.MethodHead || strings.HasPrefix(name, "Access-Control-"): // those are the mock's
+		case name == "Content-Length" && x.r.Method != http.MethodHead, strings.HasPrefix(name, "Access-Control-"):
+			// Those are the mock's.
 		case x.headers.Get(name) != "": // a scenario has set it
 		default:
 			if x.headers == nil {

@@ -158,18 +158,20 @@ func TestAWrongURLOfARealServerIsAnError(t *testing.T) {
 }
 
 func TestAPageOfAnotherMachineMayNotUseTheRealServer(t *testing.T) {
-	real := realServer(t).URL + "/base"
-	byScenario := `scenarios: [{name: live, then: {proxy: "` + real + `"}}]`
+	there := realServer(t).URL + "/base"
+	byScenario := `scenarios: [{name: live, then: {proxy: "` + there + `"}}]`
 	sample := string(operation(t).Sample)
 	for name, test := range map[string]struct {
 		server *httptest.Server
 		origin string
 		status int
 	}{
-		"by a scenario":             {configured(t, byScenario), "https://evil.example", 403},
-		"a sandboxed page":          {configured(t, byScenario), "null", 403},
-		"without credentials":       {configured(t, byScenario, mockserver.WithCORS(mockserver.CORSAny)), "https://evil.example", 403},
-		"by the proxy":              {start(t, mockserver.WithProxy(real)), "https://evil.example", 403},
+		"by a scenario":    {configured(t, byScenario), "https://evil.example", 403},
+		"a sandboxed page": {configured(t, byScenario), "null", 403},
+		"without credentials": {
+			configured(t, byScenario, mockserver.WithCORS(mockserver.CORSAny)), "https://evil.example", 403,
+		},
+		"by the proxy":              {start(t, mockserver.WithProxy(there)), "https://evil.example", 403},
 		"of this machine":           {configured(t, byScenario), "http://localhost:3000", 200},
 		"of a name of this machine": {configured(t, byScenario), "http://app.localhost:3000", 200},
 		"of an origin that is named": {
@@ -200,11 +202,11 @@ func TestWhatIsForTheMockIsNotPassedOn(t *testing.T) {
 }
 
 func TestAHeadRequestKeepsTheLengthThatTheServerSays(t *testing.T) {
-	real := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1234")
 	}))
-	t.Cleanup(real.Close)
-	server := start(t, mockserver.WithProxy(real.URL))
+	t.Cleanup(there.Close)
+	server := start(t, mockserver.WithProxy(there.URL))
 	assert.Equal(t, "1234", send(t, "HEAD", server.URL+"/any", "", "").header.Get("Content-Length"))
 }
 
@@ -222,15 +224,15 @@ func TestTheOutcomeOfWhatIsPassedOnIsTheServers(t *testing.T) {
 func TestADuplicateIsNotPassedOn(t *testing.T) {
 	var asked atomic.Int32
 	proceed := make(chan struct{})
-	real := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)
 		<-proceed
 		_, _ = io.WriteString(w, "{}")
 	}))
-	t.Cleanup(real.Close)
+	t.Cleanup(there.Close)
 	ready, err := mockserver.ReadyMade("idempotent")
 	require.NoError(t, err)
-	server := start(t, mockserver.WithScenarios(ready), mockserver.WithProxy(real.URL))
+	server := start(t, mockserver.WithScenarios(ready), mockserver.WithProxy(there.URL))
 	book := func() int {
 		return send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
 			"Idempotency-Key", "a").status
@@ -247,17 +249,17 @@ func TestADuplicateIsNotPassedOn(t *testing.T) {
 
 func TestConnectionsToAServerThatIsNoLongerNamedAreClosed(t *testing.T) {
 	closed := make(chan struct{}, 10)
-	real := httptest.NewUnstartedServer(http.NotFoundHandler())
-	real.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+	there := httptest.NewUnstartedServer(http.NotFoundHandler())
+	there.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateClosed {
 			closed <- struct{}{}
 		}
 	}
-	real.Start()
-	t.Cleanup(real.Close)
+	there.Start()
+	t.Cleanup(there.Close)
 	mock := mockserver.Start(t, pageContract(t))
 	ask := func() {
-		require.NoError(t, mock.Use(mockserver.Scenario{Name: "live", Then: mockserver.Then{Proxy: real.URL}}))
+		require.NoError(t, mock.Use(mockserver.Scenario{Name: "live", Then: mockserver.Then{Proxy: there.URL}}))
 		require.Equal(t, 404, send(t, "POST", mock.URL+endpoint, "application/json", "{}").status)
 	}
 	ends := map[string]func() error{

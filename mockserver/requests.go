@@ -36,7 +36,7 @@ type pattern struct {
 	BodyPatterns    []textPattern          `yaml:"bodyPatterns" doc:"each must hold for the body"`
 	Fields          map[string]Match       `yaml:"fields" doc:"fields of the body by name or JSON pointer"`
 	Session         string                 `yaml:"session" doc:"name of a session"`
-	Outcome         string                 `yaml:"outcome" doc:"accepted, rejected, scenario, fault, preflight, or the id of a rule that it breaks"`
+	Outcome         string                 `yaml:"outcome" doc:"accepted, rejected, scenario, fault or a rule"`
 	Rule            string                 `yaml:"rule" doc:"id of a rule that the request breaks"`
 	Operation       string                 `yaml:"operation" doc:"id of the operation"`
 	Status          int                    `yaml:"status" doc:"status of the response"`

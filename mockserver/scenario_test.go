@@ -287,7 +287,10 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 		{one("then: {status: 99}"), "f:2:21: scenario \"a\": invalid status 99: use 200 to 599"},
 		{one("when: {probability: nan}, then: {status: 500}"), "probability"},
 		{one("when: {call: every 3 of every 2}"), "a call is a number such as 2"},
-		{"response: {file: missing}", "f:1:11: file \"missing\" cannot be read from the configuration's folder: no such file"},
+		{
+			"response: {file: missing}",
+			"f:1:11: file \"missing\" cannot be read from the configuration's folder: no such file",
+		},
 		{one("when: {outcome: " + strings.Repeat("x", 100_000) + "}"), "unknown outcome"},
 		{one("when: {outcome: Reasn/required}"), "f:2:21: scenario \"a\": unknown outcome \"Reasn/required\""},
 		{
@@ -397,7 +400,8 @@ func TestCallsAreReadAsTheyAreWritten(t *testing.T) {
 
 func TestAFieldOfALateElementCanBeNamed(t *testing.T) {
 	began := allocated()
-	configured(t, "scenarios: [{name: a, when: {fields: {/Reasons/65535/ReasonId: 7b0d7dbd-2e54-48b9-a80d-fb468fda994e}}}]")
+	const reason = "7b0d7dbd-2e54-48b9-a80d-fb468fda994e"
+	configured(t, "scenarios: [{name: a, when: {fields: {/Reasons/65535/ReasonId: "+reason+"}}}]")
 	assert.Less(t, allocated()-began, uint64(8<<20), "bytes")
 }
 
@@ -416,7 +420,8 @@ func TestALargeRequestThatWaitsMakesWay(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 4 { // each of which would be the only one at work
 		waiting.Go(func() {
-			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+endpoint, strings.NewReader(spaces(1<<20-4000)))
+			body := strings.NewReader(spaces(1<<20 - 4000))
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+endpoint, body)
 			if !assert.NoError(t, err) {
 				return
 			}
@@ -439,7 +444,8 @@ func TestALargeRequestThatWaitsMakesWay(t *testing.T) {
 func TestHeadersOfOneResponseShareTheirValuesInOneOrder(t *testing.T) {
 	seen := map[string]bool{}
 	for range 10 {
-		server := configured(t, `response: {headers: {X-A: "{{guid}}", X-B: "{{fake \"email\"}}", X-C: "{{guid}}"}, text: "{{guid}}"}`)
+		server := configured(t, `
+response: {headers: {X-A: "{{guid}}", X-B: "{{fake \"email\"}}", X-C: "{{guid}}"}, text: "{{guid}}"}`)
 		got := send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
 		seen[got.header.Get("X-A")+got.header.Get("X-B")+got.header.Get("X-C")+got.body] = true
 	}

@@ -43,7 +43,7 @@ func Start(t testing.TB, c *contracts.Contract, options ...Option) *TestServer {
 func (s *Server) Requests() ([]*store.Entry, error) { return s.store.Entries("") }
 
 // RequireAccepted fails the test unless just so many requests were accepted, since the start or
-// the last Reset. It waits for them for 5 s.
+// the last Reset. It waits for them for 5 s; for more than those, and for none, it does not wait.
 func (m *TestServer) RequireAccepted(t testing.TB, n int) {
 	t.Helper()
 	if found := m.await(t, &pattern{Outcome: string(store.OutcomeAccepted)}, n); len(found) != n {

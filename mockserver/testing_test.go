@@ -32,7 +32,11 @@ func fails(t *testing.T, run func(testing.TB)) string {
 	t.Helper()
 	f := &failing{TB: t}
 	func() {
-		defer func() { _ = recover() }()
+		defer func() {
+			if problem := recover(); problem != any(f) {
+				panic(problem)
+			}
+		}()
 		run(f)
 	}()
 	require.NotEmpty(t, f.why)

@@ -127,6 +127,10 @@ func (s *Suite) build() error {
 	b.mirror()
 	b.aspects()
 	s.cases = b.cases
+	isRecorded := func(x Case) bool { return x.Family == fixtures.FamilyRecorded }
+	if s.payloads.Recorded != nil && !slices.ContainsFunc(s.cases, isRecorded) {
+		return &ConfigError{"Payloads.Recorded", "no request in it is one to " + s.operation.Route}
+	}
 	for i := range s.cases {
 		x := &s.cases[i]
 		id := strings.ToLower(x.ID)
@@ -171,14 +175,16 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 		}
 		all = append(all, rows...)
 	}
-	if s.payloads.Recorded != nil {
-		recorded, err := g.Recorded(bytes.NewReader(s.payloads.Recorded))
-		if err != nil {
-			return nil, &ConfigError{"Payloads.Recorded", err.Error()}
-		}
-		all = append(all, recorded...)
+	all = fixtures.Distinct(all)
+	if s.payloads.Recorded == nil {
+		return all, nil
 	}
-	return fixtures.Distinct(all), nil
+	recorded, err := g.Recorded(bytes.NewReader(s.payloads.Recorded))
+	if err != nil {
+		return nil, &ConfigError{"Payloads.Recorded", err.Error()}
+	}
+	// Who sends them again wants each of them, also one that is a case besides.
+	return append(all, fixtures.Distinct(recorded)...), nil
 }
 
 // builder makes the cases of a suite from those of the generator.

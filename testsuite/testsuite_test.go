@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -969,4 +970,26 @@ func TestFieldsMayBeNamedAsAnything(t *testing.T) {
 		".http/length/1001", "path/required/missing"} {
 		require.True(t, seen[id], "%s: the nearest is %s", id, s.Nearest(id))
 	}
+}
+
+func TestWhatWasRecordedIsACaseThoughTheCatalogueHasIt(t *testing.T) {
+	line := func(body []byte) []byte {
+		text, err := json.Marshal(map[string]any{
+			"method": "POST", "path": "/api/Calendar/PatientAppointmentPost_v2", "body": string(body),
+			"headers": [][2]string{{"Content-Type", "application/json"}},
+		})
+		require.NoError(t, err)
+		return append(text, '\n')
+	}
+	c := contract(t)
+	recorded := slices.Concat(line(c.Operations[0].Sample), line([]byte("{}")), line([]byte("{}")))
+	cases, err := suiteOf(t, c, testsuite.Payloads{Recorded: recorded}).Cases(testsuite.Selection{})
+	require.NoError(t, err)
+	var ids []string
+	for _, x := range cases {
+		if x.Family == fixtures.FamilyRecorded && x.Aspect == testsuite.AspectOutcome {
+			ids = append(ids, x.ID)
+		}
+	}
+	require.Equal(t, []string{"recorded/1", "recorded/2"}, ids, "the third is the second again")
 }

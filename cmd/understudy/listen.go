@@ -250,7 +250,8 @@ func listenAndServe(ctx context.Context, s streams, l *listening, handler, admin
 	if tcp, isTCP := listeners[0].Addr().(*net.TCPAddr); isTCP && tcp.IP.IsUnspecified() {
 		everywhere = "  and on every other address of this machine\n"
 	}
-	text := "understudy is listening on " + listeners[0].url + "\n" + everywhere + authority + banner(listeners[0].url, adminURL)
+	text := "understudy is listening on " + listeners[0].url + "\n" + everywhere + authority +
+		banner(listeners[0].url, adminURL)
 	if _, err := fmt.Fprint(s.out, text); written(err) != nil {
 		closeAll()
 		return machine(fmt.Errorf("cannot print where it listens: %w", err))

@@ -161,9 +161,9 @@ func (e *Entry) size() int64 {
 // ordinary reports an entry that goes first when there is no room.
 func (e *Entry) ordinary() bool { return e.Outcome == OutcomeAccepted || e.Outcome == OutcomePreflight }
 
-// Journal has the last exchanges, within bounds of entries and bytes. Accepted requests
+// journal has the last exchanges, within bounds of entries and bytes. Accepted requests
 // go first when there is no room, as long as they are more than a quarter of the entries.
-type Journal struct {
+type journal struct {
 	maxEntries int
 	maxBytes   int64
 
@@ -183,15 +183,15 @@ type numbered struct {
 	*Entry
 }
 
-func newJournal(entries int, bytes int64) *Journal {
-	return &Journal{maxEntries: entries, maxBytes: bytes}
+func newJournal(entries int, bytes int64) *journal {
+	return &journal{maxEntries: entries, maxBytes: bytes}
 }
 
 // Enabled is described at [Store].
-func (j *Journal) Enabled() bool { return j.maxEntries > 0 }
+func (j *journal) Enabled() bool { return j.maxEntries > 0 }
 
 // Append is described at [Store].
-func (j *Journal) Append(e *Entry) {
+func (j *journal) Append(e *Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
@@ -225,7 +225,7 @@ func find(list []numbered, number int64) (int, bool) {
 }
 
 // Entries is described at [Store].
-func (j *Journal) Entries(after string) ([]*Entry, error) {
+func (j *journal) Entries(after string) ([]*Entry, error) {
 	number, err := strconv.ParseInt(after, 10, 64)
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -252,7 +252,7 @@ func (j *Journal) Entries(after string) ([]*Entry, error) {
 }
 
 // Entry is described at [Store].
-func (j *Journal) Entry(id string) (*Entry, error) {
+func (j *journal) Entry(id string) (*Entry, error) {
 	number, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
 		return nil, nil //nolint:nilnil // there is none with this id
@@ -268,7 +268,7 @@ func (j *Journal) Entry(id string) (*Entry, error) {
 }
 
 // Remove is described at [Store].
-func (j *Journal) Remove(matches func(*Entry) bool) (int, error) {
+func (j *journal) Remove(matches func(*Entry) bool) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	removed := 0
@@ -288,14 +288,14 @@ func (j *Journal) Remove(matches func(*Entry) bool) (int, error) {
 }
 
 // Dropped is described at [Store].
-func (j *Journal) Dropped() int64 {
+func (j *journal) Dropped() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.dropped
 }
 
 // Watch is described at [Store].
-func (j *Journal) Watch() (added <-chan struct{}, stop func()) { return j.watchers.add() }
+func (j *journal) Watch() (added <-chan struct{}, stop func()) { return j.watchers.add() }
 
 // watchers are told of new entries. The zero value is ready.
 type watchers struct {

@@ -17,7 +17,7 @@ const maxSessions = 10_000
 // Memory is a store of one process, for use by many goroutines. The zero value is not
 // ready: use [NewMemory].
 type Memory struct {
-	*Journal
+	*journal
 
 	waiting atomic.Int64 // next responses of all sessions
 
@@ -27,7 +27,7 @@ type Memory struct {
 
 // NewMemory makes an empty store whose journal has the given bounds.
 func NewMemory(entries int, bytes int64) *Memory {
-	return &Memory{Journal: newJournal(entries, bytes), sessions: map[string]*session{}}
+	return &Memory{journal: newJournal(entries, bytes), sessions: map[string]*session{}}
 }
 
 // session is what is known of the requests that have one session's name.

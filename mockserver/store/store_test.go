@@ -497,7 +497,7 @@ type lossy struct {
 // newLossy makes one to a server, whose own address it hides.
 func newLossy(t *testing.T, server *miniredis.Miniredis) *lossy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	l := &lossy{addr: listener.Addr().String()}
 	var conns sync.WaitGroup
@@ -513,7 +513,7 @@ func newLossy(t *testing.T, server *miniredis.Miniredis) *lossy {
 			if err != nil {
 				return
 			}
-			up, err := net.Dial("tcp", server.Addr()) //nolint:noctx // of a test
+			up, err := net.Dial("tcp", server.Addr())
 			if err != nil {
 				_ = client.Close()
 				return
@@ -527,7 +527,8 @@ func newLossy(t *testing.T, server *miniredis.Miniredis) *lossy {
 						return
 					}
 					if command := l.lose.Load(); command != nil &&
-						strings.Contains(strings.ToLower(string(buf[:n])), *command) && l.lose.CompareAndSwap(command, nil) {
+						strings.Contains(strings.ToLower(string(buf[:n])), *command) &&
+						l.lose.CompareAndSwap(command, nil) {
 						cut.Store(true)
 					}
 					_, _ = up.Write(buf[:n])
