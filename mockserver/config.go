@@ -32,8 +32,7 @@ type Config struct {
 // Response is a response in place of the framework's. At most one of JSON, Text and File is
 // the body.
 type Response struct {
-	// Status is the HTTP status, 200 to 599; 0 is 200 where there is a body, else the
-	// framework's.
+	// Status is the HTTP status, 200 to 599; 0 is that of the response in whose place it comes.
 	Status int `yaml:"status" doc:"HTTP status, 200 to 599"`
 	// Headers are set besides those of the framework, or in their place. The values are
 	// templates.
