@@ -10,7 +10,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## serve the mock on http://127.0.0.1:4747 until Ctrl-C; pass flags with ARGS="--error-detail"
+run: build ## serve the mock on 127.0.0.1:4747; flags in ARGS="..."
 	@exec bin/understudy serve $(ARGS)
 
 .PHONY: build
@@ -18,16 +18,16 @@ build: ## build bin/understudy, without cgo
 	CGO_ENABLED=0 go build -trimpath -o bin/understudy ./cmd/understudy
 
 .PHONY: test
-test: ## run the tests, in a minute or two on two cores; quick again when nothing has changed
+test: ## run the tests, in a minute or two on two cores
 	go test -short ./...
 
 .PHONY: race
-race: ## run them with the race detector, then those that it and make test leave out
+race: ## run them with the race detector, then those left out before
 	go test -race ./...
 	go test ./...
 
 .PHONY: check
-check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabilities, tidiness
+check: ## formatting, vet, linters, vulnerabilities, tidiness
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
@@ -40,7 +40,7 @@ check: ## what CI asks beyond the tests: formatting, vet, linters, vulnerabiliti
 	@$(MAKE) --no-print-directory vulncheck
 
 .PHONY: vulncheck
-vulncheck: ## look for known vulnerabilities in what is called, where their database can be reached
+vulncheck: ## look for known vulnerabilities in what is called
 	@out=$$($(TOOL) govulncheck ./... 2>&1); code=$$?; case "$$code $$out" in \
 	0*) echo "govulncheck: nothing that is called has a known vulnerability" ;; \
 	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED, its database cannot be reached from here" ;; \
@@ -52,23 +52,23 @@ bench: ## run the Go benchmarks; the output suits benchstat
 	go test -run '^$$' -bench . -skip '^Benchmark(HTTP|Memory|Large)$$' -benchmem -count $(or $(COUNT),1) ./...
 
 .PHONY: bench-http
-bench-http: ## measure the mock over HTTP: against a bare handler, its memory, large bodies
+bench-http: ## measure the mock against a bare handler, memory, large bodies
 	go test -run '^$$' -bench '^BenchmarkHTTP$$' -benchtime 20x ./cmd/understudy
 	go test -run '^$$' -bench '^Benchmark(Memory|Large)$$' -benchtime 5x ./cmd/understudy
 
 .PHONY: load
-load: ## have 1,000 clients send requests of every kind for a minute, while the configuration is edited
+load: ## 1,000 clients for a minute while the configuration is edited
 	go test -count 1 -v -run '^TestTheMockUnderLoad$$' ./cmd/understudy -load 60s
 
 .PHONY: test-browser
-test-browser: ## run the examples in Chromium and node against a mock (fetches Playwright; needs node and chromium)
+test-browser: ## the examples in Chromium and node, which it needs
 	@command -v chromium > /dev/null || { echo "installing chromium"; \
 	apt-get install -y chromium > /dev/null 2>&1 || { echo "install the package chromium first"; exit 1; }; }
 	cd mockserver/examples && npm ci --no-audit --no-fund --loglevel=error
 	go test -tags browser -count 1 -run '^TestBrowser$$' ./mockserver
 
 .PHONY: test-redis
-test-redis: ## run the tests of the store against real servers, alone and as a cluster (needs redis-server)
+test-redis: ## the store against real servers (needs redis-server)
 	@command -v redis-server > /dev/null || { echo "installing redis-server"; \
 	apt-get install -y redis-server > /dev/null 2>&1 || { echo "install the package redis-server first"; exit 1; }; }
 	go test -tags redis -count 1 ./mockserver/store ./mockserver
@@ -80,19 +80,19 @@ model: ## hold the write budget against RUNS (100000) random servers
 	go test -count 1 -v -run '^TestNoServerGetsMoreThanTheBudget$$' ./testsuite -runs $(RUNS)
 
 .PHONY: test-newman
-test-newman: ## have newman run the Postman collection against the mock (fetches it; needs node)
+test-newman: ## have newman run the Postman collection (needs node)
 	go test -tags clients -count 1 -v -run '^TestNewman$$' ./cmd/understudy
 
 .PHONY: test-k6
-test-k6: ## have k6 run its script against the mock (fetches and builds it)
+test-k6: ## have k6 run its script (fetches and builds it)
 	go test -tags clients -count 1 -v -run '^TestK6$$' ./cmd/understudy
 
 .PHONY: test-readers
-test-readers: ## have other programs read the TAP and HAR reports (fetches them; needs node)
+test-readers: ## have other programs read TAP and HAR reports (needs node)
 	go test -tags clients -count 1 -v -run '^TestReaders$$' ./cmd/understudy
 
 .PHONY: test-peers
-test-peers: ## verify servers that others wrote with zod, Ajv, joi, class-validator and Gin (fetches them; needs node)
+test-peers: ## verify servers of zod, Ajv, joi, Nest, Gin (needs node)
 	cd testsuite/peers && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	cd testsuite/peers/gin-playground && go build
 	@go test -tags peers -count 1 -v -run '^TestPeers$$' ./testsuite > testsuite/peers/test.log; code=$$?; \
@@ -100,7 +100,7 @@ test-peers: ## verify servers that others wrote with zod, Ajv, joi, class-valida
 	test $$code = 0 || { cat testsuite/peers/test.log; exit 1; }
 
 .PHONY: mutants
-mutants: ## print which finding catches each of the broken servers of the tests
+mutants: ## print which finding catches each broken server
 	@go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
 
 FUZZTIME ?= 60s
