@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -48,9 +49,12 @@ type route struct {
 	// response is a value of the type of the response to a request that succeeds, or a media
 	// type where that is not JSON.
 	response any
-	// errors are the statuses of the responses to requests that fail, besides 401 and 403.
+	// errors are the statuses of the responses to requests that fail, besides 400, 401, 403 and 503.
 	errors []int
 }
+
+// openPaths need no token: they say whether the mock is up.
+var openPaths = map[string]bool{"/health": true, "/ready": true}
 
 type parameter struct{ name, about string }
 
@@ -75,9 +79,6 @@ var (
 	}
 )
 
-// openRoutes is how many routes, the first ones, need no token: they say whether the mock is up.
-const openRoutes = 2
-
 func (s *Server) newAdmin() http.Handler {
 	a := &admin{s: s}
 	get, put, post, del := http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete
@@ -91,11 +92,11 @@ func (s *Server) newAdmin() http.Handler {
 		},
 		{
 			get, "/requests", "requests of the journal, the newest first", a.requests,
-			append(filterParameters, pageParameters...), nil, requestsJSON{}, []int{http.StatusBadRequest},
+			append(filterParameters, pageParameters...), nil, requestsJSON{}, nil,
 		},
 		{
 			del, "/requests", "remove requests from the journal; all without a filter", a.deleteRequests,
-			filterParameters, nil, removedJSON{}, []int{http.StatusBadRequest},
+			filterParameters, nil, removedJSON{}, nil,
 		},
 		{
 			post, "/requests/count", "how many requests match", a.countRequests, ofSession, pattern{}, countJSON{},
@@ -164,7 +165,7 @@ func (s *Server) newAdmin() http.Handler {
 			route{get, "/metrics", "for Prometheus", s.metrics.handler().ServeHTTP, nil, nil, "text/plain", nil})
 	}
 	if s.healthAlone {
-		a.routes = a.routes[:openRoutes]
+		a.routes = slices.DeleteFunc(a.routes, func(r route) bool { return !openPaths[r.path] })
 	}
 	router := mux.NewRouter()
 	for i := range a.routes {
@@ -172,16 +173,22 @@ func (s *Server) newAdmin() http.Handler {
 		if methods[0] == get {
 			methods = append(methods, http.MethodHead) // as those ask that wait for a server
 		}
-		router.Path(AdminPath + a.routes[i].path).Methods(methods...).HandlerFunc(a.routes[i].handle)
+		router.Path(AdminPath + a.routes[i].path).Methods(methods...).Handler(a.routes[i].checked())
 	}
 	router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.healthAlone {
+			problem(w, http.StatusNotFound, "the admin API is off, but for health and ready: give it a token")
+			return
+		}
 		problem(w, http.StatusNotFound, "no such path of the admin API: "+printablePath(r)+"; see "+AdminPath+
 			"/openapi.json")
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", strings.Join(allowed(router, r), ", "))
-		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method))
+		allow := strings.Join(allowed(router, r), ", ")
+		w.Header().Set("Allow", allow)
+		problem(w, http.StatusMethodNotAllowed, "this path of the admin API has no method "+printableText(r.Method)+
+			"; use "+allow)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, text := s.guard(r); status != 0 && !a.isOpen(r) {
@@ -202,13 +209,39 @@ func (s *Server) newAdmin() http.Handler {
 	})
 }
 
+// checked is the handler of a route, for requests whose query has nothing that is not described:
+// a misspelled session would stand for all of them.
+func (r *route) checked() http.Handler {
+	if openPaths[r.path] {
+		return r.handle // a probe may add to it what it likes
+	}
+	known := make([]string, len(r.query))
+	for i := range r.query {
+		known[i] = r.query[i].name
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		q := req.URL.Query()
+		for _, name := range sortedKeys(q) {
+			switch {
+			case !slices.Contains(known, name):
+				problem(w, http.StatusBadRequest, "unknown parameter "+printableText(name)+didYouMean(name, known))
+				return
+			case len(q[name]) > 1:
+				problem(w, http.StatusBadRequest, "the parameter "+name+" is there twice")
+				return
+			}
+		}
+		r.handle(w, req)
+	})
+}
+
 // isOpen reports a request that needs no token, where others do: it is of who waits for the mock,
 // by whatever name.
 func (a *admin) isOpen(r *http.Request) bool {
 	return (a.s.adminToken != "" || a.s.healthAlone) &&
 		(r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		r.Header.Get("Origin") == "" && r.Header.Get("Authorization") == "" &&
-		slices.ContainsFunc(a.routes[:openRoutes], func(open route) bool { return AdminPath+open.path == r.URL.Path })
+		openPaths[strings.TrimPrefix(r.URL.Path, AdminPath)]
 }
 
 // allowed are the methods that a router has for a path.
@@ -435,6 +468,10 @@ func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, fmt.Sprintf("no scenario requires or sets the state %q%s", name,
 			didYouMean(name, known)))
 		return
+	case !slices.Contains(a.s.rules.Load().valuesOf(name), asked.State):
+		problem(w, http.StatusUnprocessableEntity, fmt.Sprintf("no scenario requires or sets %s to be %q%s", name,
+			asked.State, didYouMean(asked.State, a.s.rules.Load().valuesOf(name))))
+		return
 	}
 	if err := a.s.store.SetState(session(r), name, asked.State); err != nil {
 		respondError(w, err)
@@ -603,6 +640,9 @@ func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
 
 func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(r.Body)
+	if err == nil && len(bytes.TrimSpace(text)) == 0 {
+		err = errors.New("the body is empty: send {} for a configuration that changes nothing")
+	}
 	if err == nil {
 		// The files of the one before are known, so that what was read can be put back.
 		known := map[string][]byte{}

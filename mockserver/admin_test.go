@@ -542,6 +542,10 @@ func TestWhatIsAskedForAheadIsChecked(t *testing.T) {
 		`{"stauts": 503}`:                              "unknown key",
 		`{"file": "x"}`:                                "files can be named only",
 		``:                                             "the body is empty",
+		`{}`:                                           "the response is the one that comes anyway",
+		`{"times": 2}`:                                 "the response is the one that comes anyway",
+		`{"status": 204, "text": "x"}`:                 "status 204 comes without a body",
+		`{"status": 503`:                               "body:1:14: no JSON: unexpected end of JSON input",
 	} {
 		got := send(t, "PUT", server.URL+"/__admin/next", "", body)
 		assert.Equal(t, 422, got.status)
@@ -551,4 +555,38 @@ func TestWhatIsAskedForAheadIsChecked(t *testing.T) {
 	began := time.Now()
 	assert.Equal(t, 503, send(t, "POST", server.URL+endpoint, "", "").status)
 	assert.GreaterOrEqual(t, time.Since(began), 5*time.Millisecond)
+}
+
+func TestAMisspelledParameterChangesNothing(t *testing.T) {
+	server := start(t)
+	admin := server.URL + "/__admin"
+	require.Equal(t, 200, send(t, "PUT", admin+"/next", "", `{"status": 503}`).status)
+	for _, asked := range [][2]string{
+		{"POST", "/reset?sesion=a"}, {"PUT", "/next?sesion=a"}, {"GET", "/requests/unmatched?sesion=a"},
+		{"GET", "/scenarios?sesion=a"}, {"GET", "/events?sesion=a"}, {"GET", "/requests?sesion=a"},
+		{"DELETE", "/requests?sesion=a"}, {"POST", "/requests/find?sesion=a"}, {"POST", "/scenarios/reset?sesion=a"},
+	} {
+		got := send(t, asked[0], admin+asked[1], "", `{"status": 500}`)
+		assert.Equal(t, 400, got.status, asked)
+		assert.Contains(t, got.body, `unknown parameter sesion; did you mean \"session\"?`, asked)
+	}
+	assert.Contains(t, send(t, "GET", admin+"/config?x=1", "", "").body, "unknown parameter x; there is none")
+	assert.Contains(t, send(t, "GET", admin+"/requests?session=a&session=b", "", "").body, "session is there twice")
+	assert.Equal(t, 200, send(t, "GET", admin+"/health?try=1", "", "").status, "a probe may say what it likes")
+	assert.Equal(t, 503, send(t, "POST", server.URL+endpoint, "", "").status)
+	empty := send(t, "PUT", admin+"/config", "", " ")
+	assert.Equal(t, 422, empty.status)
+	assert.Contains(t, empty.body, "the body is empty: send {}")
+}
+
+func TestAStateIsSetToWhatAScenarioKnows(t *testing.T) {
+	server := configured(t, "scenarios: [{name: a, when: {requires: {pay: asked}}, then: {status: 402}}]")
+	set := func(value string) response {
+		return send(t, "PUT", server.URL+"/__admin/scenarios/pay/state", "", `{"state": "`+value+`"}`)
+	}
+	assert.Equal(t, 200, set("asked").status)
+	assert.Equal(t, 200, set("Started").status)
+	wrong := set("askd")
+	assert.Equal(t, 422, wrong.status)
+	assert.Contains(t, wrong.body, `did you mean \"asked\"?`)
 }

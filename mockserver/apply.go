@@ -231,7 +231,9 @@ func (s *Server) apply(x *exchange, a *applied) error {
 		body, err := a.body.render(r)
 		if err != nil {
 			x.failed(a.Name, "body", err)
-			status, body = http.StatusInternalServerError, []byte(`{"Message":"An error has occurred."}`)
+			status = http.StatusInternalServerError
+			x.response = x.operation.endpoint.Reject(&x.request, status, statusMessage(status), nil)
+			break
 		}
 		x.response.Body, x.response.ContentType = body, a.body.contentType
 	case status == http.StatusNoContent || status == http.StatusNotModified:
@@ -289,6 +291,7 @@ func (s *Server) keep(x *exchange, sc *scenario, m *store.Match) bool {
 	}
 	x.response.Status, x.response.Body = response.Status, response.Body
 	x.response.ContentType, x.response.Allow, x.headers = response.ContentType, response.Allow, response.Headers
+	x.response.Violations, x.response.Broken = nil, 0 // it is not this request's response
 	return true
 }
 

@@ -55,6 +55,9 @@ func IsConfigKey(key string) bool { return slices.Contains(keysOf(reflect.TypeFo
 // NearConfigKey is the key of a [Config] that a misspelled one may be; empty if none is near.
 func NearConfigKey(key string) string { return nearest(key, keysOf(reflect.TypeFor[Config]())) }
 
+// uniqueKey is the key of Unique, and what its place is found by.
+const uniqueKey = "unique"
+
 // maxBodyFile is the longest file for a body, in bytes.
 const maxBodyFile = 4 << 20
 
@@ -83,6 +86,9 @@ func parseConfig(name string, text []byte, read func(file string) ([]byte, error
 	for i := 0; i < len(root.Content); i += 2 {
 		if other == nil || !other(root.Content[i].Value) {
 			own.Content = append(own.Content, root.Content[i:i+2]...)
+		}
+		if root.Content[i].Value == uniqueKey {
+			d.at[uniqueKey] = root.Content[i+1]
 		}
 	}
 	c := Config{file: name, at: d.at}

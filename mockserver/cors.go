@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,8 +82,20 @@ func isLocalOrigin(origin string) bool {
 	return err == nil && isLocalName(u.Host)
 }
 
-// isOpenToAll reports that nobody chose the origins.
-func (s *Server) isOpenToAll() bool { return s.cors == "" || s.cors == CORSAny }
+// mayUseRealServer reports a request that may be passed on to a real server. That of a browser
+// must come from a page of this machine, or from an origin that was chosen.
+func (s *Server) mayUseRealServer(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	switch {
+	case s.cors == CORSOpen || origin != "" && slices.Contains(strings.Split(string(s.cors), ","), origin):
+		return true
+	case origin != "":
+		return isLocalOrigin(origin)
+	case r.Header.Get("Sec-Fetch-Site") != "": // that of a page too, by which some send no origin
+		return r.Header.Get("Sec-Fetch-Site") != "cross-site" && isLocalName(r.Host)
+	}
+	return true
+}
 
 // dropCORS leaves the CORS headers out.
 func dropCORS(h http.Header) {

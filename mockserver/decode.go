@@ -60,22 +60,7 @@ func (d *decoder) errorf(n *yaml.Node, format string, args ...any) error {
 // what no configuration needs: aliases, duplicate keys, more than 64 levels, more than 1 MiB.
 // Errors are of type [*ConfigError].
 func ParseYAML(file string, text []byte) (*yaml.Node, error) {
-	problem := func(err error) error {
-		line, problem := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-		if rest, found := strings.CutPrefix(problem, "line "); found {
-			number, rest, _ := strings.Cut(rest, ": ")
-			if n, err := strconv.Atoi(number); err == nil {
-				line, problem = n, rest
-			}
-		}
-		// The parser says of a tab that no token can begin so.
-		for n, source := range strings.Split(string(text[:min(len(text), maxConfig)]), "\n") {
-			if n+1 == line && strings.Contains(source[:len(source)-len(strings.TrimLeft(source, " \t"))], "\t") {
-				problem = "a tab in front of the line: use spaces"
-			}
-		}
-		return &ConfigError{file, line, 1, problem}
-	}
+	problem := func(err error) error { return syntaxError(file, text, err) }
 	if len(text) > maxConfig {
 		return nil, &ConfigError{file, 1, 1, fmt.Sprintf("longer than %d bytes, the most that a configuration may have",
 			maxConfig)}
@@ -97,6 +82,50 @@ func ParseYAML(file string, text []byte) (*yaml.Node, error) {
 	root := document.Content[0]
 	d := newDecoder(file)
 	return root, d.plain(root, 0)
+}
+
+// syntaxError is the parser's error with its place.
+func syntaxError(file string, text []byte, err error) error {
+	if begin := bytes.TrimSpace(text); len(begin) > 0 && (begin[0] == '{' || begin[0] == '[') {
+		var value any
+		var syntax *json.SyntaxError
+		if errors.As(json.Unmarshal(text, &value), &syntax) { // YAML has other words for what JSON lacks
+			before := text[:max(0, min(int(syntax.Offset)-1, len(text)))]
+			line := bytes.Count(before, []byte("\n")) + 1
+			return &ConfigError{file, line, len(before) - bytes.LastIndexByte(before, '\n'), "no JSON: " + syntax.Error()}
+		}
+	}
+	line, problem := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, found := strings.CutPrefix(problem, "line "); found {
+		number, rest, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, problem = n, rest
+		}
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	line = max(line, lineOfProblem(lines, len(text)))
+	if n := line - 1; n < len(lines) && bytes.IndexByte(lines[n][:len(lines[n])-len(bytes.TrimLeft(lines[n], " \t"))], '\t') >= 0 {
+		problem = "a tab in front of the line: use spaces" // of which the parser says that no token can begin so
+	}
+	return &ConfigError{file, line, 1, problem}
+}
+
+// maxSearched is the longest text in which the line of a problem is looked for, in bytes.
+const maxSearched = 32 << 10
+
+// lineOfProblem is the line after the most lines that can be read by themselves: the parser may
+// say where a block begins that has the problem.
+func lineOfProblem(lines [][]byte, size int) int {
+	if size > maxSearched {
+		return 1
+	}
+	for n := len(lines) - 1; n > 0; n-- {
+		var document yaml.Node
+		if yaml.Unmarshal(bytes.Join(lines[:n], nil), &document) == nil {
+			return n + 1
+		}
+	}
+	return 1
 }
 
 func newDecoder(file string) *decoder { return &decoder{file: file, at: map[any]*yaml.Node{}} }

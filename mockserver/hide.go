@@ -21,6 +21,7 @@ const HiddenValue = "[hidden]"
 var plainHeaders = map[string]bool{
 	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Connection": true, "Content-Length": true,
 	"Content-Type": true, "Date": true, "Origin": true, "User-Agent": true,
+	preferHeader: true, appliedHeader: true,
 }
 
 // secretParts are parts of the names of headers and parameters whose values let their holder

@@ -64,6 +64,9 @@ func TestTheJournalHasNoSecretsOfHeaders(t *testing.T) {
 	}
 	assert.NotContains(t, kept(t, server), "planted")
 	assert.Contains(t, kept(t, server), "a=1")
+	asked := start(t)
+	send(t, "POST", asked.URL+endpoint+"?__prefer=code=503", "application/json", sample, "Prefer", "delay=1, code=404")
+	assert.Equal(t, "delay=1, code=404", journal(t, asked, "")[0]["request"].(map[string]any)["headers"].(map[string]any)["Prefer"])
 	shown := []string{"Idempotency-Key", "X-Correlation-Id", "Sec-Fetch-Mode", "X-Keyboard", "Www-Authenticate"}
 	for _, name := range shown {
 		send(t, "POST", server.URL+endpoint, "application/json", sample, name, "planted")

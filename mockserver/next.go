@@ -33,6 +33,9 @@ func (s *Server) parseNext(text json.RawMessage, o *operation) (*parsedNext, err
 	if err := d.decode(root, reflect.ValueOf(&n).Elem(), "a response"); err != nil {
 		return nil, err
 	}
+	if reflect.ValueOf(n.Then).IsZero() {
+		return nil, d.errorf(root, "the response is the one that comes anyway: use status, json, text, delay or fault")
+	}
 	if n.File != "" {
 		return nil, d.errorf(root, "file %q: files can be named only in a configuration that is a file itself", n.File)
 	}

@@ -63,7 +63,9 @@ func (r *route) describe() map[string]any {
 		success["content"] = content("application/json", jsonSchema(reflect.TypeOf(r.response)))
 	}
 	responses := map[string]any{"200": success}
-	failures := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable}, r.errors...)
+	failures := append([]int{
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable,
+	}, r.errors...)
 	if r.body != nil {
 		failures = append(failures, http.StatusRequestEntityTooLarge)
 	}

@@ -47,11 +47,11 @@ func (s *Server) prefer(x *exchange) error {
 			x.session = name
 		}
 	}
-	var asked []string
+	asked := x.r.Header[preferHeader]
 	if x.r.URL != nil && strings.Contains(x.r.URL.RawQuery, preferQuery) {
-		asked = append(asked, x.query()[preferQuery]...)
+		asked = slices.Concat(asked, x.query()[preferQuery])
 	}
-	if asked = append(asked, x.r.Header[preferHeader]...); len(asked) == 0 {
+	if len(asked) == 0 {
 		return nil
 	}
 	x.prefer = &preferences{}
@@ -104,33 +104,38 @@ func (x *exchange) follow(preference string) {
 	name, value, _ := strings.Cut(text, "=")
 	name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
 	var problem string
-	switch name {
-	case "code":
+	isSaid := map[string]bool{
+		"code": p.code != 0, "delay": p.delay != nil, "fault": p.fault != "", "validate": p.validate != "",
+	}[name]
+	switch {
+	case isSaid:
+		problem = "the first one counts" // RFC 7240, section 2
+	case name == "code":
 		code, err := strconv.Atoi(value)
 		if err != nil || code < 200 || code > 599 {
 			problem = "use a status of 200 to 599"
 			break
 		}
 		p.code = code
-	case "delay":
+	case name == "delay":
 		d, err := ParseDelay(value)
 		if err != nil {
 			problem = "use milliseconds, or a time such as 1.5s, up to " + MaxDelay.String()
 			break
 		}
 		p.delay = &d
-	case "fault":
+	case name == "fault":
 		if p.fault = Fault(value); !p.fault.known() {
 			p.fault = ""
 			problem = "unknown fault" + didYouMean(value, FaultNames())
 		}
-	case "scenario":
+	case name == "scenario":
 		if _, found := x.rules.named[x.operation][value]; !found {
 			problem = "unknown scenario" + didYouMean(value, sortedKeys(x.rules.named[x.operation]))
 			break
 		}
 		p.scenarios = append(p.scenarios, value)
-	case "validate":
+	case name == "validate":
 		v := Validation(value)
 		if !v.known() {
 			problem = "use enforce, warn or off"

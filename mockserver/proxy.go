@@ -186,7 +186,7 @@ func (s *Server) forward(x *exchange) error {
 		x.response = x.operation.endpoint.Reject(&x.request, status, text, nil)
 		x.response.Violations, x.response.Broken = violations, broken
 	}
-	if origin := x.r.Header.Get("Origin"); origin != "" && s.isOpenToAll() && !isLocalOrigin(origin) {
+	if !s.mayUseRealServer(x.r) {
 		// Any page that somebody looks at could use the real server otherwise.
 		x.passedOn = &store.Upstream{Verdict: store.VerdictNone, Problem: "not asked: the page is of another machine"}
 		reject(http.StatusForbidden, "Pages of other machines may not use the real server: name their origin in CORS.")

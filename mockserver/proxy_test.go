@@ -171,6 +171,15 @@ func TestAPageOfAnotherMachineMayNotUseTheRealServer(t *testing.T) {
 		"without credentials": {
 			configured(t, byScenario, mockserver.WithCORS(mockserver.CORSAny)), "https://evil.example", 403,
 		},
+		"of another name of this machine": {
+			configured(t, byScenario, mockserver.WithCORS(mockserver.CORSLocal)), "https://127.0.0.1.evil.example", 403,
+		},
+		"of an origin that is not named": {
+			configured(t, byScenario, mockserver.WithCORS("https://app.example")), "https://evil.example", 403,
+		},
+		"where there is no CORS": {
+			configured(t, byScenario, mockserver.WithCORS(mockserver.CORSOff)), "https://evil.example", 403,
+		},
 		"by the proxy":              {start(t, mockserver.WithProxy(there)), "https://evil.example", 403},
 		"of this machine":           {configured(t, byScenario), "http://localhost:3000", 200},
 		"of a name of this machine": {configured(t, byScenario), "http://app.localhost:3000", 200},
@@ -187,6 +196,16 @@ func TestAPageOfAnotherMachineMayNotUseTheRealServer(t *testing.T) {
 			assert.Equal(t, test.status, got.status, got.body)
 		})
 	}
+}
+
+func TestARequestOfAPageWithoutAnOriginMayNotUseTheRealServer(t *testing.T) {
+	server := start(t, mockserver.WithProxy(realServer(t).URL+"/base"))
+	ask := func(headers ...string) int { return send(t, "GET", server.URL+"/other", "", "", headers...).status }
+	assert.Equal(t, 404, ask(), "the real server's")
+	assert.Equal(t, 404, ask("Sec-Fetch-Site", "same-origin"))
+	assert.Equal(t, 404, ask("Sec-Fetch-Site", "none"), "somebody's own address")
+	assert.Equal(t, 403, ask("Sec-Fetch-Site", "cross-site"))
+	assert.Equal(t, 403, ask("Sec-Fetch-Site", "same-origin", "Host", "rebound.example"))
 }
 
 func TestWhatIsForTheMockIsNotPassedOn(t *testing.T) {

@@ -257,20 +257,8 @@ func isUnmatched(e *store.Entry) bool {
 }
 
 // queryPattern reads the filter of a request's query.
-func queryPattern(r *http.Request, also []parameter) (*pattern, error) {
+func queryPattern(r *http.Request) (*pattern, error) {
 	q := r.URL.Query()
-	known := make([]string, 0, len(filterParameters)+len(also))
-	for _, p := range slices.Concat(filterParameters, also) {
-		known = append(known, p.name)
-	}
-	for name, values := range q {
-		if !slices.Contains(known, name) {
-			return nil, errors.New("unknown filter " + printableText(name) + didYouMean(name, known))
-		}
-		if len(values) > 1 {
-			return nil, errors.New("the filter " + name + " is there twice")
-		}
-	}
 	p := &pattern{
 		Session: session(r), Outcome: q.Get("outcome"), Rule: q.Get("rule"), Operation: q.Get("operation"),
 		Method: q.Get("method"), Unmatched: q.Get("unmatched") == "true", after: q.Get("after"),
@@ -361,7 +349,7 @@ type metaJSON struct {
 }
 
 func (a *admin) requests(w http.ResponseWriter, r *http.Request) {
-	filter, err := queryPattern(r, pageParameters)
+	filter, err := queryPattern(r)
 	var page page
 	if err == nil {
 		page, err = readPage(r)
@@ -401,7 +389,7 @@ type removedJSON struct {
 }
 
 func (a *admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
-	filter, err := queryPattern(r, nil)
+	filter, err := queryPattern(r)
 	var matches func(*store.Entry) bool
 	if err == nil {
 		matches, err = a.s.compilePattern(filter)

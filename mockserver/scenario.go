@@ -180,6 +180,19 @@ func (r *rules) states() []string {
 	return sortedKeys(names)
 }
 
+// valuesOf are what a state may be, by what the scenarios require and set.
+func (r *rules) valuesOf(state string) []string {
+	values := map[string]bool{store.InitialState: true}
+	for _, sc := range r.scenarios {
+		for _, states := range []States{sc.When.Requires, sc.Then.Sets} {
+			if value, found := states[state]; found {
+				values[value] = true
+			}
+		}
+	}
+	return sortedKeys(values)
+}
+
 // compile checks a setup against the contract.
 func (s *Server) compile(from *setup) (*rules, error) {
 	c := &from.config
@@ -235,7 +248,12 @@ func (s *Server) compile(from *setup) (*rules, error) {
 
 func (s *Server) compileScenario(r *rules, sc *Scenario) error {
 	c := &r.config
-	fail := func(part any, err error) error { return c.errorAt(part, "scenario %q: %s", sc.Name, err) }
+	fail := func(part any, err error) error {
+		if c.at[part] == nil && sc.Name == uniqueKey {
+			return c.errorAt(uniqueKey, "%s: %s", uniqueKey, err)
+		}
+		return c.errorAt(part, "scenario %q: %s", sc.Name, err)
+	}
 	if err := sc.check(); err != nil {
 		return fail(&sc.Then, err)
 	}
@@ -314,6 +332,8 @@ func (r *Response) checkResponse() error {
 	switch {
 	case r.Status != 0 && (r.Status < 200 || r.Status > 599):
 		return fmt.Errorf("invalid status %d: use 200 to 599", r.Status)
+	case bodies > 0 && (r.Status == http.StatusNoContent || r.Status == http.StatusNotModified):
+		return fmt.Errorf("status %d comes without a body: remove json, text and file", r.Status)
 	case r.File != "" && r.content == nil:
 		return fmt.Errorf("file %q: files are read where a configuration is parsed: use JSON or Text here", r.File)
 	case bodies > 1:
@@ -410,7 +430,7 @@ func (s *Server) compileFor(o *operation, sc *Scenario) (*scenario, error) {
 // unique is the scenario behind a configuration's Unique.
 func unique(fields []string) *Scenario {
 	return &Scenario{
-		Name: "unique",
+		Name: uniqueKey,
 		When: When{Outcome: "accepted", Call: &Calls{First: 2, Key: fields}},
 		Then: Then{Response: Response{Status: http.StatusConflict, JSON: map[string]string{
 			"Message": strings.Join(fields, " and ") + " are taken by another request.",

@@ -197,6 +197,9 @@ func TestTheSameIdempotencyKeyGetsTheSameResponse(t *testing.T) {
 	first := book("a")
 	assert.Equal(t, first, book("a"))
 	assert.NotEqual(t, first, book("b"))
+	other := send(t, "POST", server.URL+endpoint, "application/json", "{}", "Idempotency-Key", "a")
+	assert.Equal(t, first, other.body)
+	assert.Empty(t, other.header.Get(mockserver.ViolationsHeader), "it is the response to the first")
 }
 
 // journal is what the admin API says of the requests.
@@ -298,6 +301,11 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 			"unknown field \"Resaon\" of AppointmentModel; did you mean \"Reason\"?",
 		},
 		{one("when: {fields: {PatientId: x}}"), "field PatientId: \"x\" can never be its value"},
+		{one("then: {text: '{{.Bar}}'}"), "unknown name .Bar; use Call, Model,"},
+		{one("then: {text: '{{.Model.Resaon}}'}"), "did you mean \"Reason\"?"},
+		{one("then: {text: '{{with .Call}}{{$.Request.Metod}}{{end}}'}"), "unknown name .Request.Metod"},
+		{"unique: [ProviderI]", "f:1:9: unique: unknown field"},
+		{"scenarios:\n  - name: a\n    then: {status: 200}\n   - name: b\n", "f:4:1: did not find"},
 		{one("then: {text: '{{nosuch}}'}"), "function \"nosuch\" not defined"},
 		{one("then: {text: '{{fake \"imagepng\"}}'}"), "unknown data \"imagepng\""},
 		{one("then: {text: '{{print (field \"Resaon\")}}'}"), "did you mean \"Reason\"?"},

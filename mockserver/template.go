@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,8 @@ type text struct {
 	template *template.Template // nil for a plain text
 	// random marks one whose values depend on the number of the exchange.
 	random bool
+	// inner is how deep in with and range it is looked at, where the dot is another.
+	inner int
 }
 
 // stubs are the functions of templates, for parsing.
@@ -63,9 +66,9 @@ func (t *text) look(n parse.Node, o *operation) error {
 	case *parse.IfNode:
 		return t.lookBranch(&n.BranchNode, o)
 	case *parse.WithNode:
-		return t.lookBranch(&n.BranchNode, o)
+		return t.lookInner(&n.BranchNode, o)
 	case *parse.RangeNode:
-		if err := t.lookBranch(&n.BranchNode, o); err != nil {
+		if err := t.lookInner(&n.BranchNode, o); err != nil {
 			return err
 		}
 		turn := template.Must(template.New("").Funcs(stubs).Parse("{{turn}}")).Root.Nodes[0]
@@ -86,8 +89,14 @@ func (t *text) look(n parse.Node, o *operation) error {
 		return t.look(n.Node, o)
 	case *parse.FieldNode:
 		t.random = t.random || n.Ident[0] == numberField
+		if t.inner == 0 {
+			return checkNames(n.Ident, o)
+		}
 	case *parse.VariableNode: // $ and .Number of it, or of a variable that may be it
 		t.random = t.random || n.Ident[0] == "$" && len(n.Ident) == 1 || slices.Contains(n.Ident, numberField)
+		if n.Ident[0] == "$" {
+			return checkNames(n.Ident[1:], o)
+		}
 	case *parse.DotNode: // all of the data, maybe
 		t.random = true
 	case *parse.IdentifierNode:
@@ -110,6 +119,40 @@ func lookAll[N parse.Node](t *text, nodes []N, o *operation) error {
 
 func (t *text) lookBranch(b *parse.BranchNode, o *operation) error {
 	return lookAll(t, []parse.Node{b.Pipe, b.List, b.ElseList}, o)
+}
+
+// lookInner is lookBranch for what changes the dot.
+func (t *text) lookInner(b *parse.BranchNode, o *operation) error {
+	if err := lookAll(t, []parse.Node{b.Pipe, b.ElseList}, o); err != nil {
+		return err
+	}
+	t.inner++
+	defer func() { t.inner-- }()
+	return t.look(b.List, o)
+}
+
+// checkNames checks the names of a path into the data, such as .Model.Reason.
+func checkNames(path []string, o *operation) error {
+	at := reflect.TypeFor[templateData]()
+	for i, name := range path {
+		if at.Kind() != reflect.Struct {
+			if i == 1 && path[0] == "Model" {
+				_, err := resolveField(o, name)
+				return err
+			}
+			return nil // of a value, which may have anything
+		}
+		field, found := at.FieldByName(name)
+		if !found {
+			names := make([]string, at.NumField())
+			for i := range names {
+				names[i] = at.Field(i).Name
+			}
+			return fmt.Errorf("unknown name .%s%s", strings.Join(path[:i+1], "."), didYouMean(name, names))
+		}
+		at = field.Type
+	}
+	return nil
 }
 
 // checkCall checks what a function is called with, where the template says it.

@@ -79,12 +79,12 @@ func TestWhatATemplateMakesDiffersFromRequestToRequest(t *testing.T) {
 
 func TestATemplateThatFailsSaysWhereAndNoValue(t *testing.T) {
 	for template, where := range map[string]string{
-		"{{fake .Request.Body}}":           "fake takes the name of a function",
-		"{{field .Request.Body}}":          "field takes the name of a field",
-		"{{range .Model.Reason}}{{end}}":   "<.Model.Reason>",
-		"{{index .Model .Request.Body 1}}": "<index .Model .Request.Body 1>",
-		"{{.Model.Nosuch}}":                "<.Model.Nosuch>",
-		"{{slice .Request.Body 1000000}}":  "<slice .Request.Body 1000000>",
+		"{{fake .Request.Body}}":            "fake takes the name of a function",
+		"{{field .Request.Body}}":           "field takes the name of a field",
+		"{{range .Model.Reason}}{{end}}":    "<.Model.Reason>",
+		"{{index .Model .Request.Body 1}}":  "<index .Model .Request.Body 1>",
+		"{{with .Model}}{{.Nosuch}}{{end}}": "<.Nosuch>",
+		"{{slice .Request.Body 1000000}}":   "<slice .Request.Body 1000000>",
 	} {
 		got := templated(t, template)
 		assert.Equal(t, 500, got.status)

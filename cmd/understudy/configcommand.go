@@ -2,7 +2,9 @@ package main
 
 import (
 	_ "embed" // the example
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,8 +23,9 @@ func configCommand(s streams) *cobra.Command {
 	check := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Say what is wrong in a configuration, by file, line and column",
-		Long: "Check reads a configuration (default: understudy.yaml) as every command would, and\n" +
-			"its scenarios against the page that serve would read. It opens no port.",
+		Long: "Check reads a configuration (default: understudy.yaml): the settings of every\n" +
+			"command by name and form, those of serve as serve would, and the scenarios\n" +
+			"against its page. It opens no port and connects to nothing.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := defaultConfig
@@ -64,7 +67,10 @@ func configCommand(s streams) *cobra.Command {
 // checkConfig reads a file as every command would, and says what is in it.
 func checkConfig(root *cobra.Command, name string) (string, error) {
 	file, err := readConfig(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%w; '%s config example' prints one", err, root.Name())
+	case err != nil:
 		return "", err
 	}
 	for _, command := range root.Commands() {
@@ -89,6 +95,9 @@ func checkConfig(root *cobra.Command, name string) (string, error) {
 		return "", err
 	}
 	if _, err := mockserver.New(c, options...); err != nil {
+		return "", err
+	}
+	if err := v.check(); err != nil {
 		return "", err
 	}
 	config, err := file.mock(root)

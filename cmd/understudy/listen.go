@@ -60,11 +60,11 @@ type servedAt struct {
 // listen opens an address, which a flag has given. For 127.0.0.1 it opens the same port of [::1] too, where there
 // is one: a browser may look for localhost there first.
 func listen(ctx context.Context, flag, addr, scheme string, logger *slog.Logger) ([]servedAt, error) {
-	network, at, form := "tcp", addr, "HOST:PORT, e.g. 127.0.0.1:4747"
+	network, at := "tcp", addr
 	if path, isUnix := strings.CutPrefix(addr, unixPrefix); isUnix {
-		network, at, form = "unix", path, "unix:PATH, a name in a folder that is there"
+		network, at = "unix", path
 		if path == "" {
-			return nil, fmt.Errorf("cannot listen on %q; give %s as %s", addr, flag, form)
+			return nil, addressError(flag, addr, errors.New("no path"))
 		}
 		if err := removeStale(ctx, path); err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func listen(ctx context.Context, flag, addr, scheme string, logger *slog.Logger)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s is in use; choose another with %s, port 0 picks a free one", addr, flag)
 	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %q; give %s as %s: %w", addr, flag, form, err)
+		return nil, addressError(flag, addr, err)
 	}
 	open := []servedAt{{newLastListener(listener), scheme + "://" + shownAddress(addr, listener.Addr())}}
 	if network == "unix" {
@@ -98,6 +98,15 @@ func listen(ctx context.Context, flag, addr, scheme string, logger *slog.Logger)
 		logger.Warn("listen", "problem", "another program has [::1]:"+port+", where localhost may lead")
 	}
 	return open, nil
+}
+
+// addressError says what a flag takes where nothing can be opened.
+func addressError(flag, addr string, err error) error {
+	form := "HOST:PORT, e.g. 127.0.0.1:4747"
+	if strings.HasPrefix(addr, unixPrefix) {
+		form = "unix:PATH, a name in a folder that is there"
+	}
+	return fmt.Errorf("cannot listen on %q; give %s as %s: %w", addr, flag, form, err)
 }
 
 // shownAddress is where a listener can be reached: of every address of the machine, one that each

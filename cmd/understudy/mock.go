@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/mockserver/store"
 	"github.com/seed47566266/understudy/testsuite"
@@ -45,9 +46,9 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.StringVar(&m.delay, "delay", "", "hold every response back, e.g. `300ms..900ms`")
 	flags.StringVar(&m.fault, "fault", "", "break responses: a status or fault, of every Nth: `503/3`, "+
 		"connection-reset")
-	flags.StringArrayVar(&m.scenarios, "scenario", nil, "ready-made scenario: `NAME` is one of "+
+	flags.StringArrayVar(&m.scenarios, "scenario", nil, "ready-made scenario, may be repeated: `NAME` is one of "+
 		strings.Join(mockserver.ReadyMadeNames(), ", "))
-	flags.StringArrayVar(&m.hidden, "hide", nil, "keep the value of `FIELD` out of the journal")
+	flags.StringArrayVar(&m.hidden, "hide", nil, "keep the value of `FIELD` out of the journal; may be repeated")
 	flags.Uint64Var(&m.seed, "seed", 1, "random `seed` of what scenarios do by chance")
 	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there "+
 		"beyond loopback (better in UNDERSTUDY_ADMIN_TOKEN)")
@@ -156,6 +157,13 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	if m.record != "" && len(m.hidden) > 0 {
 		return nil, errors.New("--record keeps bodies as they are, and --hide does not: use one of them")
 	}
+	for flag, names := range map[string][]string{"--hide": m.hidden, "--scenario": m.scenarios} {
+		for _, name := range names {
+			if strings.Contains(name, ",") {
+				return nil, fmt.Errorf("%s %q: give the flag once for each", flag, name)
+			}
+		}
+	}
 	for _, name := range m.scenarios {
 		sc, err := mockserver.ReadyMade(name)
 		if err != nil {
@@ -209,12 +217,15 @@ func (m *mock) banner(c *contracts.Contract, url, adminURL string, file *configF
 		}
 		fmt.Fprintf(&b, "  %s %s/%s\n", c.Operations[i].Method, base, c.Operations[i].Route)
 	}
-	if strings.HasPrefix(adminURL, unixPrefix) {
-		adminURL += " "
+	if path, isUnix := strings.CutPrefix(adminURL, unixPrefix); isUnix {
+		adminURL = "curl --unix-socket " + fixtures.ShellQuote(path) + " http://localhost"
 	}
-	if m.adminOff != "" {
+	switch {
+	case m.adminOff != "":
 		fmt.Fprintf(&b, "  admin API: %s\n", m.adminOff)
-	} else {
+	case m.token != "":
+		fmt.Fprintf(&b, "  admin API: %s%s/ with the token\n", adminURL, mockserver.AdminPath)
+	default:
 		fmt.Fprintf(&b, "  console: %s%s/\n", adminURL, mockserver.AdminPath)
 	}
 	if !m.noAdmin {

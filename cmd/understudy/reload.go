@@ -22,6 +22,9 @@ import (
 )
 
 const (
+	// gone is how long the default file must be away until the mock goes on without it: whoever
+	// replaces a file may remove the old one first.
+	gone = 500 * time.Millisecond
 	// settled is how long a file must not change before it is read: whoever writes it may not
 	// be done.
 	settled = 50 * time.Millisecond
@@ -78,6 +81,7 @@ type configWatch struct {
 	mock   *mockserver.Server
 	logger *slog.Logger
 	serve  any      // the settings of the command, with which the mock was started
+	said   any      // those of the last change
 	files  []string // that the configuration names
 	seen   [sha256.Size]byte
 	// isMissing is that the file was not there when it was looked at last.
@@ -106,10 +110,9 @@ func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 		}
 		var err error
 		if text, err = readConfigText(w.name); err != nil {
-			if !w.isMissing { // after a pause in which nobody has put another in its place
-				w.logger.Warn("configuration", "problem", err.Error(), "state", "the last right one stays")
+			if !w.isMissing {
+				w.missing(ctx, err)
 			}
-			w.isMissing, w.seen = true, [sha256.Size]byte{}
 			return
 		}
 		w.isMissing = false
@@ -124,6 +127,29 @@ func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 	if err := w.reload(); err != nil {
 		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
 	}
+}
+
+// missing looks whether the file stays away. Without the default one the mock responds by the page
+// alone, as if it had been started so; one that was named was not removed on purpose.
+func (w *configWatch) missing(ctx context.Context, problem error) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(gone):
+	}
+	if _, err := os.Stat(w.name); err == nil {
+		return // the poll takes it up
+	}
+	w.isMissing, w.seen, w.files = true, [sha256.Size]byte{}, nil
+	if w.name != defaultConfig {
+		w.logger.Warn("configuration", "problem", problem.Error(), "state", "the last right one stays")
+		return
+	}
+	if err := w.mock.Configure(mockserver.Config{}); err != nil {
+		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
+		return
+	}
+	w.logger.Info("configuration", "file", w.name, "state", "removed: the mock goes on without it")
 }
 
 // settle waits until the files have not changed for a while; false when the context ends.
@@ -166,17 +192,22 @@ func (w *configWatch) reload() error {
 	if err != nil {
 		return err
 	}
+	_, fresh := newServe() // a misspelled setting would stop the next start
+	if err := file.apply(w.cmd.Root(), fresh, nil); err != nil {
+		return err
+	}
 	if err := w.mock.Configure(config); err != nil {
 		return err
 	}
 	w.files = config.Files()
 	w.seen = w.sum(file.text)
 	w.logger.Info("configuration", "file", w.name, "state", "reloaded", "scenarios", len(config.Scenarios))
-	if serve := settingsOf(file, w.cmd.Name()); !reflect.DeepEqual(serve, w.serve) {
+	serve := settingsOf(file, w.cmd.Name())
+	if !reflect.DeepEqual(serve, w.serve) && !reflect.DeepEqual(serve, w.said) {
 		w.logger.Warn("configuration", "file", w.name, "problem",
 			"its settings under "+w.cmd.Name()+": have changed, and count when the mock is started again")
-		w.serve = serve
 	}
+	w.said = serve
 	return nil
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -124,6 +127,39 @@ func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) (err error)
 	return v.mock.conclude(s, mock, err)
 }
 
+// check looks at what run finds out only when it opens something.
+func (v *serve) check() error {
+	if !slices.Contains(logFormats, v.logFormat) {
+		return logFormatError(v.logFormat)
+	}
+	for flag, addr := range map[string]string{"--addr": v.listening.addr, "--admin-addr": v.listening.adminAddr} {
+		if addr == "" || strings.HasPrefix(addr, unixPrefix) {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return addressError(flag, addr, err)
+		}
+	}
+	if !v.listening.auto { // which makes files
+		if _, _, err := v.listening.certificate(); err != nil {
+			return err
+		}
+	}
+	if v.mock.store != "" {
+		if err := store.CheckRedis(v.mock.store); err != nil {
+			return fmt.Errorf("--store: %w", err)
+		}
+	}
+	return nil
+}
+
+var logFormats = []string{"auto", "terminal", "text", "json"}
+
+func logFormatError(format string) error {
+	last := len(logFormats) - 1
+	return fmt.Errorf("--log-format %q: use %s or %s", format, strings.Join(logFormats[:last], ", "), logFormats[last])
+}
+
 // requestLog makes the log in a format; flush waits until it is written.
 func requestLog(s streams, format string, quiet bool) (logger *slog.Logger, flush func(), err error) {
 	options := &slog.HandlerOptions{}
@@ -150,7 +186,7 @@ func requestLog(s streams, format string, quiet bool) (logger *slog.Logger, flus
 	case "json":
 		return slog.New(slog.NewJSONHandler(lines, options)), lines.flush, nil
 	}
-	return nil, nil, fmt.Errorf("--log-format %q: use auto, terminal, text or json", format)
+	return nil, nil, logFormatError(format)
 }
 
 // The mock keeps little but its journal, so its live heap is a few megabytes

@@ -127,6 +127,15 @@ func NewRedis(address string, entries int, bytes int64, log *slog.Logger) (*Redi
 	return r, nil
 }
 
+// CheckRedis reports what is wrong with an address for [NewRedis]. It connects to nothing.
+func CheckRedis(address string) error {
+	client, err := connect(address)
+	if err == nil {
+		err = client.Close()
+	}
+	return err
+}
+
 // silence is what the client library logs: errors that its calls return besides.
 type silence struct{}
 
