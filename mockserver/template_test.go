@@ -41,7 +41,7 @@ func TestATemplateIsBoundedInTurnsAndBytes(t *testing.T) {
 			assert.Equal(t, 500, got.status)
 			assert.Contains(t, got.header.Get(mockserver.NotesHeader), "the template of its body failed: it")
 			assert.Contains(t, got.header.Get(mockserver.NotesHeader), row.problem)
-			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), "bytes")
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), "bytes, with what was collected meanwhile")
 		})
 	}
 }
