@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/mockserver/store"
 )
@@ -129,8 +130,9 @@ const (
 	// minHidden is how long a value is, in bytes, that is hidden wherever it is: a shorter one is part
 	// of too much else, and is hidden where its field stands alone.
 	minHidden = 4
-	// maxHidden bounds the values, in bytes, that are looked for. Past that all texts are hidden whole.
-	maxHidden = 64 << 10
+	// maxHidden bounds the values, in bytes, that are looked for. Past that, and where one is no
+	// text, all texts are hidden whole.
+	maxHidden = 8 << 10
 )
 
 // hiding is what is hidden of one exchange.
@@ -176,7 +178,7 @@ func (h *hiding) add(value string) {
 	if len(value) < minHidden || h.tooMany || h.values[value] {
 		return
 	}
-	if h.size += len(value); h.size > maxHidden {
+	if h.size += len(value); h.size > maxHidden || !utf8.ValidString(value) {
 		h.tooMany = true
 		return
 	}

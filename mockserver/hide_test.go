@@ -101,6 +101,9 @@ func TestTheValueOfAHiddenFieldIsNowhereInTheJournal(t *testing.T) {
 		"a text":                      {mediaType: json, body: sample, config: `text: "for {{field \"PatientId\"}}!"`},
 		"a text with all of the body": {mediaType: json, body: sample, config: `text: "{{.Request.Body}}"`},
 		"a value that is of no GUID":  {mediaType: json, body: strings.Replace(sample, patient, patient+" x", 1)},
+		"bytes that are no text": {
+			mediaType: form, body: "PatientId=%ff%ff%ff%ff&Note=" + patient, header: patient,
+		},
 		"a template that fails":       {mediaType: json, body: sample, config: `text: "{{fake .Request.Body}}"`},
 	} {
 		t.Run(name, func(t *testing.T) {

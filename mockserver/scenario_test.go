@@ -303,6 +303,7 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 		{one("when: {fields: {PatientId: x}}"), "field PatientId: \"x\" can never be its value"},
 		{one("then: {text: '{{.Bar}}'}"), "unknown name .Bar; use Call, Model,"},
 		{one("then: {text: '{{.Model.Resaon}}'}"), "did you mean \"Reason\"?"},
+		{one("then: {text: '{{.Model.reason}}'}"), "did you mean \"Reason\"?"},
 		{one("then: {text: '{{with .Call}}{{$.Request.Metod}}{{end}}'}"), "unknown name .Request.Metod"},
 		{"unique: [ProviderI]", "f:1:9: unique: unknown field"},
 		{"scenarios:\n  - name: a\n    then: {status: 200}\n   - name: b\n", "f:4:1: did not find"},

@@ -137,7 +137,10 @@ func checkNames(path []string, o *operation) error {
 	for i, name := range path {
 		if at.Kind() != reflect.Struct {
 			if i == 1 && path[0] == "Model" {
-				_, err := resolveField(o, name)
+				ref, err := resolveField(o, name)
+				if err == nil && ref.field.Name != name { // a template goes by case
+					err = fmt.Errorf("unknown field %q of %s; did you mean %q?", name, o.Model().Name, ref.field.Name)
+				}
 				return err
 			}
 			return nil // of a value, which may have anything
