@@ -63,7 +63,8 @@ const maxBodyFile = 4 << 20
 
 // ParseConfig reads a configuration in YAML or JSON. Name is the file's name for errors,
 // which are of type [*ConfigError]. Files that it names are read from folder and from
-// nowhere else; nil forbids them. Keys for which other returns true are left out.
+// nowhere else; nil forbids them. With the error of a file the configuration has the names of all
+// of them. Keys for which other returns true are left out.
 func ParseConfig(name string, text []byte, folder *os.Root, other func(key string) bool) (Config, error) {
 	return parseConfig(name, text, func(file string) ([]byte, error) { return readBodyFile(folder, file) }, other)
 }
@@ -97,13 +98,13 @@ func parseConfig(name string, text []byte, read func(file string) ([]byte, error
 	}
 	if c.Response != nil {
 		if err := c.Response.load(d, d.at[c.Response], read); err != nil {
-			return Config{}, err
+			return c, err
 		}
 	}
 	for i := range c.Scenarios {
 		then := &c.Scenarios[i].Then
 		if err := then.load(d, d.at[then], read); err != nil {
-			return Config{}, err
+			return c, err
 		}
 	}
 	return c, nil

@@ -83,18 +83,25 @@ func isLocalOrigin(origin string) bool {
 }
 
 // mayUseRealServer reports a request that may be passed on to a real server. That of a browser
-// must come from a page of this machine, or from an origin that was chosen.
+// must come from a page of this machine, or from an origin that was chosen. Not all of them say
+// where they come from: on loopback the name that the mock is called by must be this machine's, too,
+// or that of such an origin (DNS rebinding).
 func (s *Server) mayUseRealServer(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	switch {
-	case s.cors == CORSOpen || origin != "" && slices.Contains(strings.Split(string(s.cors), ","), origin):
+	if s.cors == CORSOpen {
 		return true
-	case origin != "":
-		return isLocalOrigin(origin)
-	case r.Header.Get("Sec-Fetch-Site") != "": // that of a page too, by which some send no origin
-		return r.Header.Get("Sec-Fetch-Site") != "cross-site" && isLocalName(r.Host)
 	}
-	return true
+	chosen := strings.Split(string(s.cors), ",")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return isLocalOrigin(origin) || slices.Contains(chosen, origin)
+	}
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if at != nil && at.IP.IsLoopback() && !isLocalName(r.Host) {
+		return slices.ContainsFunc(chosen, func(origin string) bool {
+			u, err := url.Parse(origin)
+			return err == nil && u.Host == r.Host
+		})
+	}
+	return r.Header.Get("Sec-Fetch-Site") != "cross-site"
 }
 
 // dropCORS leaves the CORS headers out.

@@ -116,7 +116,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, o *operation) 
 func (s *Server) run(x *exchange) {
 	defer func() {
 		if x.keepAs != "" {
-			_ = s.store.Keep(x.session, x.keepAs, nil) // it was not made; one that is away forgets it
+			_ = s.store.Free(x.session, x.keepAs, x.number) // it was not made; one that is away forgets it
 		}
 		x.finish()
 	}()

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"text/template"
 	"unicode/utf8"
 
 	"github.com/seed47566266/understudy/mockserver/store"
@@ -29,10 +30,10 @@ var plainHeaders = map[string]bool{
 // in, and secretWords are words of them. They hide too much rather than too little.
 var (
 	secretParts = []string{
-		"auth", "token", "secret", "passw", "pwd", "credential", "jwt", "cookie", "session", "signature", "apikey",
-		"assertion",
+		"auth", "token", "secret", "passw", "passphrase", "pwd", "credential", "jwt", "cookie", "session",
+		"signature", "assertion", "bearer", "saml", "ticket",
 	}
-	secretWords = []string{"key", "sig", "sid", "pass", "otp", "pin", "csrf", "xsrf"}
+	secretWords = []string{"sig", "sid", "pass", "otp", "pin", "csrf", "xsrf"}
 )
 
 // notSecret are names that look like secrets and are none.
@@ -43,7 +44,7 @@ var notSecret = map[string]bool{
 
 // isSecret reports the name of a header or parameter whose value lets its holder in.
 func isSecret(name string) bool {
-	name = strings.ToLower(name)
+	name = strings.ToLower(strings.TrimSpace(name))
 	if notSecret[name] || strings.HasPrefix(name, "x-understudy-") {
 		return false
 	}
@@ -51,16 +52,24 @@ func isSecret(name string) bool {
 		return true
 	}
 	words := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
-	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, word) })
+	return strings.HasSuffix(name, "key") || slices.Contains(words, "key") ||
+		slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, word) })
 }
 
 // isSecretParameter is isSecret for a parameter of a URL, with the code of OAuth.
-func isSecretParameter(name string) bool { return isSecret(name) || strings.EqualFold(name, "code") }
+func isSecretParameter(name string) bool {
+	return isSecret(name) || strings.EqualFold(strings.TrimSpace(name), "code")
+}
 
-// parameterText is a parameter in a URL, and userText the user that a URL names.
 var (
-	parameterText = regexp.MustCompile(`(^|[?&#;,]\s*)([^=&#?;,\s"'<>]+)=([^&#;,\s"'<>]*)`)
-	userText      = regexp.MustCompile(`//[^/?#@\s]*@`)
+	// parameterName is the name of a parameter in a text, which may be a URL.
+	parameterName = regexp.MustCompile(`(?:^|[?&#;,]\s*)([^=&#?;,\s"'<>]+)=`)
+	// userText is the user that a URL names.
+	userText = regexp.MustCompile(`//[^/?#\s]*@`)
+	// credentialText is a header's value that is a credential by itself.
+	credentialText = regexp.MustCompile(`(?i)^\s*(bearer|basic|digest|negotiate)\s`)
+	// memberText is the name of a member of JSON.
+	memberText = regexp.MustCompile(`"([^"]*)"\s*:`)
 )
 
 // hideParameters is a text without the secrets of the URLs in it.
@@ -68,16 +77,72 @@ func hideParameters(text string) string {
 	if strings.Contains(text, "@") {
 		text = userText.ReplaceAllString(text, "//"+HiddenValue+"@")
 	}
+	return replaceParameters(text, func(name, value string) (string, bool) { return HiddenValue, isSecretPair(name, value) })
+}
+
+// replaceParameters replaces values of the parameters of a text, up to the next ampersand, hash,
+// quotation mark or space.
+func replaceParameters(text string, replace func(name, value string) (string, bool)) string {
 	if !strings.Contains(text, "=") {
 		return text
 	}
-	return parameterText.ReplaceAllStringFunc(text, func(parameter string) string {
-		parts := parameterText.FindStringSubmatch(parameter)
-		if name, err := url.QueryUnescape(parts[2]); err != nil || isSecretParameter(name) {
-			return parts[1] + parts[2] + "=" + HiddenValue
+	var out strings.Builder
+	done := 0
+	for _, at := range parameterName.FindAllStringSubmatchIndex(text, -1) {
+		if at[0] < done {
+			continue // within a value that was replaced
 		}
-		return parameter
-	})
+		begin := at[1]
+		end := begin + len(text[begin:])
+		if n := strings.IndexAny(text[begin:], "&#\"<> \t"); n >= 0 {
+			end = begin + n
+		}
+		if by, found := replace(text[at[2]:at[3]], text[begin:end]); found {
+			out.WriteString(text[done:begin] + by)
+			done = end
+		}
+	}
+	return out.String() + text[done:]
+}
+
+// isSecretPair reports a parameter that is a secret, or a URL with one.
+func isSecretPair(name, value string) bool {
+	decoded, err := url.QueryUnescape(name)
+	if err != nil || isSecretParameter(decoded) {
+		return true
+	}
+	inner, err := url.QueryUnescape(value)
+	return err == nil && inner != value && hideParameters(inner) != inner
+}
+
+// hideQuery is a path and query without secrets. Other than in a text, a value goes on to the next
+// ampersand.
+func hideQuery(target string) string {
+	path, query, found := strings.Cut(target, "?")
+	if !found {
+		return target
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, value, hasValue := strings.Cut(pair, "=")
+		if hasValue && isSecretPair(name, value) {
+			pairs[i] = name + "=" + HiddenValue
+		}
+	}
+	return path + "?" + strings.Join(pairs, "&")
+}
+
+// hideHeader is a value of a header without secrets.
+func hideHeader(value string) string {
+	if credentialText.MatchString(value) {
+		return HiddenValue
+	}
+	for _, member := range memberText.FindAllStringSubmatch(value, -1) {
+		if isSecret(member[1]) {
+			return HiddenValue
+		}
+	}
+	return hideParameters(value)
 }
 
 // hideSecrets is a copy of a header without secrets.
@@ -88,10 +153,10 @@ func hideSecrets(h http.Header) store.Header {
 		case plainHeaders[name]:
 		case isSecret(name):
 			h[name] = []string{HiddenValue}
-		case slices.ContainsFunc(values, func(v string) bool { return strings.ContainsAny(v, "=@") }):
+		case slices.ContainsFunc(values, func(v string) bool { return strings.ContainsAny(v, "=@: ") }):
 			hidden := make([]string, len(values))
 			for i, value := range values {
-				hidden[i] = hideParameters(value)
+				hidden[i] = hideHeader(value)
 			}
 			h[name] = hidden
 		}
@@ -130,27 +195,32 @@ const (
 	// minHidden is how long a value is, in bytes, that is hidden wherever it is: a shorter one is part
 	// of too much else, and is hidden where its field stands alone.
 	minHidden = 4
-	// maxHidden bounds the values, in bytes, that are looked for. Past that, and where one is no
-	// text, all texts are hidden whole.
-	maxHidden = 8 << 10
+	// maxHidden and maxHiddenBytes bound the values that are looked for. Past that, and where one is
+	// no text, all texts are hidden whole.
+	maxHidden      = 256
+	maxHiddenBytes = 8 << 10
 )
 
 // hiding is what is hidden of one exchange.
 type hiding struct {
 	*hider
-	values   map[string]bool
-	size     int
-	tooMany  bool
-	replaced *regexp.Regexp // finds the values; nil until it is needed, and for none
+	values map[string]bool
+	// forms are the values as they may be spelled, folded, the longest first; nil until they are needed.
+	forms   []string
+	size    int // of values, in bytes
+	tooMany bool
 }
 
-// begin collects the values of hidden fields as the framework has read them.
+// begin collects the values of hidden fields as the framework has read them. X is nil for a
+// request that was not read.
 func (h *hider) begin(x *exchange) *hiding {
-	if len(h.fields) == 0 {
-		return &hiding{hider: h}
+	hiding := &hiding{hider: h}
+	if len(h.fields) > 0 {
+		hiding.values = map[string]bool{}
+		if x != nil {
+			hiding.collect(x.model(), false)
+		}
 	}
-	hiding := &hiding{hider: h, values: map[string]bool{}}
-	hiding.collect(x.model(), false)
 	return hiding
 }
 
@@ -159,7 +229,7 @@ func (h *hiding) collect(value any, all bool) {
 	switch v := value.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			h.collect(inner, all || h.fields[strings.ToLower(name)])
+			h.collect(inner, all || h.isField(name))
 		}
 	case []any:
 		for _, inner := range v {
@@ -173,16 +243,49 @@ func (h *hiding) collect(value any, all bool) {
 	}
 }
 
+func (h *hider) isField(name string) bool { return h.fields[strings.ToLower(strings.TrimSpace(name))] }
+
 // add adds a value that is hidden wherever it is.
 func (h *hiding) add(value string) {
-	if len(value) < minHidden || h.tooMany || h.values[value] {
-		return
-	}
-	if h.size += len(value); h.size > maxHidden || !utf8.ValidString(value) {
+	switch {
+	case h.tooMany || h.values[value]:
+	case !utf8.ValidString(value):
 		h.tooMany = true
-		return
+	case len(value) >= minHidden:
+		h.values[value], h.forms = true, nil
+		h.size += len(value)
+		h.tooMany = len(h.values) > maxHidden || h.size > maxHiddenBytes
 	}
-	h.values[value], h.replaced = true, nil
+}
+
+// spell makes forms.
+func (h *hiding) spell() {
+	forms := map[string]bool{}
+	for value := range h.values {
+		plain, err := json.Marshal(value)
+		if err != nil {
+			plain = []byte(`""`) // it cannot fail
+		}
+		own := appendJSONString(nil, value)
+		for _, form := range []string{
+			value, string(own[1 : len(own)-1]), string(plain[1 : len(plain)-1]), url.QueryEscape(value),
+			url.PathEscape(value), template.HTMLEscapeString(value), template.JSEscapeString(value),
+		} {
+			forms[fold(form)] = true
+		}
+	}
+	h.forms = sortedKeys(forms)
+	slices.SortStableFunc(h.forms, func(a, b string) int { return len(b) - len(a) }) // a value may begin another
+}
+
+// fold has the letters of ASCII in lower case, so that every byte keeps its place.
+func fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
 // text is a text without the values.
@@ -190,39 +293,57 @@ func (h *hiding) text(text string) string {
 	switch {
 	case text == "" || len(h.fields) == 0:
 		return text
-	case h.tooMany:
+	case h.tooMany || !utf8.ValidString(text):
 		return HiddenValue
 	case len(h.values) == 0:
 		return text
 	}
-	if h.replaced == nil {
-		forms := map[string]bool{}
-		for value := range h.values {
-			quoted := string(appendJSONString(nil, value))
-			for _, form := range []string{
-				value, quoted[1 : len(quoted)-1], url.QueryEscape(value), url.PathEscape(value),
-			} {
-				forms[regexp.QuoteMeta(form)] = true
-			}
-		}
-		all := sortedKeys(forms)
-		slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) }) // a value may begin another
-		h.replaced = regexp.MustCompile("(?i)" + strings.Join(all, "|"))
+	if h.forms == nil {
+		h.spell()
 	}
-	return h.replaced.ReplaceAllLiteralString(text, HiddenValue)
+	for _, form := range h.forms {
+		folded := fold(text)
+		at := strings.Index(folded, form)
+		if at < 0 {
+			continue
+		}
+		var out strings.Builder
+		for ; at >= 0; at = strings.Index(folded, form) {
+			out.WriteString(text[:at] + HiddenValue)
+			text, folded = text[at+len(form):], folded[at+len(form):]
+		}
+		out.WriteString(text)
+		text = out.String()
+	}
+	// Whatever else is escaped may be anything.
+	for _, unescape := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+		if plain, err := unescape(text); err == nil && plain != text && h.has(fold(plain)) {
+			return HiddenValue
+		}
+	}
+	return text
+}
+
+// has reports a folded text with one of the values.
+func (h *hiding) has(folded string) bool {
+	return slices.ContainsFunc(h.forms, func(form string) bool { return strings.Contains(folded, form) })
 }
 
 // target is a path and query without secrets and hidden values.
 func (h *hiding) target(target string) string {
-	target = hideParameters(target)
-	if len(h.fields) == 0 {
-		return target
-	}
+	target = hideQuery(target)
 	path, query, found := strings.Cut(target, "?")
-	if !found {
+	switch {
+	case len(h.fields) == 0:
+		return target
+	case !found:
 		return h.text(path)
 	}
-	return h.text(path) + "?" + h.text(h.form(query))
+	pairs := strings.Split(h.form(query), "&")
+	for i := range pairs {
+		pairs[i] = h.text(pairs[i])
+	}
+	return h.text(path) + "?" + strings.Join(pairs, "&")
 }
 
 // headers is a header without secrets and hidden values.
@@ -232,16 +353,30 @@ func (h *hiding) headers(header http.Header) store.Header {
 		return hidden
 	}
 	for name, values := range hidden {
-		if plainHeaders[name] {
-			continue
-		}
 		texts := make([]string, len(values))
 		for i, value := range values {
-			if texts[i] = h.text(value); h.fields[strings.ToLower(name)] {
+			if h.isField(name) {
 				texts[i] = HiddenValue
+				continue
 			}
+			texts[i] = h.text(replaceParameters(value, func(name, value string) (string, bool) {
+				hidden := h.form(name + "=" + value)
+				return strings.TrimPrefix(hidden, name+"="), hidden != name+"="+value
+			}))
 		}
 		hidden[name] = texts
+	}
+	return hidden
+}
+
+// texts are texts without the values.
+func (h *hiding) texts(list []string) []string {
+	if len(h.fields) == 0 || len(list) == 0 {
+		return list
+	}
+	hidden := make([]string, len(list))
+	for i, text := range list {
+		hidden[i] = h.text(text)
 	}
 	return hidden
 }
@@ -257,7 +392,7 @@ func (h *hiding) body(b []byte, contentType string) []byte {
 	case len(b) > maxKeptBody:
 		return []byte(HiddenValue)
 	}
-	if strings.Contains(contentType, "x-www-form-urlencoded") {
+	if strings.Contains(strings.ToLower(contentType), "x-www-form-urlencoded") {
 		return []byte(h.text(h.form(string(b))))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(b))
@@ -284,9 +419,11 @@ func (h *hiding) form(text string) string {
 			continue
 		}
 		steps := strings.FieldsFunc(decoded, func(r rune) bool { return r == '[' || r == ']' || r == '.' })
-		if slices.ContainsFunc(steps, func(step string) bool { return h.fields[strings.ToLower(step)] }) {
+		if slices.ContainsFunc(steps, h.isField) {
 			if decoded, err := url.QueryUnescape(value); err == nil {
 				h.add(decoded)
+			} else {
+				h.tooMany = true // the framework reads something in it
 			}
 			pairs[i] = name + "=" + HiddenValue
 		}
@@ -323,7 +460,7 @@ func (h *hiding) json(out *bytes.Buffer, d *json.Decoder, hide bool) error {
 			}
 			name := fmt.Sprint(key)
 			to.Write(append(appendJSONString(nil, name), ':'))
-			hideInner = h.fields[strings.ToLower(name)]
+			hideInner = h.isField(name)
 		}
 		if err := h.json(to, d, hide || hideInner); err != nil {
 			return err

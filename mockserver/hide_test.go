@@ -104,7 +104,7 @@ func TestTheValueOfAHiddenFieldIsNowhereInTheJournal(t *testing.T) {
 		"bytes that are no text": {
 			mediaType: form, body: "PatientId=%ff%ff%ff%ff&Note=" + patient, header: patient,
 		},
-		"a template that fails":       {mediaType: json, body: sample, config: `text: "{{fake .Request.Body}}"`},
+		"a template that fails": {mediaType: json, body: sample, config: `text: "{{fake .Request.Body}}"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log lockedBuffer

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,8 +52,7 @@ type JournalFile struct {
 	err  error // of the last attempt
 }
 
-// OpenJournalFile opens a file to append to, or makes it, for its owner alone to read. A symbolic
-// link is not followed, since someone else may have put it there.
+// OpenJournalFile opens a file as [OpenForOwner] does.
 // maxBytes is how long it gets before it is renamed and the next begins; 0 is 64 MiB.
 func OpenJournalFile(name string, maxBytes int64, log *slog.Logger) (*JournalFile, error) {
 	if maxBytes <= 0 {
@@ -70,29 +70,55 @@ func OpenJournalFile(name string, maxBytes int64, log *slog.Logger) (*JournalFil
 }
 
 func (f *JournalFile) open() error {
-	flag := os.O_APPEND | os.O_WRONLY
-	switch before, err := os.Lstat(f.name); {
-	case errors.Is(err, fs.ErrNotExist):
-		flag |= os.O_CREATE | os.O_EXCL // with which no link is followed
-	case err != nil:
-		return err
-	case before.Mode()&fs.ModeSymlink != 0 && !strings.HasPrefix(f.name, "/dev/"):
-		return fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to", f.name)
-	}
-	file, err := os.OpenFile(f.name, flag, ownerAlone)
+	file, info, err := openForOwner(f.name)
 	if err != nil {
-		return err
-	}
-	info, err := file.Stat()
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm() != ownerAlone {
-		err = file.Chmod(ownerAlone) // it was there, and has what clients send from now on
-	}
-	if err != nil {
-		_ = file.Close()
 		return err
 	}
 	f.file, f.size = file, info.Size()
 	return nil
+}
+
+// OpenForOwner opens a file to append what clients sent to, or makes it, for its owner alone to
+// read. A symbolic link is not followed, since someone else may have put it there.
+func OpenForOwner(name string) (*os.File, error) {
+	file, _, err := openForOwner(name)
+	return file, err
+}
+
+func openForOwner(name string) (*os.File, fs.FileInfo, error) {
+	flag := os.O_APPEND | os.O_WRONLY
+	before, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		flag |= os.O_CREATE | os.O_EXCL // with which no link is followed
+	case err != nil:
+		return nil, nil, err
+	case before.Mode()&fs.ModeSymlink != 0 && !isOwnDevice(name):
+		return nil, nil, fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to", name)
+	}
+	file, err := os.OpenFile(name, flag, ownerAlone)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+	case before != nil && !isOwnDevice(name) && !os.SameFile(before, info):
+		err = fmt.Errorf("%s has become another file", name)
+	case info.Mode().IsRegular() && info.Mode().Perm() != ownerAlone:
+		err = file.Chmod(ownerAlone) // it was there, and has what clients send from now on
+	}
+	if err != nil {
+		_ = file.Close() // nothing was written
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+// isOwnDevice reports a link that the system has for what the process has open.
+func isOwnDevice(name string) bool {
+	name = filepath.Clean(name)
+	return name == "/dev/stdout" || name == "/dev/stderr" || strings.HasPrefix(name, "/dev/fd/")
 }
 
 // append adds an entry; one for which there is no room is lost.
@@ -204,8 +230,12 @@ func (f *JournalFile) Close() error {
 	if f.file != nil {
 		_ = f.file.Close() // what was written is written
 	}
-	if f.err != nil {
+	switch {
+	case f.err != nil:
 		return fmt.Errorf("%d entries of the journal could not be written to %s: %w", f.lost.Load(), f.name, f.err)
+	case f.lost.Load() > 0:
+		return fmt.Errorf("%d entries of the journal are missing in %s: they came faster than it could be written",
+			f.lost.Load(), f.name)
 	}
 	return nil
 }

@@ -22,18 +22,25 @@ func (s *Server) record(x *exchange) error {
 	if x.passedOn != nil {
 		s.agree(x)
 	}
-	if !s.store.Enabled() && s.journalFile == nil && s.observe == nil {
+	isKept := s.store.Enabled() || s.journalFile != nil || s.observe != nil
+	if !isKept && len(s.hide.fields) == 0 {
 		return nil
 	}
-	resp, hiding := &x.response, s.hide.begin(x)
+	hiding := s.hide.begin(x)
+	body := hiding.body(x.request.Body, x.r.Header.Get("Content-Type")) // first: it sees the values
+	target := hiding.target(x.request.Target)
+	x.notes, x.session = hiding.texts(x.notes), hiding.text(x.session) // for the log, too
+	if !isKept {
+		return nil
+	}
+	resp := &x.response
 	e := &store.Entry{
 		Time: x.began, Session: x.session, Method: x.r.Method, Scheme: x.request.Scheme, Host: x.r.Host,
 		Client: x.r.RemoteAddr, BodyBytes: max(len(x.request.Body), int(x.bodyBytes)), Outcome: x.outcome(),
 		Violations: resp.Violations, Broken: resp.Broken, Notes: x.notes, Fault: string(x.fault),
 		Delay: x.delay, Took: x.took, Upstream: x.passedOn,
 	}
-	e.Body = hiding.body(x.request.Body, x.r.Header.Get("Content-Type")) // first: it sees the values
-	e.Target, e.Header = hiding.target(x.request.Target), hiding.headers(x.r.Header)
+	e.Body, e.Target, e.Header = body, target, hiding.headers(x.r.Header)
 	if x.matched() {
 		e.Operation = x.operation.ID
 	}
@@ -64,7 +71,8 @@ func (s *Server) append(e *store.Entry) {
 
 // recordPreflight puts a preflight that no request followed into journal and log.
 func (s *Server) recordPreflight(e *store.Entry) {
-	e.Target, e.Header = hideParameters(e.Target), hideSecrets(http.Header(e.Header))
+	hiding := s.hide.begin(nil)
+	e.Target, e.Header = hiding.target(e.Target), hiding.headers(http.Header(e.Header))
 	s.append(e)
 	asked := http.Header(e.Header).Get("Access-Control-Request-Method")
 	s.log.Info("preflight", "path", printableText(e.Target), "asked", printableText(asked),

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -152,6 +153,12 @@ func (r *rendering) chargeArguments(args []any) error {
 
 func (r *rendering) printf(format string, args ...any) (string, error) {
 	wide, err := padding(format)
+	for _, arg := range args {
+		switch kind := reflect.ValueOf(arg).Kind(); kind {
+		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer, reflect.Interface, reflect.Func, reflect.Invalid:
+			err = templateError("printf takes texts, numbers, true and false: use print or json for others")
+		}
+	}
 	if err == nil {
 		err = r.charge(wide)
 	}

@@ -86,7 +86,7 @@ func (s *Server) Use(scenarios ...Scenario) error {
 }
 
 // Switch enables or disables a scenario by its name, which may be that of a ready-made one,
-// until the next Configure.
+// until the next Configure, or Reset of everything.
 func (s *Server) Switch(name string, enabled bool) error {
 	return s.change(func(to *setup) error {
 		var names []string

@@ -341,7 +341,7 @@ func (b *body) render(r *rendering) ([]byte, error) {
 		out, err := r.render(b.text)
 		return []byte(out), err
 	}
-	return b.bytes, nil
+	return bytes.Clone(b.bytes), nil // what is sent is memory for the next exchange
 }
 
 // retrySeconds is a wait as Retry-After says it: in whole seconds, at least 1.

@@ -26,16 +26,8 @@ type recorder struct {
 }
 
 func newRecorder(name string) (*recorder, error) {
-	f, err := openOutput(name, os.O_APPEND, forOwner, nil)
+	f, err := mockserver.OpenForOwner(name)
 	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm() != forOwner {
-		err = f.Chmod(forOwner) // it was there, and has what clients send from now on
-	}
-	if err != nil {
-		_ = f.Close() // nothing was written
 		return nil, err
 	}
 	return &recorder{file: f, name: name}, nil

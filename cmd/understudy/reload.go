@@ -190,6 +190,8 @@ func (w *configWatch) reload() error {
 	}
 	config, err := file.mock(w.cmd.Root())
 	if err != nil {
+		w.files = config.Files() // one of them may come yet
+		w.seen = w.sum(file.text)
 		return err
 	}
 	_, fresh := newServe() // a misspelled setting would stop the next start

@@ -132,7 +132,8 @@ const (
 // someone else may have put there, and two outputs cannot share a file.
 func openOutput(name string, flag int, permissions fs.FileMode, others []output) (*os.File, error) {
 	// Links that the system has for what the process has open.
-	device := strings.HasPrefix(filepath.Clean(name), "/dev/")
+	path := filepath.Clean(name)
+	device := path == "/dev/stdout" || path == "/dev/stderr" || strings.HasPrefix(path, "/dev/fd/")
 	before, err := os.Lstat(name)
 	switch {
 	case err == nil && before.Mode()&os.ModeSymlink != 0 && !device:

@@ -90,10 +90,10 @@ local function take(step)
     local kept = value(name)
     if kept and string.sub(kept, 1, 1) == '=' then
       match[4] = string.sub(kept, 2)
-    elseif kept and now - tonumber(kept) < stale then
+    elseif kept and now - tonumber(string.match(kept, '^%d+')) < stale then
       match[5] = 1
     else
-      redis.call('HSET', values, name, ARGV[1])
+      redis.call('HSET', values, name, ARGV[1] .. ' ' .. number)
     end
   end
   return match

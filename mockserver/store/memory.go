@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,7 @@ type value struct {
 	filled   time.Time
 	response []byte
 	pending  chan struct{} // closed when the response is there, or the name free; nil if not pending
+	maker    int           // number of the exchange that makes the response
 }
 
 // session is that of a name; it is made if there is none. The lock is held.
@@ -160,7 +162,7 @@ func (s *session) take(step *Step, now time.Time) (Match, bool) {
 		case v.pending != nil:
 			m.Pending = true
 		default:
-			v.pending = make(chan struct{})
+			v.pending, v.maker = make(chan struct{}), s.number
 		}
 	}
 	return m, true
@@ -179,7 +181,7 @@ func (s *session) value(name string) *value {
 	v := s.values[k]
 	if v == nil {
 		if len(s.order) >= maxKeys {
-			s.drop()
+			s.drop(0)
 		}
 		v = &value{}
 		s.values[k] = v
@@ -188,13 +190,17 @@ func (s *session) value(name string) *value {
 	return v
 }
 
-// drop forgets the oldest value.
-func (s *session) drop() {
-	v := s.values[s.order[0]]
+// drop forgets the value at a place of the order.
+func (s *session) drop(at int) {
+	v := s.values[s.order[at]]
 	s.kept -= len(v.response)
 	v.settle(nil)
-	delete(s.values, s.order[0])
-	s.order = s.order[1:]
+	delete(s.values, s.order[at])
+	if at == 0 {
+		s.order = s.order[1:]
+	} else {
+		s.order = slices.Delete(s.order, at, at+1)
+	}
 }
 
 // settle ends the wait for a response.
@@ -237,10 +243,27 @@ func (m *Memory) Keep(name, response string, bytes []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.session(name, time.Now())
-	s.value("response " + response).settle(bytes)
-	s.kept += len(bytes)
-	for s.kept > maxKept && len(s.order) > 1 {
-		s.drop()
+	v := s.value("response " + response)
+	s.kept += len(bytes) - len(v.response)
+	v.settle(bytes)
+	for at := 0; s.kept > maxKept && at < len(s.order); {
+		if oldest := s.values[s.order[at]]; oldest.response == nil || oldest == v {
+			at++ // it takes no such bytes, or is the last one
+			continue
+		}
+		s.drop(at)
+	}
+	return nil
+}
+
+// Free is described at [Store].
+func (m *Memory) Free(name, response string, number int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[name]; s != nil {
+		if v := s.values[keyOf("response "+response)]; v != nil && v.pending != nil && v.maker == number {
+			v.settle(nil)
+		}
 	}
 	return nil
 }

@@ -64,9 +64,11 @@ var (
 
 	//go:embed ahead.lua
 	aheadLua string
+	//go:embed free.lua
+	freeLua string
 
-	decideScript, keepScript, removeScript, aheadScript = newScript(decideLua), newScript(keepLua),
-		newScript(removeLua), newScript(aheadLua)
+	decideScript, keepScript, freeScript = newScript(decideLua), newScript(keepLua), newScript(freeLua)
+	removeScript, aheadScript            = newScript(removeLua), newScript(aheadLua)
 )
 
 // Redis is a store in a Redis or Valkey server, or cluster of them, from version 6.2 on.
@@ -81,7 +83,7 @@ type Redis struct {
 	writer     string // the key of this process
 
 	away     atomic.Pointer[error]
-	refused  atomic.Int64 // when that was logged last
+	rejected atomic.Int64 // when that was logged last
 	lost     atomic.Int64
 	watchers watchers
 
@@ -92,6 +94,7 @@ type Redis struct {
 	added   int64 // entries, to queue
 	settled int64 // of added, which are written or lost
 	batch   int64 // number of the batch that is written
+	sending int   // how many entries it has; 0 before its first attempt
 	closed  bool
 
 	ending chan struct{}
@@ -223,11 +226,11 @@ func (r *Redis) do(call func(ctx context.Context) error) error {
 	if err == nil || errors.Is(err, redis.Nil) {
 		return nil
 	}
-	var refused redis.Error
-	if errors.As(err, &refused) && !isAbsence(refused) {
+	var rejected redis.Error
+	if errors.As(err, &rejected) && !isAbsence(rejected) {
 		// It is there, and has no memory left, say.
-		if now := time.Now().UnixNano(); now-r.refused.Load() > int64(rejectedPause) {
-			r.refused.Store(now)
+		if now := time.Now().UnixNano(); now-r.rejected.Load() > int64(rejectedPause) {
+			r.rejected.Store(now)
 			r.log.Warn("store", "problem", "it rejects what is asked of it", "error", err.Error())
 		}
 	} else {
@@ -266,7 +269,7 @@ func (r *Redis) run(ctx context.Context, s script, keys []string, args ...any) *
 	return cmd
 }
 
-// isAbsence reports a refusal by a server that is no use now, and may be later.
+// isAbsence reports a rejection by a server that is no use now, and may be later.
 func isAbsence(err redis.Error) bool {
 	word, _, _ := strings.Cut(err.Error(), " ")
 	return slices.Contains([]string{"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN"}, word)
@@ -367,6 +370,13 @@ func (r *Redis) Keep(session, response string, bytes []byte) error {
 	return r.do(func(ctx context.Context) error {
 		return r.run(ctx, keepScript, sessionKeys(session)[:2], "r:"+short(response), bytes,
 			SessionAge.Milliseconds(), maxKept).Err()
+	})
+}
+
+// Free is described at [Store].
+func (r *Redis) Free(session, response string, number int) error {
+	return r.do(func(ctx context.Context) error {
+		return r.run(ctx, freeScript, sessionKeys(session)[:2], "r:"+short(response), number).Err()
 	})
 }
 
@@ -536,12 +546,15 @@ func (r *Redis) write() {
 		if r.closed && (len(r.queue) == 0 || r.away.Load() != nil) {
 			return
 		}
-		batch := r.queue[:min(len(r.queue), batchEntries)]
+		if r.sending == 0 {
+			r.sending = min(len(r.queue), batchEntries)
+		}
+		batch := r.queue[:r.sending] // the same at each attempt: it may be written
 		r.mu.Unlock()
 		err := r.append(batch)
 		r.mu.Lock()
 		if err != nil && r.away.Load() == nil {
-			r.lost.Add(int64(len(batch))) // they are refused
+			r.lost.Add(int64(len(batch))) // they are rejected
 			err = nil
 		}
 		if err == nil { // else the next attempt is for the same
@@ -551,6 +564,7 @@ func (r *Redis) write() {
 			r.queue = r.queue[len(batch):]
 			r.settled += int64(len(batch))
 			r.batch++
+			r.sending = 0
 		}
 		r.changed.Broadcast()
 	}

@@ -22,9 +22,11 @@ type Store interface {
 	// comes before all of them, unless ownResponse says that the request has asked for one
 	// itself.
 	Decide(session string, now time.Time, ownResponse bool, steps []Step) (Decision, error)
-	// Keep keeps the response to the first request of a [Step.Keep]. Nil frees the name for
-	// the next request.
+	// Keep keeps the response to the first request of a [Step.Keep].
 	Keep(session, response string, bytes []byte) error
+	// Free frees the name for the next request, if its response is still to be made by the exchange
+	// with this number.
+	Free(session, response string, number int) error
 	// Kept waits until a pending response is kept, and is nil if it is freed or ctx ends first.
 	Kept(ctx context.Context, session, response string) []byte
 
@@ -78,7 +80,7 @@ const (
 	// SessionAge is how long a session is kept after its last exchange.
 	SessionAge = time.Hour
 	// maxKeys bounds the counters, quotas and kept responses of a session, and maxKept the
-	// bytes of its kept responses. Past that the oldest go.
+	// bytes of its kept responses. Past that the oldest go, of bytes the oldest responses.
 	maxKeys = 100_000
 	maxKept = 16 << 20
 	// maxNext bounds the responses asked for ahead in a session.
@@ -146,7 +148,7 @@ type Match struct {
 	// RetryAfter is when its bucket has a token again; 0 without one.
 	RetryAfter time.Duration
 	// Kept is the response that was kept under its name. It is nil for the first request,
-	// which must call [Store.Keep], and while the response is still being made.
+	// which must call [Store.Keep] or [Store.Free], and while the response is still being made.
 	Kept []byte
 	// Pending says that the response is still being made, by another request: [Store.Kept]
 	// waits for it.

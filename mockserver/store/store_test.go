@@ -214,15 +214,42 @@ func TestAResponseIsKeptOnce(t *testing.T) {
 		assert.Equal(t, "the response", string(decide(t, s, "s", step).Matches[0].Kept))
 
 		other := store.Step{Keep: "other"}
-		decide(t, s, "s", other)
+		maker := decide(t, s, "s", other).Number
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		assert.Nil(t, s.Kept(ctx, "s", "other"), "the wait ends with its context")
-		require.NoError(t, s.Keep("s", "other", nil))
+		require.NoError(t, s.Free("s", "other", maker))
 		assert.Nil(t, s.Kept(t.Context(), "s", "other"), "the name is free")
 		again := decide(t, s, "s", other).Matches[0]
 		assert.False(t, again.Pending)
 		assert.Nil(t, again.Kept)
+	})
+}
+
+func TestAResponseIsFreedByItsMakerAlone(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		step := store.Step{Keep: "key"}
+		first := decide(t, s, "s", step).Number
+		require.NoError(t, s.Free("s", "key", first+1))
+		require.True(t, decide(t, s, "s", step).Matches[0].Pending, "another's number frees nothing")
+		require.NoError(t, s.Keep("s", "key", []byte("response")))
+		require.NoError(t, s.Free("s", "key", first))
+		assert.Equal(t, "response", string(decide(t, s, "s", step).Matches[0].Kept), "what is there stays")
+		require.NoError(t, s.Free("other", "key", first))
+	})
+}
+
+func TestAResponseThatIsKeptAgainTakesItsRoomOnce(t *testing.T) {
+	inEach(t, func(t *testing.T, s store.Store) {
+		counter := store.Step{Counter: "calls", Calls: store.Calls{First: 1}}
+		require.Equal(t, 1, decide(t, s, "s", counter).Matches[0].Call)
+		decide(t, s, "s", store.Step{Keep: "other"})
+		require.NoError(t, s.Keep("s", "other", []byte("stays")))
+		for range 40 {
+			require.NoError(t, s.Keep("s", "key", make([]byte, 1<<20)))
+		}
+		assert.Equal(t, 2, decide(t, s, "s", counter).Matches[0].Call, "a counter takes no such room")
+		assert.Equal(t, "stays", string(s.Kept(t.Context(), "s", "other")))
 	})
 }
 
@@ -583,9 +610,9 @@ func TestAnEntryWhoseReplyIsLostIsThereOnce(t *testing.T) {
 			require.Equal(t, "/a", targets(t, s, ""))
 			way.loseReplyTo("publish")
 			s.Append(entry("/b", store.OutcomeAccepted))
-			require.Eventually(t, func() bool { return way.lost.Load() == 1 && s.Away() == nil }, 20*time.Second,
-				10*time.Millisecond)
-			s.Append(entry("/c", store.OutcomeAccepted))
+			require.Eventually(t, func() bool { return way.lost.Load() == 1 }, 20*time.Second, time.Millisecond)
+			s.Append(entry("/c", store.OutcomeAccepted)) // which is no part of the batch that is sent again
+			require.Eventually(t, func() bool { return s.Away() == nil }, 20*time.Second, 10*time.Millisecond)
 			assert.Equal(t, "/a /b /c", targets(t, s, ""))
 		})
 	}
