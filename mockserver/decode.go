@@ -92,7 +92,8 @@ func syntaxError(file string, text []byte, err error) error {
 		if errors.As(json.Unmarshal(text, &value), &syntax) { // YAML has other words for what JSON lacks
 			before := text[:max(0, min(int(syntax.Offset)-1, len(text)))]
 			line := bytes.Count(before, []byte("\n")) + 1
-			return &ConfigError{file, line, len(before) - bytes.LastIndexByte(before, '\n'), "no JSON: " + syntax.Error()}
+			column := len(before) - bytes.LastIndexByte(before, '\n')
+			return &ConfigError{file, line, column, "no JSON: " + syntax.Error()}
 		}
 	}
 	line, problem := 1, strings.TrimPrefix(err.Error(), "yaml: ")
@@ -104,8 +105,11 @@ func syntaxError(file string, text []byte, err error) error {
 	}
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	line = max(line, lineOfProblem(lines, len(text)))
-	if n := line - 1; n < len(lines) && bytes.IndexByte(lines[n][:len(lines[n])-len(bytes.TrimLeft(lines[n], " \t"))], '\t') >= 0 {
-		problem = "a tab in front of the line: use spaces" // of which the parser says that no token can begin so
+	if line <= len(lines) {
+		source := lines[line-1]
+		if bytes.Contains(source[:len(source)-len(bytes.TrimLeft(source, " \t"))], []byte("\t")) {
+			problem = "a tab in front of the line: use spaces" // of which the parser says that no token can begin so
+		}
 	}
 	return &ConfigError{file, line, 1, problem}
 }

@@ -135,7 +135,8 @@ func (*Delay) schema() any {
 	return anyOf(
 		map[string]any{"type": "integer", "minimum": 0, "description": "milliseconds"},
 		map[string]any{
-			"type": "string", "pattern": `^([0-9]+|([0-9.]+[a-zµ]+)+)(\.\.([0-9]+|([0-9.]+[a-zµ]+)+))?$`, "description": delaySyntax,
+			"type": "string", "description": delaySyntax,
+			"pattern": `^([0-9]+|([0-9.]+[a-zµ]+)+)(\.\.([0-9]+|([0-9.]+[a-zµ]+)+))?$`,
 		},
 		object(map[string]any{
 			"fixed":     duration("always this"),

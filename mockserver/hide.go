@@ -77,7 +77,9 @@ func hideParameters(text string) string {
 	if strings.Contains(text, "@") {
 		text = userText.ReplaceAllString(text, "//"+HiddenValue+"@")
 	}
-	return replaceParameters(text, func(name, value string) (string, bool) { return HiddenValue, isSecretPair(name, value) })
+	return replaceParameters(text, func(name, value string) (string, bool) {
+		return HiddenValue, isSecretPair(name, value)
+	})
 }
 
 // replaceParameters replaces values of the parameters of a text, up to the next ampersand, hash,

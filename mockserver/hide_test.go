@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,20 +54,29 @@ func TestTheJournalHasNoSecretsOfHeaders(t *testing.T) {
 		{"X-Credentials", "planted"}, {"X-Amz-Signature", "planted"}, {"Cookie", "a=planted"},
 		{"X-Csrf", "planted"}, {"Referer", "https://app.example/?a=1&token=planted"},
 		{"Referer", "https://app.example/#access_token=planted&b=2"}, {"X-Forwarded-Url", "https://u:planted@h/"},
-		{"X-Parameters", "a=1; api_key=planted"},
+		{"X-Parameters", "a=1; api_key=planted"}, {"X-Accesskey", "planted"}, {"X-Saml-Response", "planted"},
+		{"X-Original", "Bearer planted"}, {"X-Original", `{"a": 1, "token" : "planted"}`},
+		{"Referer", "https://u:p@planted@h/?a=1"}, {"Referer", "https://h/?next=%2Fa%3Ftoken%3Dplanted"},
 	} {
 		send(t, "POST", server.URL+endpoint, "application/json", sample, header[0], header[1])
 	}
 	for _, name := range []string{
-		"sig", "code", "access_key", "auth", "pwd", "jwt", "session_id", "subscription-key", "%74oken",
+		"sig", "code", "access_key", "auth", "pwd", "jwt", "session_id", "subscription-key", "%74oken", "accessKey",
+		"subscriptionKey", "passphrase", "bearer", "ticket", "SAMLResponse", "+token",
 	} {
 		send(t, "POST", server.URL+endpoint+"?a=1&"+name+"=planted", "application/json", sample)
 	}
-	assert.NotContains(t, kept(t, server), "planted")
+	for _, query := range []string{
+		"password=it's-planted", "token=ab,planted", "token=ab;planted", "next=%2Fa%3Ftoken%3Dplanted",
+	} {
+		send(t, "POST", server.URL+endpoint+"?a=1&"+query, "application/json", sample)
+	}
+	assert.Zero(t, strings.Count(kept(t, server), "planted"))
 	assert.Contains(t, kept(t, server), "a=1")
 	asked := start(t)
 	send(t, "POST", asked.URL+endpoint+"?__prefer=code=503", "application/json", sample, "Prefer", "delay=1, code=404")
-	assert.Equal(t, "delay=1, code=404", journal(t, asked, "")[0]["request"].(map[string]any)["headers"].(map[string]any)["Prefer"])
+	request := journal(t, asked, "")[0]["request"].(map[string]any)
+	assert.Equal(t, "delay=1, code=404", request["headers"].(map[string]any)["Prefer"])
 	shown := []string{"Idempotency-Key", "X-Correlation-Id", "Sec-Fetch-Mode", "X-Keyboard", "Www-Authenticate"}
 	for _, name := range shown {
 		send(t, "POST", server.URL+endpoint, "application/json", sample, name, "planted")
@@ -84,23 +94,36 @@ func TestTheValueOfAHiddenFieldIsNowhereInTheJournal(t *testing.T) {
 	const field = `"{{field \"PatientId\"}}"`
 	renamed := func(name string) string { return strings.ReplaceAll(sample, "PatientId", name) }
 	for name, row := range map[string]struct{ config, query, mediaType, body, header string }{
-		"JSON":                        {mediaType: json, body: sample},
-		"JSON that is cut":            {mediaType: json, body: sample[:len(sample)-2]},
-		"JSON said to be a form":      {mediaType: form, body: sample},
-		"JSON said to be XML":         {mediaType: "text/xml", body: sample},
-		"a name in escapes":           {mediaType: json, body: renamed(`Patient\u0049d`)},
-		"a name in another case":      {mediaType: json, body: renamed("PATIENTID")},
-		"a form":                      {mediaType: form, body: "a=1&PatientId=" + patient},
-		"a form with escapes":         {mediaType: form, body: "model%5BPatientId%5D=" + patient},
-		"a form said to be JSON":      {mediaType: json, body: "PatientId=" + patient},
-		"a query":                     {mediaType: json, body: sample, query: "?patientId=" + patient},
-		"a query by another name":     {mediaType: json, body: sample, query: "?for=" + strings.ToUpper(patient)},
-		"a header":                    {mediaType: json, body: sample, header: "patient " + strings.ToUpper(patient)},
-		"a configured response":       {mediaType: json, body: sample, config: "json: {For: " + field + "}"},
-		"a configured header":         {mediaType: json, body: sample, config: "headers: {X-For: " + field + "}"},
-		"a text":                      {mediaType: json, body: sample, config: `text: "for {{field \"PatientId\"}}!"`},
-		"a text with all of the body": {mediaType: json, body: sample, config: `text: "{{.Request.Body}}"`},
-		"a value that is of no GUID":  {mediaType: json, body: strings.Replace(sample, patient, patient+" x", 1)},
+		"JSON":                       {mediaType: json, body: sample},
+		"JSON that is cut":           {mediaType: json, body: sample[:len(sample)-2]},
+		"JSON said to be a form":     {mediaType: form, body: sample},
+		"JSON said to be XML":        {mediaType: "text/xml", body: sample},
+		"a name in escapes":          {mediaType: json, body: renamed(`Patient\u0049d`)},
+		"a name in another case":     {mediaType: json, body: renamed("PATIENTID")},
+		"a form":                     {mediaType: form, body: "a=1&PatientId=" + patient},
+		"a form with escapes":        {mediaType: form, body: "model%5BPatientId%5D=" + patient},
+		"a form said to be JSON":     {mediaType: json, body: "PatientId=" + patient},
+		"a query":                    {mediaType: json, body: sample, query: "?patientId=" + patient},
+		"a query by another name":    {mediaType: json, body: sample, query: "?for=" + strings.ToUpper(patient)},
+		"a header":                   {mediaType: json, body: sample, header: "patient " + strings.ToUpper(patient)},
+		"a configured response":      {mediaType: json, body: sample, config: "json: {For: " + field + "}"},
+		"a configured header":        {mediaType: json, body: sample, config: "headers: {X-For: " + field + "}"},
+		"a value that is of no GUID": {mediaType: json, body: strings.Replace(sample, patient, patient+" x", 1)},
+		"a form by another spelling of its media type": {
+			mediaType: "Application/X-WWW-Form-Urlencoded", body: "PatientId=" + patient,
+		},
+		"a form with a wrong escape": {
+			mediaType: form, body: "PatientId=%zz" + patient, header: "%zz" + patient,
+		},
+		"a query with a space in the name": {mediaType: json, body: "{}", query: "?+PatientId=" + patient},
+		"a query of another request": {
+			mediaType: json, body: "{}", header: "https://app.example/?patientid=" + patient,
+		},
+		"a query with every letter escaped": {mediaType: json, body: sample, query: "?for=%61%3" + "2" + patient[2:]},
+		"a path with a letter escaped":      {mediaType: json, body: sample, query: "/%61" + patient[1:]},
+		"a header in HTML": {
+			mediaType: json, body: sample, config: `headers: {X-For: "{{html (field \"PatientId\")}}"}`,
+		},
 		"bytes that are no text": {
 			mediaType: form, body: "PatientId=%ff%ff%ff%ff&Note=" + patient, header: patient,
 		},
@@ -122,6 +145,46 @@ func TestTheValueOfAHiddenFieldIsNowhereInTheJournal(t *testing.T) {
 			assert.NotContains(t, strings.ToLower(string(bytes)), patient)
 		})
 	}
+}
+
+func TestAHiddenValueIsHiddenHoweverItIsSpelled(t *testing.T) {
+	const name = `John "J" O'Planted <x>`
+	for spelled, header := range map[string]string{
+		"as it is": name, "in capitals": strings.ToUpper(name), "in a query": url.QueryEscape(name),
+		"in a path": url.PathEscape(name), "by a browser": "John%20%22J%22%20O'Planted%20%3Cx%3E",
+		"in HTML": template.HTMLEscapeString(name), "in JavaScript": template.JSEscapeString(name),
+		"in JSON": `John \"J\" O'Planted <x>`, "in JSON of Go": `John \"J\" O'Planted \u003cx\u003e`,
+	} {
+		t.Run(spelled, func(t *testing.T) {
+			server := start(t, mockserver.WithHidden("Note"))
+			send(t, "POST", server.URL+endpoint, "application/json", change(t, "Note", name), "X-For", "for "+header)
+			assert.NotContains(t, strings.ToLower(kept(t, server)), "planted")
+		})
+	}
+}
+
+func TestAHiddenValueIsNotInWhatNamesARequest(t *testing.T) {
+	var log lockedBuffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	server := start(t, mockserver.WithHidden("PatientId"), mockserver.WithLogger(logger))
+	send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
+		mockserver.SessionHeader, "of-"+patient, "Prefer", patient, "User-Agent", "test of "+patient)
+	preflight, err := http.NewRequest(http.MethodOptions, server.URL+endpoint+"?PatientId="+patient, nil)
+	require.NoError(t, err)
+	for name, value := range map[string]string{
+		"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST",
+		"Referer": "http://localhost:3000/?PatientId=" + patient,
+	} {
+		preflight.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(preflight)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	got := send(t, "GET", server.URL+"/__admin/requests?wait=20s&outcome=preflight", "", "")
+	require.Contains(t, got.body, `"total": 1`)
+	assert.NotContains(t, kept(t, server), patient)
+	assert.NotContains(t, log.String(), patient)
+	assert.Contains(t, log.String(), "session=of-[hidden]")
 }
 
 func TestWhatIsNotHiddenIsShown(t *testing.T) {

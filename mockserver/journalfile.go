@@ -94,7 +94,8 @@ func openForOwner(name string) (*os.File, fs.FileInfo, error) {
 	case err != nil:
 		return nil, nil, err
 	case before.Mode()&fs.ModeSymlink != 0 && !isOwnDevice(name):
-		return nil, nil, fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to", name)
+		return nil, nil, fmt.Errorf("%s is a symbolic link, which is not followed: name the file that it leads to",
+			name)
 	}
 	file, err := os.OpenFile(name, flag, ownerAlone)
 	if err != nil {

@@ -154,8 +154,8 @@ func (r *rendering) chargeArguments(args []any) error {
 func (r *rendering) printf(format string, args ...any) (string, error) {
 	wide, err := padding(format)
 	for _, arg := range args {
-		switch kind := reflect.ValueOf(arg).Kind(); kind {
-		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer, reflect.Interface, reflect.Func, reflect.Invalid:
+		switch reflect.ValueOf(arg).Kind() {
+		case reflect.Slice, reflect.Map, reflect.Struct, reflect.Pointer, reflect.Func, reflect.Invalid:
 			err = templateError("printf takes texts, numbers, true and false: use print or json for others")
 		}
 	}

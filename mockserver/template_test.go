@@ -41,7 +41,7 @@ func TestATemplateIsBoundedInTurnsAndBytes(t *testing.T) {
 			assert.Equal(t, 500, got.status)
 			assert.Contains(t, got.header.Get(mockserver.NotesHeader), "the template of its body failed: it")
 			assert.Contains(t, got.header.Get(mockserver.NotesHeader), row.problem)
-			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), "bytes, with what was collected meanwhile")
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(256<<20), "with what was collected meanwhile")
 		})
 	}
 }
@@ -107,5 +107,13 @@ func TestTheOutcomeIsThatOfTheResponse(t *testing.T) {
 		server := configured(t, config)
 		send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample))
 		assert.Equal(t, want, journal(t, server, "")[0]["outcome"], config)
+	}
+}
+
+func TestPrintfTakesNoLists(t *testing.T) {
+	for _, value := range []string{".Model.Reasons", ".Model", ".", ".Request.Header"} {
+		got := templated(t, `{{printf "%9999d" `+value+`}}`)
+		assert.Equal(t, 500, got.status)
+		assert.Contains(t, got.header.Get(mockserver.NotesHeader), "printf takes texts, numbers, true and false")
 	}
 }
