@@ -68,6 +68,9 @@ func (s *Server) choose(x *exchange) error {
 		if slices.Contains(matching, sc) || !sc.matches(x) {
 			continue
 		}
+		if sc.Then.keeps != "" && rules.passesOn && !s.mayUseRealServer(x.r) {
+			continue // what is kept may be a real server's
+		}
 		matching = append(matching, sc)
 		asks = asks || sc.asks()
 		if !sc.asks() && !sc.Then.Continue {

@@ -73,6 +73,8 @@ type exchange struct {
 	abort bool
 	// notes are for [NotesHeader].
 	notes []string
+	// hiding is what is hidden of it, once it is recorded; nil if nothing is.
+	hiding *hiding
 }
 
 // start has an exchange begin with what it keeps of the one before: memory.
@@ -339,7 +341,7 @@ func (s *Server) logExchange(x *exchange) error {
 	var room [14]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", x.r.Method),
-		slog.String("path", printablePath(x.r)),
+		slog.String("path", x.hiding.text(printablePath(x.r))),
 		slog.Int("status", x.response.Status),
 		slog.Int("request_bytes", len(x.request.Body)),
 		slog.Duration("took", x.took.Round(time.Microsecond)))
@@ -347,7 +349,7 @@ func (s *Server) logExchange(x *exchange) error {
 		attrs = append(attrs, slog.Any("violations", LoggedViolations{&x.response}))
 	}
 	if id := x.requestID(); id != "" {
-		attrs = append(attrs, slog.String("request_id", id))
+		attrs = append(attrs, slog.String("request_id", x.hiding.text(id)))
 	}
 	if x.session != "" {
 		attrs = append(attrs, slog.String("session", x.session))

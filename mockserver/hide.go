@@ -2,6 +2,7 @@ package mockserver
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"text/template"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/seed47566266/understudy/mockserver/store"
 )
@@ -68,8 +71,8 @@ var (
 	userText = regexp.MustCompile(`//[^/?#\s]*@`)
 	// credentialText is a header's value that is a credential by itself.
 	credentialText = regexp.MustCompile(`(?i)^\s*(bearer|basic|digest|negotiate)\s`)
-	// memberText is the name of a member of JSON.
-	memberText = regexp.MustCompile(`"([^"]*)"\s*:`)
+	// memberText is the name of a member, of JSON or by itself.
+	memberText = regexp.MustCompile(`([\w.-]+)(?:"\s*:|:\s)`)
 )
 
 // hideParameters is a text without the secrets of the URLs in it.
@@ -217,12 +220,19 @@ type hiding struct {
 // request that was not read.
 func (h *hider) begin(x *exchange) *hiding {
 	hiding := &hiding{hider: h}
-	if len(h.fields) > 0 {
-		hiding.values = map[string]bool{}
-		if x != nil {
-			hiding.collect(x.model(), false)
-		}
+	if len(h.fields) == 0 {
+		return hiding
 	}
+	hiding.values = map[string]bool{}
+	if x == nil {
+		return hiding
+	}
+	hiding.collect(x.model(), false)
+	// Reading everything once finds the values that one part has and another shows.
+	hiding.target(x.request.Target)
+	hiding.headers(x.r.Header)
+	hiding.body(x.request.Body, x.r.Header.Get("Content-Type"))
+	hiding.body(x.response.Body, x.response.ContentType)
 	return hiding
 }
 
@@ -275,6 +285,9 @@ func (h *hiding) spell() {
 		} {
 			forms[fold(form)] = true
 		}
+		if id, err := uuid.Parse(value); err == nil { // without hyphens it is the same
+			forms[hex.EncodeToString(id[:])] = true
+		}
 	}
 	h.forms = sortedKeys(forms)
 	slices.SortStableFunc(h.forms, func(a, b string) int { return len(b) - len(a) }) // a value may begin another
@@ -293,7 +306,7 @@ func fold(text string) string {
 // text is a text without the values.
 func (h *hiding) text(text string) string {
 	switch {
-	case text == "" || len(h.fields) == 0:
+	case h == nil || text == "" || len(h.fields) == 0:
 		return text
 	case h.tooMany || !utf8.ValidString(text):
 		return HiddenValue

@@ -55,7 +55,8 @@ func TestTheJournalHasNoSecretsOfHeaders(t *testing.T) {
 		{"X-Csrf", "planted"}, {"Referer", "https://app.example/?a=1&token=planted"},
 		{"Referer", "https://app.example/#access_token=planted&b=2"}, {"X-Forwarded-Url", "https://u:planted@h/"},
 		{"X-Parameters", "a=1; api_key=planted"}, {"X-Accesskey", "planted"}, {"X-Saml-Response", "planted"},
-		{"X-Original", "Bearer planted"}, {"X-Original", `{"a": 1, "token" : "planted"}`},
+		{"X-Original", "token: planted"}, {"X-Original", "Bearer planted"},
+		{"X-Original", `{"a": 1, "token" : "planted"}`},
 		{"Referer", "https://u:p@planted@h/?a=1"}, {"Referer", "https://h/?next=%2Fa%3Ftoken%3Dplanted"},
 	} {
 		send(t, "POST", server.URL+endpoint, "application/json", sample, header[0], header[1])
@@ -119,8 +120,26 @@ func TestTheValueOfAHiddenFieldIsNowhereInTheJournal(t *testing.T) {
 		"a query of another request": {
 			mediaType: json, body: "{}", header: "https://app.example/?patientid=" + patient,
 		},
-		"a query with every letter escaped": {mediaType: json, body: sample, query: "?for=%61%3" + "2" + patient[2:]},
-		"a path with a letter escaped":      {mediaType: json, body: sample, query: "/%61" + patient[1:]},
+		"a query with every letter escaped": {
+			mediaType: json, body: sample, query: "?for=%61%3" + "2" + patient[2:],
+		},
+		"a path with a letter escaped": {mediaType: json, body: sample, query: "/%61" + patient[1:]},
+		"a path and the query that says what it is": {
+			mediaType: json, body: "{}", query: "/" + patient + "?PatientId=" + patient,
+		},
+		"without hyphens": {
+			mediaType: json, body: sample, query: "?for=" + strings.ReplaceAll(patient, "-", ""),
+		},
+		"with escaped hyphens": {
+			mediaType: json, body: sample, query: "?for=" + strings.ReplaceAll(patient, "-", "%2D"),
+		},
+		"a value that the query names": {
+			mediaType: json, body: `{"Note":"for ` + patient + `"}`, query: "?PatientId=" + patient,
+		},
+		"a value that the response names": {
+			mediaType: json, body: strings.Replace(sample, patient, "b"+patient[1:], 1),
+			config: `headers: {Location: "/p/` + patient + `"}, json: {PatientId: "` + patient + `"}`,
+		},
 		"a header in HTML": {
 			mediaType: json, body: sample, config: `headers: {X-For: "{{html (field \"PatientId\")}}"}`,
 		},
@@ -168,7 +187,9 @@ func TestAHiddenValueIsNotInWhatNamesARequest(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	server := start(t, mockserver.WithHidden("PatientId"), mockserver.WithLogger(logger))
 	send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
-		mockserver.SessionHeader, "of-"+patient, "Prefer", patient, "User-Agent", "test of "+patient)
+		mockserver.SessionHeader, "of-"+patient, "Prefer", patient, "User-Agent", "test of "+patient,
+		"X-Request-Id", "of-"+patient)
+	send(t, "POST", server.URL+"/p/"+patient, "application/json", string(operation(t).Sample))
 	preflight, err := http.NewRequest(http.MethodOptions, server.URL+endpoint+"?PatientId="+patient, nil)
 	require.NoError(t, err)
 	for name, value := range map[string]string{

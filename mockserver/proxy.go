@@ -185,6 +185,10 @@ func (s *Server) forward(x *exchange) error {
 		violations, broken := x.response.Violations, x.response.Broken
 		x.response = x.operation.endpoint.Reject(&x.request, status, text, nil)
 		x.response.Violations, x.response.Broken = violations, broken
+		if x.keepAs != "" { // it is not what the same request would get again
+			_ = s.store.Free(x.session, x.keepAs, x.number) // one that is away forgets it
+			x.keepAs = ""
+		}
 	}
 	if !s.mayUseRealServer(x.r) {
 		// Any page that somebody looks at could use the real server otherwise.

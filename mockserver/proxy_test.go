@@ -266,6 +266,46 @@ func TestADuplicateIsNotPassedOn(t *testing.T) {
 	assert.EqualValues(t, 1, asked.Load(), "the real server was asked once")
 }
 
+func TestWhatIsKeptOfARealServerIsNotForPagesOfOtherMachines(t *testing.T) {
+	ready, err := mockserver.ReadyMade("idempotent")
+	require.NoError(t, err)
+	there := realServer(t).URL + "/base"
+	for name, server := range map[string]*httptest.Server{
+		"by the proxy":  start(t, mockserver.WithScenarios(ready), mockserver.WithProxy(there)),
+		"by a scenario": configured(t, "scenarios: [idempotent, {name: live, then: {proxy: '"+there+"'}}]"),
+	} {
+		book := func(key string, headers ...string) int {
+			return send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
+				append([]string{"Authorization", "x", "Idempotency-Key", key}, headers...)...).status
+		}
+		foreign := []string{"Origin", "https://evil.example"}
+		require.Equal(t, 200, book("a"), name)
+		assert.Equal(t, 403, book("a", foreign...), name)
+		assert.Equal(t, 403, book("b", foreign...), name)
+		assert.Equal(t, 200, book("b"), "%s: a rejection of the mock is not kept", name)
+	}
+}
+
+func TestWhatFailedOnTheWayIsTriedAgain(t *testing.T) {
+	ready, err := mockserver.ReadyMade("idempotent")
+	require.NoError(t, err)
+	addr := closedPort(t)
+	server := start(t, mockserver.WithScenarios(ready), mockserver.WithProxy("http://"+addr))
+	book := func() int {
+		return send(t, "POST", server.URL+endpoint, "application/json", string(operation(t).Sample),
+			"Idempotency-Key", "a").status
+	}
+	require.Equal(t, 502, book())
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
+	require.NoError(t, err)
+	there := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	require.NoError(t, there.Listener.Close())
+	there.Listener = listener
+	there.Start()
+	t.Cleanup(there.Close)
+	assert.Equal(t, 200, book())
+}
+
 func TestConnectionsToAServerThatIsNoLongerNamedAreClosed(t *testing.T) {
 	closed := make(chan struct{}, 10)
 	there := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -26,16 +26,16 @@ func (s *Server) record(x *exchange) error {
 	if !isKept && len(s.hide.fields) == 0 {
 		return nil
 	}
-	hiding := s.hide.begin(x)
-	body := hiding.body(x.request.Body, x.r.Header.Get("Content-Type")) // first: it sees the values
-	target := hiding.target(x.request.Target)
-	x.notes, x.session = hiding.texts(x.notes), hiding.text(x.session) // for the log, too
+	resp, hiding := &x.response, s.hide.begin(x)
+	x.hiding = hiding // for the log, too
+	body := hiding.body(x.request.Body, x.r.Header.Get("Content-Type"))
+	x.notes, x.session = hiding.texts(x.notes), hiding.text(x.session)
 	if !isKept {
 		return nil
 	}
-	resp := &x.response
+	target := hiding.target(x.request.Target)
 	e := &store.Entry{
-		Time: x.began, Session: x.session, Method: x.r.Method, Scheme: x.request.Scheme, Host: x.r.Host,
+		Time: x.began, Session: x.session, Method: x.r.Method, Scheme: x.request.Scheme, Host: hiding.text(x.r.Host),
 		Client: x.r.RemoteAddr, BodyBytes: max(len(x.request.Body), int(x.bodyBytes)), Outcome: x.outcome(),
 		Violations: resp.Violations, Broken: resp.Broken, Notes: x.notes, Fault: string(x.fault),
 		Delay: x.delay, Took: x.took, Upstream: x.passedOn,

@@ -157,6 +157,8 @@ type rules struct {
 	named       map[*operation]map[string]*scenario
 	// response is what an accepted request gets, by operation; nil for the echo.
 	response map[*operation]*scenario
+	// passesOn says that requests may be passed on to a real server.
+	passesOn bool
 }
 
 // enabled reports a scenario that is looked at though no request asks for it.
@@ -198,7 +200,7 @@ func (s *Server) compile(from *setup) (*rules, error) {
 	c := &from.config
 	r := &rules{
 		setup: *from, byOperation: map[*operation][]*scenario{}, named: map[*operation]map[string]*scenario{},
-		response: map[*operation]*scenario{},
+		response: map[*operation]*scenario{}, passesOn: s.upstream != nil,
 	}
 	for i := range from.front {
 		r.scenarios = append(r.scenarios, &from.front[i])
@@ -279,6 +281,7 @@ func (s *Server) compileScenario(r *rules, sc *Scenario) error {
 			continue
 		}
 		fits = true
+		r.passesOn = r.passesOn || compiled.upstream != nil
 		if r.enabled(sc) {
 			r.byOperation[o] = append(r.byOperation[o], compiled)
 		}

@@ -309,6 +309,8 @@ func TestAWrongConfigurationIsNamedWithItsPlace(t *testing.T) {
 		{"scenarios:\n  - name: a\n    then: {status: 200}\n   - name: b\n", "f:4:1: did not find"},
 		{one("then: {text: '{{nosuch}}'}"), "function \"nosuch\" not defined"},
 		{one("then: {text: '{{fake \"imagepng\"}}'}"), "unknown data \"imagepng\""},
+		{one("then: {text: '{{fake \"person\"}}'}"), "unknown data \"person\""},
+		{one("then: {text: '{{fake \"dice\"}}'}"), "unknown data \"dice\""},
 		{one("then: {text: '{{print (field \"Resaon\")}}'}"), "did you mean \"Reason\"?"},
 		{one("then: {text: '{{printf \"%*d\" 3 4}}'}"), "printf takes no *"},
 		{one("then: {text: '{{printf \"%99999999d\" 4}}'}"), "makes more than"},

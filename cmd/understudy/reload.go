@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -137,11 +138,12 @@ func (w *configWatch) missing(ctx context.Context, problem error) {
 		return
 	case <-time.After(gone):
 	}
-	if _, err := os.Stat(w.name); err == nil {
+	isGone := errors.Is(problem, fs.ErrNotExist)
+	if _, err := os.Stat(w.name); isGone && err == nil {
 		return // the poll takes it up
 	}
 	w.isMissing, w.seen, w.files = true, [sha256.Size]byte{}, nil
-	if w.name != defaultConfig {
+	if !isGone || w.name != defaultConfig {
 		w.logger.Warn("configuration", "problem", problem.Error(), "state", "the last right one stays")
 		return
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,11 +35,12 @@ const (
 	// pendingAge is how long a response may be made: one that takes longer was left by a
 	// mock that ended meanwhile.
 	pendingAge = 2 * time.Minute
-	// queueEntries and queueBytes bound the entries that are not written yet, and batchEntries
-	// those that are written at once.
+	// queueEntries and queueBytes bound the entries that are not written yet, batchEntries and
+	// batchBytes those that are written at once.
 	queueEntries = 10_000
 	queueBytes   = 16 << 20
 	batchEntries = 256
+	batchBytes   = 1 << 20
 	// pageEntries is how many entries, or keys, are read at once: one of a hundred long entries is
 	// not to take longer than redisTimeout.
 	pageEntries = 100
@@ -196,6 +196,11 @@ func (r *Redis) leave(err error) {
 		return
 	}
 	r.log.Warn("store", "problem", "it cannot be reached: scenarios that need it are left out", "error", err.Error())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return // nobody waits for it any longer
+	}
 	r.ended.Go(func() {
 		for {
 			select {
@@ -547,7 +552,7 @@ func (r *Redis) write() {
 			return
 		}
 		if r.sending == 0 {
-			r.sending = min(len(r.queue), batchEntries)
+			r.sending = batchOf(r.queue)
 		}
 		batch := r.queue[:r.sending] // the same at each attempt: it may be written
 		r.mu.Unlock()
@@ -568,6 +573,17 @@ func (r *Redis) write() {
 		}
 		r.changed.Broadcast()
 	}
+}
+
+// batchOf is how many entries of a queue are written at once.
+func batchOf(queue []queued) int {
+	bytes := int64(0)
+	for i := range queue {
+		if bytes += queue[i].size; i > 0 && bytes > batchBytes || i == batchEntries {
+			return i
+		}
+	}
+	return len(queue)
 }
 
 // append writes a batch. One whose reply was lost may be there already: it has a number, by which
@@ -626,14 +642,25 @@ func (r *Redis) listen() {
 // Watch is described at [Store].
 func (r *Redis) Watch() (added <-chan struct{}, stop func()) { return r.watchers.add() }
 
-// streamID is the form of ids in a stream.
-var streamID = regexp.MustCompile(`^[0-9]{1,20}(-[0-9]{1,20})?$`)
+// isStreamID reports the form of ids in a stream: two numbers, or the first.
+func isStreamID(id string) bool {
+	first, second, isWhole := strings.Cut(id, "-")
+	if !isWhole {
+		second = "0"
+	}
+	for _, part := range []string{first, second} {
+		if _, err := strconv.ParseUint(part, 10, 64); err != nil {
+			return false
+		}
+	}
+	return true
+}
 
 // Entries is described at [Store].
 func (r *Redis) Entries(after string) ([]*Entry, error) {
 	r.written()
 	from := "-"
-	if streamID.MatchString(after) {
+	if isStreamID(after) {
 		from = "(" + after
 	}
 	var entries []*Entry
@@ -672,7 +699,7 @@ func (r *Redis) entries(from, to string, each func(e *Entry, size string)) error
 
 // Entry is described at [Store].
 func (r *Redis) Entry(id string) (*Entry, error) {
-	if !streamID.MatchString(id) {
+	if !isStreamID(id) {
 		return nil, nil //nolint:nilnil // there is none with this id
 	}
 	r.written()
