@@ -303,7 +303,8 @@ func (s *Server) keepResponse(x *exchange) {
 	r := &x.response
 	text, err := json.Marshal(kept{r.Status, r.ContentType, r.Allow, x.headers, r.Body})
 	if err != nil {
-		text = nil // it cannot fail; the name is free again
+		return // it cannot fail; run frees the name
 	}
 	x.isStoreAway = s.store.Keep(x.session, x.keepAs, text) != nil || x.isStoreAway
+	x.keepAs = ""
 }

@@ -255,7 +255,6 @@ const writePause = 10 * time.Second
 func (s *Server) hold(x *exchange) error {
 	if x.keepAs != "" {
 		s.keepResponse(x)
-		x.keepAs = ""
 	}
 	if x.delay > 0 || x.rate > 0 || x.fault == FaultTimeout {
 		s.gate.wait(x)
