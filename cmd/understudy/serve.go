@@ -197,7 +197,7 @@ func requestLog(s streams, format string, quiet bool) (logger *slog.Logger, flus
 const (
 	memoryLimit      = 32<<20 + store.DefaultBytes/2 // the journal is rarely full
 	largeMemoryLimit = 128<<20 + memoryLimit
-	gcPercent        = 400
+	gcPercent        = 800
 )
 
 // memory sets the limits, unless the environment does.
