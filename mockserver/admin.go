@@ -459,7 +459,8 @@ func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 		respondError(w, err)
 		return
 	}
-	name, known := mux.Vars(r)["name"], a.s.rules.Load().states()
+	name, rules := mux.Vars(r)["name"], a.s.rules.Load()
+	known, values := rules.states(), rules.valuesOf(name)
 	switch {
 	case asked.State == "":
 		problem(w, http.StatusUnprocessableEntity, `send {"state": "NAME"}`)
@@ -468,9 +469,9 @@ func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, fmt.Sprintf("no scenario requires or sets the state %q%s", name,
 			didYouMean(name, known)))
 		return
-	case !slices.Contains(a.s.rules.Load().valuesOf(name), asked.State):
+	case !slices.Contains(values, asked.State):
 		problem(w, http.StatusUnprocessableEntity, fmt.Sprintf("no scenario requires or sets %s to be %q%s", name,
-			asked.State, didYouMean(asked.State, a.s.rules.Load().valuesOf(name))))
+			asked.State, didYouMean(asked.State, values)))
 		return
 	}
 	if err := a.s.store.SetState(session(r), name, asked.State); err != nil {

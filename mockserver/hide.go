@@ -36,7 +36,7 @@ var (
 		"auth", "token", "secret", "passw", "passphrase", "pwd", "credential", "jwt", "cookie", "session",
 		"signature", "assertion", "bearer", "saml", "ticket",
 	}
-	secretWords = []string{"sig", "sid", "pass", "otp", "pin", "csrf", "xsrf"}
+	secretWords = []string{"key", "sig", "sid", "pass", "otp", "pin", "csrf", "xsrf"}
 )
 
 // notSecret are names that look like secrets and are none.
@@ -55,7 +55,7 @@ func isSecret(name string) bool {
 		return true
 	}
 	words := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
-	return strings.HasSuffix(name, "key") || slices.Contains(words, "key") ||
+	return strings.HasSuffix(name, "key") ||
 		slices.ContainsFunc(words, func(word string) bool { return slices.Contains(secretWords, word) })
 }
 
