@@ -159,6 +159,7 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 	}
 	g, err := fixtures.New(s.operation, fixtures.Options{
 		Seed: s.payloads.Seed, Now: s.payloads.Now, Set: set, StrictJSON: s.payloads.StrictJSON,
+		Profile: fixtures.ProfileEdge,
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 // What two commands say of one flag.
 const (
 	nowUsage        = "reference date, as YYYY-MM-DD or today"
+	dataUsage       = "CSV `file` of real values, one column per field, assigned round-robin"
 	strictJSONUsage = "what is not JSON must be rejected, even if some readers take it"
 )
 
@@ -111,7 +112,7 @@ func (f *choiceFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.combinations, "combinations", 0, "add rows that cross the values of 1, 2 or 3 fields")
 	flags.StringVar(&f.shard, "shard", "1/1", "part of the cases, as i/n")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
-	flags.StringVar(&f.data, "data", "", "CSV `file` of real values, one column per field, assigned round-robin")
+	flags.StringVar(&f.data, "data", "", dataUsage)
 	flags.StringVar(&f.now, "now", "today", nowUsage)
 	flags.BoolVar(&f.strictJSON, "strict-json", false, strictJSONUsage)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,9 +38,11 @@ func isCommand(root *cobra.Command, key string) bool {
 //	  report: [text, junit=junit.xml]
 //
 // A flag counts for more than the environment, that for more than the file. The file is what
-// the function returns once the command runs; nil if there is none.
-func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
+// the function returns once the command runs; nil if there is none. The command reads the keys
+// that are no flags itself.
+func configurable(cmd *cobra.Command, s streams, keys ...string) (file func() *configFile) {
 	var found *configFile
+	cmd.Annotations = map[string]string{ownKeys: strings.Join(keys, " ")}
 	name := cmd.Flags().String("config", "", "YAML `file` with settings by flag name, under the command's "+
 		"name (default: understudy.yaml, if there is one)")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -75,6 +78,13 @@ func configurable(cmd *cobra.Command, s streams) (file func() *configFile) {
 		return found.apply(cmd.Root(), cmd, fromFlags)
 	}
 	return func() *configFile { return found }
+}
+
+// ownKeys is the annotation of a command that has the keys of its settings that are no flags.
+const ownKeys = "own keys"
+
+func hasOwnKey(cmd *cobra.Command, key string) bool {
+	return slices.Contains(strings.Fields(cmd.Annotations[ownKeys]), key)
 }
 
 // variablePrefix begins the variables of the environment that set flags.
@@ -208,6 +218,9 @@ func (f *configFile) apply(root, cmd *cobra.Command, set map[string]bool) error 
 	}
 	for j := 0; j+1 < len(settings.Content); j += 2 {
 		name, value := settings.Content[j], settings.Content[j+1]
+		if hasOwnKey(cmd, name.Value) {
+			continue
+		}
 		flag := cmd.Flags().Lookup(name.Value)
 		if flag == nil || name.Value == "config" {
 			return f.errorf(name, "unknown setting %q; see '%s --help'", name.Value, cmd.CommandPath())

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/mockserver"
 )
 
@@ -80,6 +81,11 @@ func checkConfig(root *cobra.Command, name string) (string, error) {
 		if err := file.apply(root, command, nil); err != nil {
 			return "", err
 		}
+		if hasOwnKey(command, fieldsKey) {
+			if err := checkFields(file, command); err != nil {
+				return "", err
+			}
+		}
 	}
 	// The mock that serve would start, without what it would open.
 	v, serve := newServe()
@@ -114,6 +120,38 @@ func checkConfig(root *cobra.Command, name string) (string, error) {
 	return name + " is right; its scenarios in order: " + strings.Join(names, ", "), nil
 }
 
+// checkFields checks the specifications of fields.
+func checkFields(file *configFile, command *cobra.Command) error {
+	specs := newFieldSpecs()
+	if err := specs.readFile(file); err != nil {
+		return err
+	}
+	c, err := loadContract(command.Flags().Lookup("page").Value.String())
+	if err != nil {
+		return err
+	}
+	expect, err := command.Flags().GetString("expect")
+	if err != nil {
+		return err
+	}
+	_, err = fixtures.New(theOperation(c), fixtures.Options{Fields: specs.specs, ExpectReject: expect == expectReject})
+	return specs.placed(err)
+}
+
+// fieldsSchema describes the specifications of fields.
+func fieldsSchema() map[string]any {
+	keys := map[string]any{}
+	for _, key := range fixtures.SpecKeys() {
+		keys[key] = map[string]any{"type": []string{"string", "number"}}
+	}
+	return map[string]any{
+		"type": "object", "description": "how the values of fields are made, by the field's name",
+		"additionalProperties": map[string]any{
+			"type": []string{"string", "object"}, "properties": keys, "additionalProperties": false,
+		},
+	}
+}
+
 // commandSchemas describe the settings of each command, by its name.
 func commandSchemas(root *cobra.Command) map[string]any {
 	all := map[string]any{}
@@ -127,6 +165,9 @@ func commandSchemas(root *cobra.Command) map[string]any {
 				settings[f.Name] = flagSchema(f)
 			}
 		})
+		if hasOwnKey(command, fieldsKey) {
+			settings[fieldsKey] = fieldsSchema()
+		}
 		all[command.Name()] = map[string]any{
 			"type": "object", "description": "settings of understudy " + command.Name() + ", by flag name",
 			"properties": settings, "additionalProperties": false,

@@ -31,12 +31,19 @@ type generateFlags struct {
 	id, level                        string
 	list, ascii, noNUL, strictJSON   bool
 	maxBytes                         int
+	profile, dateForm, zone          string
+	population, with, omit           []string
+	data, expect                     string
+	specs                            *fieldSpecs
 }
 
 const (
 	kindValid, kindCases, kindCombinations = "valid", "cases", "combinations"
 	kindNaughty, kindAll                   = "naughty", "all"
 )
+
+// What the payloads that would be valid are to be.
+const expectAccept, expectReject = "accept", "reject"
 
 var generateKinds = []string{kindValid, kindCases, kindCombinations, kindNaughty, kindAll}
 
@@ -74,6 +81,18 @@ func generateCommand(s streams) *cobra.Command {
 	flags.StringVar(&f.id, "id", "", "cases by id: * is any text, a name includes what lies under it")
 	flags.BoolVar(&f.list, "list", false, "print the catalogue as a table, without payloads")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
+	flags.StringVar(&f.profile, "profile", "", "what valid payloads are like: "+
+		strings.Join(words(fixtures.Profiles()), ", ")+" (default: realistic)")
+	flags.StringSliceVar(&f.population, "population", nil, "how many come back: users=500,providers=40")
+	flags.StringVar(&f.dateForm, "date-form", string(fixtures.DateUTC), "how realistic rows spell dates: "+
+		strings.Join(words(fixtures.DateForms()), ", "))
+	flags.StringVar(&f.zone, "time-zone", "UTC", "where office hours are kept, an IANA `NAME`")
+	flags.StringArrayVar(&f.with, "with", nil, "how a field's values are made: Note='{sentence}', "+
+		"PaidAmount='{range: 20..250}'")
+	flags.StringSliceVar(&f.omit, "omit", nil, "leave a field out of every payload")
+	flags.StringVar(&f.data, "data", "", dataUsage)
+	flags.StringVar(&f.expect, "expect", expectAccept, "what valid payloads become by --set, --with, --omit and "+
+		"--data: accept or reject")
 	flags.StringVar(&f.now, "now", "today", nowUsage)
 	flags.BoolVar(&f.strictJSON, "strict-json", false, strictJSONUsage)
 	flags.BoolVar(&f.ascii, "ascii", false, "ASCII characters only")
@@ -82,9 +101,18 @@ func generateCommand(s streams) *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "", "file or folder to write to (default: standard output)")
 	flags.StringVar(&f.format, "format", "ndjson", "one of "+strings.Join(export.Formats(), ", "))
 	contract := pageFlag(cmd)
-	configurable(cmd, s)
+	config := configurable(cmd, s, fieldsKey)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(cmd.Flags()); err != nil {
+			return err
+		}
+		f.specs = newFieldSpecs()
+		if f.makesRows() {
+			if err := f.specs.readFile(config()); err != nil {
+				return err
+			}
+		}
+		if err := f.specs.readFlags(f.with, f.omit); err != nil {
 			return err
 		}
 		c, err := contract()
@@ -97,7 +125,7 @@ func generateCommand(s streams) *cobra.Command {
 		}
 		g, err := fixtures.New(theOperation(c), o)
 		if err != nil {
-			return err
+			return f.specs.placed(err)
 		}
 		rows, err := f.rows(g)
 		if err != nil {
@@ -147,6 +175,20 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	if f.kind == "" && !f.filtered() && !f.list {
 		f.kind = kindValid
 	}
+	if f.expect != expectAccept && f.expect != expectReject {
+		return fmt.Errorf("--expect %q: use accept or reject", f.expect)
+	}
+	if !f.makesRows() {
+		for _, name := range []string{"with", "omit", "data", "expect", "profile", "population", "date-form"} {
+			if from := origin(flags, name); from == "--"+name {
+				return fmt.Errorf("%s is about valid payloads: use it with --kind valid or all", from)
+			}
+		}
+		f.expect = expectAccept
+	}
+	if f.expect == expectReject && f.kind == kindAll {
+		return errors.New("--expect reject is about valid payloads alone: use it with --kind valid")
+	}
 	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll {
 		return errors.New("-n is the number of valid payloads: use it with --kind valid or all")
 	}
@@ -156,14 +198,53 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
+// makesRows says that valid payloads are asked for.
+func (f *generateFlags) makesRows() bool { return f.kind == kindValid || f.kind == kindAll }
+
 func (f *generateFlags) options() (fixtures.Options, error) {
 	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes, StrictJSON: f.strictJSON}
 	var err error
 	if o.Now, err = parseDay(f.now); err != nil {
 		return o, err
 	}
+	o.Profile, o.DateForm = fixtures.Profile(f.profile), fixtures.DateForm(f.dateForm)
+	if o.Zone, err = fixtures.LoadZone(f.zone); err != nil {
+		return o, fmt.Errorf("--time-zone: %w", err)
+	}
+	if o.Population, err = parsePopulation(f.population); err != nil {
+		return o, err
+	}
+	o.Fields, o.ExpectReject = f.specs.specs, f.expect == expectReject
+	if f.data != "" {
+		if o.Rows, err = readData(f.data); err != nil {
+			return o, err
+		}
+	}
 	o.Set, err = parseSet(f.set)
 	return o, err
+}
+
+// words are texts of one type as texts.
+func words[T ~string](list []T) []string {
+	texts := make([]string, len(list))
+	for i, x := range list {
+		texts[i] = string(x)
+	}
+	return texts
+}
+
+// parsePopulation reads --population.
+func parsePopulation(pairs []string) (map[string]int, error) {
+	sizes := map[string]int{}
+	for _, pair := range pairs {
+		name, number, found := strings.Cut(pair, "=")
+		n, err := strconv.Atoi(number)
+		if !found || err != nil {
+			return nil, fmt.Errorf("--population %q: use a name and a number, as users=500", pair)
+		}
+		sizes[strings.TrimSpace(name)] = n
+	}
+	return sizes, nil
 }
 
 // parseDay reads --now. Today is that of the machine's clock and zone.
@@ -321,8 +402,8 @@ func listRows(w io.Writer, cases []fixtures.Case) error {
 		fmt.Fprintf(&b, "%-6s  %-11s  %4s  %s\n", c.Level, c.Outcome, line, c.ID)
 		count[c.Outcome]++
 	}
-	fmt.Fprintf(&b, "%d cases: %d accept, %d reject, %d unspecified.\nLINE is the line in the Help Page.\n", len(cases),
-		count[oracle.OutcomeAccept], count[oracle.OutcomeReject], count[oracle.OutcomeUnspecified])
+	fmt.Fprintf(&b, "%d cases: %d accept, %d reject, %d unspecified.\nLINE is the line in the Help Page.\n",
+		len(cases), count[oracle.OutcomeAccept], count[oracle.OutcomeReject], count[oracle.OutcomeUnspecified])
 	_, err := io.WriteString(w, b.String())
 	return written(err)
 }
