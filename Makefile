@@ -79,13 +79,16 @@ RUNS ?= 100000
 model: ## hold the write budget against RUNS (100000) random servers
 	go test -count 1 -v -run '^TestNoServerGetsMoreThanTheBudget$$' ./testsuite -runs $(RUNS)
 
-.PHONY: test-newman
-test-newman: ## have newman run the Postman collection (needs node)
-	go test -tags clients -count 1 -v -run '^TestNewman$$' ./cmd/understudy
+.PHONY: test-formats
+test-formats: ## have the tools read what generate writes (needs node, sqlite3, postgresql)
+	@for package in sqlite3 postgresql; do \
+	dpkg -s $$package > /dev/null 2>&1 || command -v $$package > /dev/null || { echo "installing $$package"; \
+	apt-get install -y $$package > /dev/null 2>&1 || { echo "install the package $$package first"; exit 1; }; }; done
+	go test -tags clients -count 1 -v -run '^Test(Newman|HTTPyac|Vegeta|SQLite|PostgreSQL|Tables)$$' ./cmd/understudy
 
 .PHONY: test-k6
-test-k6: ## have k6 run its script (fetches and builds it)
-	go test -tags clients -count 1 -v -run '^TestK6$$' ./cmd/understudy
+test-k6: ## have k6 run its scripts (fetches and builds it)
+	go test -tags clients -count 1 -v -run '^TestK6' ./cmd/understudy
 
 .PHONY: test-readers
 test-readers: ## have other programs read TAP and HAR reports (needs node)

@@ -34,6 +34,9 @@ type generateFlags struct {
 	profile, dateForm, zone          string
 	population, with, omit           []string
 	data, expect                     string
+	table, compress                  string
+	vus                              int
+	duration                         time.Duration
 	specs                            *fieldSpecs
 }
 
@@ -100,6 +103,10 @@ func generateCommand(s streams) *cobra.Command {
 	flags.IntVar(&f.maxBytes, "max-bytes", 0, "leave out cases with a longer body (0: no limit)")
 	flags.StringVarP(&f.output, "output", "o", "", "file or folder to write to (default: standard output)")
 	flags.StringVar(&f.format, "format", "ndjson", "one of "+strings.Join(export.Formats(), ", "))
+	flags.StringVar(&f.table, "table", "", "name of the table in SQL (default: that of the page's model)")
+	flags.IntVar(&f.vus, "vus", 0, "k6: virtual users at once (default: 1)")
+	flags.DurationVar(&f.duration, "duration", 0, "k6: how long payloads are sent (default: each of them once)")
+	flags.StringVar(&f.compress, "compress", "", "compress the output: "+strings.Join(words(export.Compressions()), ", "))
 	contract := pageFlag(cmd)
 	config := configurable(cmd, s, fieldsKey)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -129,6 +136,9 @@ func generateCommand(s streams) *cobra.Command {
 		}
 		rows, err := f.rows(g)
 		if err != nil {
+			return err
+		}
+		if rows.format, err = export.New(f.format, theOperation(c), f.formatOptions()); err != nil {
 			return err
 		}
 		if f.list {
@@ -247,6 +257,10 @@ func parsePopulation(pairs []string) (map[string]int, error) {
 	return sizes, nil
 }
 
+func (f *generateFlags) formatOptions() export.Options {
+	return export.Options{Table: f.table, VUs: f.vus, Duration: f.duration, Compress: export.Compression(f.compress)}
+}
+
 // parseDay reads --now. Today is that of the machine's clock and zone.
 func parseDay(text string) (time.Time, error) {
 	if text == "today" {
@@ -276,6 +290,7 @@ func parseSet(pairs []string) (map[string]string, error) {
 // rows are what is written, and the cases whose requests are not made.
 type rows struct {
 	export.Rows
+	format  *export.Format
 	notSent []fixtures.Case
 }
 
@@ -411,11 +426,9 @@ func listRows(w io.Writer, cases []fixtures.Case) error {
 // write writes the rows in the chosen format to where the user wants them.
 func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	all := len(r.Cases)
-	kept, cannot, err := export.Carry(f.format, r.Cases)
-	if err != nil {
-		return err
-	}
+	kept, cannot := r.format.Carry(r.Cases)
 	r.Cases = kept
+	var err error
 	info, statErr := os.Stat(f.output)
 	folder := f.output != "" && (strings.HasSuffix(f.output, "/") || statErr == nil && info.IsDir())
 	switch {
@@ -462,11 +475,7 @@ func (f *generateFlags) writeFile(ctx context.Context, s streams, folder bool, r
 		if kind == "" {
 			kind = kindCases
 		}
-		extension, err := export.Extension(f.format)
-		if err != nil {
-			return err
-		}
-		name = filepath.Join(f.output, kind+extension)
+		name = filepath.Join(f.output, kind+r.format.Extension())
 	}
 	file, err := os.Create(name)
 	if err != nil {
@@ -485,7 +494,7 @@ func (f *generateFlags) writeFile(ctx context.Context, s streams, folder bool, r
 func (f *generateFlags) writeRows(ctx context.Context, s streams, w io.Writer, r *rows) (uint64, error) {
 	bar := newProgress(s.err, r.Len(), "rows")
 	defer bar.end()
-	return export.Write(ctx, w, f.format, &r.Rows, bar.show)
+	return r.format.Write(ctx, w, &r.Rows, bar.show)
 }
 
 // progress prints how far a long run is, on a terminal.
