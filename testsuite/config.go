@@ -172,6 +172,23 @@ type prepared struct {
 }
 
 func (s *Suite) prepare(c *Config) (*prepared, error) {
+	p, err := s.reach(c)
+	if err != nil {
+		return nil, err
+	}
+	if p.known, err = parseKnown(c.Known); err != nil {
+		return nil, err
+	}
+	p.judge = &judge{operation: s.operation, meaning: p.meaning}
+	if p.cases, err = s.choose(&c.Selection); err != nil {
+		return nil, err
+	}
+	p.arrange(c)
+	return p, nil
+}
+
+// reach prepares what is about the target.
+func (s *Suite) reach(c *Config) (*prepared, error) {
 	if (c.Target.URL == "") == (c.Target.Handler == nil) {
 		return nil, &ConfigError{"Target.URL", "give either the URL of a target or a handler"}
 	}
@@ -200,18 +217,10 @@ func (s *Suite) prepare(c *Config) (*prepared, error) {
 	if err := c.complete(s, p.loopback); err != nil {
 		return nil, err
 	}
-	if p.known, err = parseKnown(c.Known); err != nil {
-		return nil, err
-	}
 	if p.meaning, err = newMeaning(&c.Meaning); err != nil {
 		return nil, err
 	}
-	p.judge = &judge{operation: s.operation, meaning: p.meaning}
 	p.hide = newRedactor(c, &s.payloads, base)
-	if p.cases, err = s.choose(&c.Selection); err != nil {
-		return nil, err
-	}
-	p.arrange(c)
 	return p, nil
 }
 

@@ -38,6 +38,10 @@ type generateFlags struct {
 	vus                              int
 	duration                         time.Duration
 	specs                            *fieldSpecs
+	to                               string
+	rate                             float64
+	yesWrite                         int
+	connectionFlags
 }
 
 const (
@@ -107,6 +111,10 @@ func generateCommand(s streams) *cobra.Command {
 	flags.IntVar(&f.vus, "vus", 0, "k6: virtual users at once (default: 1)")
 	flags.DurationVar(&f.duration, "duration", 0, "k6: how long payloads are sent (default: each of them once)")
 	flags.StringVar(&f.compress, "compress", "", "compress the output: "+strings.Join(words(export.Compressions()), ", "))
+	flags.StringVar(&f.to, "to", "", "send the payloads to the server at `URL` and write none")
+	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
+	flags.IntVar(&f.yesWrite, "yes-write", 0, "how many payloads a server that is not on loopback may get")
+	f.connectionFlags.add(flags)
 	contract := pageFlag(cmd)
 	config := configurable(cmd, s, fieldsKey)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -140,6 +148,9 @@ func generateCommand(s streams) *cobra.Command {
 		}
 		if rows.format, err = export.New(f.format, theOperation(c), f.formatOptions()); err != nil {
 			return err
+		}
+		if f.to != "" {
+			return f.send(cmd.Context(), s, theOperation(c), rows)
 		}
 		if f.list {
 			if err := listRows(s.out, rows.Cases); err != nil {
@@ -201,6 +212,9 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	}
 	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll {
 		return errors.New("-n is the number of valid payloads: use it with --kind valid or all")
+	}
+	if err := f.checkSending(flags); err != nil {
+		return err
 	}
 	if f.maxBytes < 0 {
 		return errors.New("--max-bytes is a number of bytes from 0")
@@ -428,6 +442,9 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	all := len(r.Cases)
 	kept, cannot := r.format.Carry(r.Cases)
 	r.Cases = kept
+	if all > 0 && r.Len() == 0 {
+		return fmt.Errorf("the format %s holds none of the %d cases: %s", f.format, all, cannot)
+	}
 	var err error
 	info, statErr := os.Stat(f.output)
 	folder := f.output != "" && (strings.HasSuffix(f.output, "/") || statErr == nil && info.IsDir())
@@ -494,39 +511,22 @@ func (f *generateFlags) writeFile(ctx context.Context, s streams, folder bool, r
 func (f *generateFlags) writeRows(ctx context.Context, s streams, w io.Writer, r *rows) (uint64, error) {
 	bar := newProgress(s.err, r.Len(), "rows")
 	defer bar.end()
-	return r.format.Write(ctx, w, &r.Rows, bar.show)
-}
-
-// progress prints how far a long run is, on a terminal.
-type progress struct {
-	terminal io.Writer // nil if there is none
-	total    uint64
-	unit     string
-	next     time.Time
-	shown    bool
-}
-
-const progressEvery = 500 * time.Millisecond
-
-func newProgress(w io.Writer, total uint64, unit string) *progress {
-	p := &progress{total: total, unit: unit, next: time.Now().Add(progressEvery)}
-	if isTerminal(w) {
-		p.terminal = w
+	counted := &counter{to: w}
+	n, err := r.format.Write(ctx, counted, &r.Rows, bar.show)
+	if err == nil {
+		bar.sum(fmt.Sprintf("%d rows, %s", n, size(counted.bytes)))
 	}
-	return p
+	return n, err
 }
 
-func (p *progress) show(written uint64) {
-	if p.terminal == nil || time.Now().Before(p.next) {
-		return
-	}
-	p.next = time.Now().Add(progressEvery)
-	p.shown = true
-	_, _ = fmt.Fprintf(p.terminal, "\r%d of %d %s, %d%%", written, p.total, p.unit, written*100/max(p.total, 1))
+// counter counts what is written.
+type counter struct {
+	to    io.Writer
+	bytes int64
 }
 
-func (p *progress) end() {
-	if p.shown {
-		_, _ = fmt.Fprint(p.terminal, "\r\x1b[K")
-	}
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.to.Write(p)
+	c.bytes += int64(n)
+	return n, err
 }

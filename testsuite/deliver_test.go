@@ -1,0 +1,93 @@
+package testsuite_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed47566266/understudy/fixtures"
+	"github.com/seed47566266/understudy/testsuite"
+)
+
+// deliver sends payloads to a handler; remote has it count as a server elsewhere.
+func deliver(t *testing.T, handler http.HandlerFunc, count uint64, change func(c *testsuite.Config)) (
+	d *testsuite.Delivery, received int, err error,
+) {
+	t.Helper()
+	var n atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		handler(w, r)
+	}))
+	defer server.Close()
+	op := &contract(t).Operations[0]
+	g, err := fixtures.New(op, fixtures.Options{})
+	require.NoError(t, err)
+	c := testsuite.Config{Target: testsuite.Target{URL: server.URL}}
+	change(&c)
+	d, err = testsuite.Deliver(t.Context(), op, c, count, g.ValidCase)
+	return d, int(n.Load()), err
+}
+
+func accept(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte("{}"))
+}
+
+func TestADeliveryElsewhereSendsAsManyAsAreAllowedAndNoMore(t *testing.T) {
+	elsewhere := func(writes int) func(c *testsuite.Config) {
+		return func(c *testsuite.Config) {
+			c.Target.Remote = true
+			if writes > 0 {
+				c.Limits.Writes = &writes
+			}
+		}
+	}
+	for _, writes := range []int{0, 1, 9} {
+		_, received, err := deliver(t, accept, 10, elsewhere(writes))
+		var about *testsuite.ConfigError
+		require.ErrorAs(t, err, &about)
+		assert.Equal(t, "Limits.Writes", about.Setting)
+		assert.Zero(t, received)
+	}
+	d, received, err := deliver(t, accept, 10, elsewhere(10))
+	require.NoError(t, err)
+	assert.Equal(t, 10, received)
+	assert.Equal(t, &testsuite.Delivery{Accepted: 10, Reached: true}, d)
+}
+
+func TestADeliverySaysWhatBecameOfThePayloads(t *testing.T) {
+	local := func(*testsuite.Config) {}
+	d, _, err := deliver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, 20, local)
+	require.NoError(t, err)
+	assert.Equal(t, 20, d.Rejected)
+	assert.Equal(t, 20, d.Unexpected)
+	assert.Contains(t, d.First, "valid/")
+	// A server that dies gets a few more requests, and not all of them.
+	d, received, err := deliver(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, _ := http.NewResponseController(w).Hijack()
+		_ = conn.Close()
+	}, 1000, local)
+	require.NoError(t, err)
+	assert.Less(t, received, 20)
+	assert.False(t, d.Reached)
+	assert.Contains(t, d.Stopped, "requests in a row got no response")
+	// Nor does one whose run is over.
+	ctx, cancel := context.WithCancel(t.Context())
+	op := &contract(t).Operations[0]
+	g, err := fixtures.New(op, fixtures.Options{})
+	require.NoError(t, err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		accept(w, r)
+	}))
+	defer server.Close()
+	d, err = testsuite.Deliver(ctx, op, testsuite.Config{Target: testsuite.Target{URL: server.URL}}, 1000, g.ValidCase)
+	require.NoError(t, err)
+	assert.Contains(t, d.Stopped, "interrupted")
+}
