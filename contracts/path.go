@@ -40,7 +40,7 @@ var reserved = func() map[string]bool {
 	for _, word := range []string{
 		"method", "route", "request", "response", "body", "json", "http", "robustness", // rules
 		"optional", "required", "several", "name", "syntax", "depth", "encoding", "media", "form", "protocol",
-		"transport", "meaning", "combination", "valid", // families
+		"transport", "meaning", "combination", "valid", "fuzz", // families
 		"application", "text",
 	} {
 		words[word] = true

@@ -85,11 +85,10 @@ func (r *formReading) unspecified(basis string) {
 // pair reads one name and value.
 func (r *formReading) pair(pair string) {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
-	name, errName := url.QueryUnescape(rawName)
-	value, errValue := url.QueryUnescape(rawValue)
-	if errName != nil || errValue != nil {
+	name, nameIsWhole := unescape(rawName)
+	value, valueIsWhole := unescape(rawValue)
+	if !nameIsWhole || !valueIsWhole {
 		r.unspecified("a malformed percent escape is kept or rejected")
-		name, value = rawName, rawValue
 	}
 	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) || !isASCII(rawValue) {
 		r.unspecified("bytes outside of ASCII and NUL are not escaped as forms have them")
@@ -104,6 +103,12 @@ func (r *formReading) pair(pair string) {
 		r.unspecified("the page does not say what an unknown field is")
 		if list := r.listBefore(name); list != nil {
 			r.hinted[list] = true
+		}
+		// Binders may take brackets for those of a list, of which the only value counts.
+		if bare, _, found := strings.Cut(name, "["); found {
+			if f := r.o.model.field(bare); f != nil {
+				r.seen[f]++
+			}
 		}
 		// Binders may take the first part for the model's name.
 		if _, last, found := strings.Cut(name, "."); found {
@@ -121,6 +126,10 @@ func (r *formReading) pair(pair string) {
 	}
 	r.seen[f]++
 	switch {
+	case !utf8.ValidString(value) && f.Type.Kind == contracts.KindString:
+		// How many characters the bytes are read as decides its length; it is unspecified already.
+	case strings.Contains(value, "%u") && !valueIsWhole:
+		r.unspecified("old JavaScript escapes characters as %u and four digits, and some servers read that")
 	case r.afterSemicolons(value):
 		r.unspecified("a semicolon separated pairs in HTML 4, and no longer does")
 	case r.seen[f] > 1:
@@ -128,6 +137,31 @@ func (r *formReading) pair(pair string) {
 	default:
 		r.e = mostSevere(r.e, r.value(f, value))
 	}
+}
+
+// unescape decodes percent escapes and plus signs; a malformed escape stands for itself, and
+// makes whole false.
+func unescape(text string) (decoded string, whole bool) {
+	if decoded, err := url.QueryUnescape(text); err == nil {
+		return decoded, true
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		if text[i] == '%' && i+2 < len(text) {
+			if one, err := url.QueryUnescape(text[i : i+3]); err == nil {
+				b.WriteString(one)
+				i += 3
+				continue
+			}
+		}
+		if text[i] == '+' {
+			b.WriteByte(' ')
+		} else {
+			b.WriteByte(text[i])
+		}
+		i++
+	}
+	return b.String(), false
 }
 
 // afterSemicolons counts the fields that a value holds if semicolons separate pairs.

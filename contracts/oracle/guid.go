@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	otherGUIDForm = regexp.MustCompile(`^\s*(urn:uuid:)?([0-9A-Fa-f]{32}` +
+	otherGUIDForm = regexp.MustCompile(`^(urn:uuid:)?([0-9A-Fa-f]{32}` +
 		`|\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}` +
 		`|\([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\)` +
-		`|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\s*$`)
+		`|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$`)
 	// Some readers accept a sign or 0x as digits of a group.
-	signedGUIDForm = regexp.MustCompile(`^\s*[+0-9A-Fa-fXx]{8}(-[+0-9A-Fa-fXx]{4}){3}-[+0-9A-Fa-fXx]{12}\s*$`)
-	hexGUIDForm    = regexp.MustCompile(`^\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){2},` +
+	signedGUIDForm = regexp.MustCompile(`^[+0-9A-Fa-fXx]{8}(-[+0-9A-Fa-fXx]{4}){3}-[+0-9A-Fa-fXx]{12}$`)
+	hexGUIDForm    = regexp.MustCompile(`^\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){2},` +
 		`\s*\{\s*0[xX][0-9A-Fa-f]+\s*(,\s*0[xX][0-9A-Fa-f]+\s*){7}\}\s*\}\s*$`)
 )
 
@@ -37,6 +37,7 @@ func readJSONGUID(o *Oracle, f *fieldPlan, v *jsonValue) Expectation {
 }
 
 func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
+	trimmed := strings.TrimFunc(s, unicode.IsSpace)
 	switch {
 	case isGUID(s):
 		if strings.Trim(s, "0-") == "" {
@@ -46,9 +47,9 @@ func readGUID(o *Oracle, f *fieldPlan, s string) Expectation {
 			return o.accept().WithLatitude("RFC 9562 defines no such version or variant, and validators go by it")
 		}
 		return o.accept()
-	case strings.TrimFunc(s, unicode.IsSpace) == "":
+	case trimmed == "":
 		return f.blank()
-	case otherGUIDForm.MatchString(s), hexGUIDForm.MatchString(s), signedGUIDForm.MatchString(s):
+	case otherGUIDForm.MatchString(trimmed), hexGUIDForm.MatchString(trimmed), signedGUIDForm.MatchString(trimmed):
 		return f.unspecified("the page shows one form of a GUID; there are others")
 	case len(s) > 2 && isGUID(s[1:len(s)-1]):
 		return f.wrongType().WithLatitude("some parsers drop the first and last character around a GUID unchecked")

@@ -35,6 +35,8 @@ func (o *Oracle) readList(f *fieldPlan, v *jsonValue, found *findings) Expectati
 		switch {
 		case x.kind == isNull || x.kind == isOther:
 			e = mostSevere(e, f.unspecified("the page does not say whether an element may be null"))
+		case x.kind == isString && x.text == "":
+			e = mostSevere(e, f.unspecified("an empty string may stand for nothing"))
 		case x.isMetadata():
 			e = mostSevere(e, f.unspecified(metadataBasis))
 		case x.kind != isObject:
