@@ -100,6 +100,17 @@ func (b *budget) close() {
 	b.changed.Broadcast()
 }
 
+// canSpare reports that one request more leaves the run its limits: a request that should be
+// rejected does not use up what ends it.
+func (b *budget) canSpare(ctx context.Context, mayWrite bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.deny(ctx, mayWrite) != granted {
+		return false
+	}
+	return mayWrite || b.maxUnexpected == nil || b.unexpected+b.unknown+b.underWay+1 < *b.maxUnexpected
+}
+
 // wake has those that wait for a ticket look at their context again.
 func (b *budget) wake() {
 	b.mu.Lock()

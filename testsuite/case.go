@@ -97,9 +97,9 @@ func (s *Suite) build() error {
 	if len(rows) > maxRows {
 		return &ConfigError{"Payloads.Rows", fmt.Sprintf("the data have %d rows: use %d or fewer", len(rows), maxRows)}
 	}
-	b := &builder{suite: s, facts: map[contracts.RuleID]contracts.Fact{}}
+	b := &builder{suite: s}
 	for _, r := range s.rules {
-		b.facts[r.ID] = r.Fact
+		s.facts[r.ID] = r.Fact
 	}
 	for i, row := range rows {
 		made, err := s.sources(row)
@@ -164,6 +164,9 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.generator == nil {
+		s.generator = g
+	}
 	all := g.Cases()
 	for i := range validRows {
 		all = append(all, g.ValidCase(uint64(i)))
@@ -191,11 +194,10 @@ func (s *Suite) sources(row map[string]string) ([]fixtures.Case, error) {
 // builder makes the cases of a suite from those of the generator.
 type builder struct {
 	suite *Suite
-	facts map[contracts.RuleID]contracts.Fact
 	cases []Case
 }
 
-// add makes a case of one of the generator's.
+// add adds a case of one of the generator's.
 func (b *builder) add(f *fixtures.Case) {
 	if f.Combined {
 		return // more than one change from a valid request proves none of them
@@ -203,6 +205,11 @@ func (b *builder) add(f *fixtures.Case) {
 	if f.Elsewhere && f.Outcome != oracle.OutcomeReject {
 		return // what another path does is not the page's to decide
 	}
+	b.cases = append(b.cases, b.suite.caseOf(f))
+}
+
+// caseOf is one of the generator's as a case of the suite.
+func (s *Suite) caseOf(f *fixtures.Case) Case {
 	x := Case{
 		ID:         f.ID,
 		Family:     f.Family,
@@ -211,12 +218,12 @@ func (b *builder) add(f *fixtures.Case) {
 		Tags:       f.Tags,
 		Rule:       f.Rule,
 		Line:       f.Line,
-		Quote:      b.facts[f.Rule].Quote,
+		Quote:      s.facts[f.Rule].Quote,
 		Level:      f.Level,
 		Part:       partOf(f),
 		LevelBasis: f.LevelBasis,
 		Change:     f.What,
-		Control:    b.suite.controls[f.Media],
+		Control:    s.controls[f.Media],
 		Sends:      f.ID,
 		Aspect:     AspectOutcome,
 		Expect:     f.Outcome,
@@ -246,7 +253,7 @@ func (b *builder) add(f *fixtures.Case) {
 	case f.Request.Raw != nil:
 		x.barred = "malformed transport can disturb what stands in front of a server"
 	}
-	b.cases = append(b.cases, x)
+	return x
 }
 
 // partOf is the part of the cases that one of the generator's is in.

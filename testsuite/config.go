@@ -36,6 +36,9 @@ type Config struct {
 	// flaky from what fails; one that was accepted and should not have been is never
 	// repeated, and nothing is where writes are limited.
 	NoConfirm bool
+	// Fuzz is how many random requests are sent after the cases, see [fixtures.Generator.Fuzz]; only those that break a stated rule
+	// become part of the results. Limits count for them too.
+	Fuzz int
 	// Known is the text of a known-failures file, YAML; nil is none.
 	Known []byte
 	// Ledger gets a line of JSON for every request that was accepted, and for every one
@@ -275,6 +278,9 @@ func (c *Config) complete(s *Suite, loopback bool) error {
 	}
 	if c.Target.Timeout < 0 {
 		return &ConfigError{"Target.Timeout", "the time-out is below zero: use 0 for the default, or more"}
+	}
+	if c.Fuzz < 0 {
+		return &ConfigError{"Fuzz", "the number of random requests is below zero: use 0 for none, or more"}
 	}
 	if c.Target.Wait < 0 {
 		return &ConfigError{"Target.Wait", "the time to wait is below zero: use 0 for none, or more"}

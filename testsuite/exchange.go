@@ -137,21 +137,10 @@ func (p *prepared) arrange(c *Config) {
 			return e
 		}
 		x := p.suite.source(id)
-		e := &exchange{
-			id:      id,
-			request: x.Request,
-			source:  x,
-			media:   x.Media,
-			expect:  x.Expect,
-			control: x.Control == "",
+		if x == nil {
+			x = &p.cases[0] // a random one, which was asked for alone
 		}
-		known, _ := p.known.find(x, FailureAccepted)
-		e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
-			known != nil && known.Fails == FailureAccepted
-		e.barred = x.made.NotSent
-		if !p.loopback && e.barred == "" {
-			e.barred = x.barred
-		}
+		e := p.exchangeOf(x)
 		byID[id] = e
 		p.units = append(p.units, e)
 		return e
@@ -177,6 +166,26 @@ func (p *prepared) arrange(c *Config) {
 		p.controls[first] = unit(p.suite.controls[first]) // whether anything works at all
 	}
 	p.order(first)
+}
+
+// exchangeOf is the request of a case, to be sent.
+func (p *prepared) exchangeOf(x *Case) *exchange {
+	e := &exchange{
+		id:      x.ID,
+		request: x.Request,
+		source:  x,
+		media:   x.Media,
+		expect:  x.Expect,
+		control: x.Control == "",
+	}
+	known, _ := p.known.find(x, FailureAccepted)
+	e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
+		known != nil && known.Fails == FailureAccepted
+	e.barred = x.made.NotSent
+	if !p.loopback && e.barred == "" {
+		e.barred = x.barred
+	}
+	return e
 }
 
 // order sorts the exchanges into the order of sending.

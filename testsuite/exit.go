@@ -90,6 +90,9 @@ func (r *Results) conclude() {
 		if !r.Whole {
 			r.Conclusion = "no case that was selected fails the run: " + plural(judged, "passes", "pass")
 		}
+		if r.Fuzzed > 0 {
+			r.Conclusion += fmt.Sprintf(", and %s", plural(r.Fuzzed, "random request", "random requests"))
+		}
 		if skipped := r.Count(must, VerdictSkipped) + r.Count(should, VerdictSkipped); skipped > 0 {
 			r.Conclusion += fmt.Sprintf("; %d skipped", skipped)
 		}

@@ -51,6 +51,9 @@ type Finding struct {
 	Cases []string `json:"cases"`
 	// Example is the id of the case with the smallest request.
 	Example string `json:"example"`
+	// Least is the least request that was found to fail in the same way as the example; nil if
+	// none is smaller.
+	Least *Sent `json:"least,omitempty"`
 	// Counts marks a finding that fails the run.
 	Counts bool `json:"counts,omitempty"`
 }

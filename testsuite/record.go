@@ -43,7 +43,8 @@ func (r *run) results(ctx context.Context) *Results {
 		Warnings:         r.warnings,
 		Arguments:        r.hide.text(r.config.Arguments),
 		stop:             kind,
-		Whole:            len(r.cases) == len(r.suite.cases),
+		Whole:            len(r.cases)-r.keptFuzzed == len(r.suite.cases),
+		Fuzzed:           r.fuzzed,
 		Stopped:          oneLine(r.hide.text(why)),
 	}
 	if r.target.c.Handler != nil {

@@ -64,6 +64,8 @@ type Results struct {
 	Requests int `json:"requests"`
 	// Confirmations counts those of them that repeat a failing one.
 	Confirmations int `json:"confirmations"`
+	// Fuzzed counts the random requests among them.
+	Fuzzed int `json:"fuzzed,omitempty"`
 	// Writes counts what may have been accepted and was allowed.
 	Writes int `json:"writes"`
 	// UnexpectedWrites counts what must be rejected and was accepted.

@@ -57,8 +57,11 @@ type run struct {
 	keeps         atomic.Int64
 	cutShort      atomic.Bool // a request was left out because time ran out, or at an interrupt
 
-	mu   sync.Mutex // of progress
+	mu   sync.Mutex // of what follows
 	done int
+	// fuzzed counts the random requests that were sent, and keptFuzzed those of them that are
+	// cases now, since they fail.
+	fuzzed, keptFuzzed int
 }
 
 // newRun puts the parts of a run together; a plan needs no target.
@@ -112,8 +115,11 @@ func (r *run) do(ctx context.Context) *Results {
 	}
 	close(queue)
 	workers.Wait()
+	r.fuzz(ctx)
 	r.lookAgain(ctx)
-	return r.results(ctx)
+	out := r.results(ctx)
+	r.minimise(ctx, out)
+	return out
 }
 
 // lookAgain connects once more to a target on loopback, which may have died of the last
@@ -298,7 +304,7 @@ func (r *run) progress() {
 	defer r.mu.Unlock()
 	r.done++
 	if r.config.Progress != nil {
-		r.config.Progress(r.done, len(r.units))
+		r.config.Progress(r.done, len(r.units)+r.config.Fuzz)
 	}
 }
 

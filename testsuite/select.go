@@ -3,6 +3,7 @@ package testsuite
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed47566266/understudy/contracts"
@@ -86,6 +87,12 @@ func (s *Suite) choose(by *Selection) (chosen []Case, err error) {
 // only are the case with an id and those that look at the same request.
 func (s *Suite) only(id string) (chosen []Case, err error) {
 	at, found := s.index[strings.ToLower(id)]
+	if number, isFuzz := strings.CutPrefix(strings.ToLower(id), string(fixtures.FamilyFuzz)+"/"); isFuzz && !found {
+		if i, err := strconv.ParseUint(number, 10, 64); err == nil {
+			made := s.generator.Fuzz(i)
+			return []Case{s.caseOf(&made)}, nil
+		}
+	}
 	if !found {
 		return nil, &ConfigError{
 			"Selection.Only", fmt.Sprintf("no case has the id %q; the nearest is %q", id, s.Nearest(id)),

@@ -60,6 +60,8 @@ type Suite struct {
 	operation *contracts.Operation
 	payloads  Payloads
 	rules     []contracts.Rule
+	facts     map[contracts.RuleID]contracts.Fact // of the rules
+	generator *fixtures.Generator                 // with the values of the first row
 	cases     []Case
 	tags      []string          // of all cases, in order
 	index     map[string]int    // of cases, by id in lower case
@@ -101,6 +103,7 @@ func New(c *contracts.Contract, p Payloads) (*Suite, error) {
 		operation: &operation,
 		payloads:  p,
 		rules:     operation.Rules(),
+		facts:     map[contracts.RuleID]contracts.Fact{},
 		index:     map[string]int{},
 		requests:  map[string]int{},
 		controls:  map[string]string{},

@@ -168,6 +168,7 @@ var flagOf = map[string]string{
 	"Limits.Rate":             "--rate",
 	"Limits.Parallel":         "--parallel",
 	"FailOn":                  "--fail-on",
+	"Fuzz":                    "--fuzz",
 	"Target.Wait":             "--wait",
 	"Redact":                  "--redact",
 }

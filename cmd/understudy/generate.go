@@ -30,6 +30,7 @@ type generateFlags struct {
 	tags                             []string
 	id, level                        string
 	list, ascii, noNUL, strictJSON   bool
+	minimise                         bool
 	maxBytes                         int
 	profile, dateForm, zone          string
 	population, with, omit           []string
@@ -46,13 +47,13 @@ type generateFlags struct {
 
 const (
 	kindValid, kindCases, kindCombinations = "valid", "cases", "combinations"
-	kindNaughty, kindAll                   = "naughty", "all"
+	kindNaughty, kindFuzz, kindAll         = "naughty", "fuzz", "all"
 )
 
 // What the payloads that would be valid are to be.
 const expectAccept, expectReject = "accept", "reject"
 
-var generateKinds = []string{kindValid, kindCases, kindCombinations, kindNaughty, kindAll}
+var generateKinds = []string{kindValid, kindCases, kindCombinations, kindNaughty, kindFuzz, kindAll}
 
 func generateCommand(s streams) *cobra.Command {
 	var f generateFlags
@@ -63,8 +64,8 @@ func generateCommand(s streams) *cobra.Command {
 			"and --now give the same bytes, whatever the number of workers or shards.\n\n" +
 			"Kinds: valid (rows by number), cases (one rule violation or boundary value\n" +
 			"each), combinations (pairs of valid values, and one invalid), naughty (strings\n" +
-			"that break software), all. Without --kind: valid, or the catalogue if --list or\n" +
-			"a filter is given.\n\n" +
+			"that break software), fuzz (-n valid payloads with random changes), all but\n" +
+			"fuzz. Without --kind: valid, or the catalogue if --list or a filter is given.\n\n" +
 			"Outcomes: accept (the page allows it), reject (a stated rule, or the grammar of\n" +
 			"JSON or HTTP, forbids it), unspecified (the page is silent).\n\n" +
 			"Levels: MUST (a stated rule), SHOULD (a reading of the page with an argument\n" +
@@ -107,6 +108,7 @@ func generateCommand(s streams) *cobra.Command {
 	flags.IntVar(&f.maxBytes, "max-bytes", 0, "leave out cases with a longer body (0: no limit)")
 	flags.StringVarP(&f.output, "output", "o", "", "file or folder to write to (default: standard output)")
 	flags.StringVar(&f.format, "format", "ndjson", "one of "+strings.Join(export.Formats(), ", "))
+	flags.BoolVar(&f.minimise, "minimise", false, "shrink each case to what it is about")
 	flags.StringVar(&f.table, "table", "", "name of the table in SQL (default: that of the page's model)")
 	flags.IntVar(&f.vus, "vus", 0, "k6: virtual users at once (default: 1)")
 	flags.DurationVar(&f.duration, "duration", 0, "k6: how long payloads are sent (default: each of them once)")
@@ -210,8 +212,11 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	if f.expect == expectReject && f.kind == kindAll {
 		return errors.New("--expect reject is about valid payloads alone: use it with --kind valid")
 	}
-	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll {
-		return errors.New("-n is the number of valid payloads: use it with --kind valid or all")
+	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll && f.kind != kindFuzz {
+		return errors.New("-n is the number of valid payloads, or of fuzz cases: use it with --kind valid, fuzz or all")
+	}
+	if f.minimise && f.kind == kindValid {
+		return errors.New("--minimise is about cases, and --kind valid has none: use --kind cases")
 	}
 	if err := f.checkSending(flags); err != nil {
 		return err
@@ -333,7 +338,21 @@ func (f *generateFlags) rows(g *fixtures.Generator) (*rows, error) {
 	if wants(kindNaughty) {
 		r.Cases = append(r.Cases, g.Naughty()...)
 	}
+	if f.kind == kindFuzz {
+		r.Fuzz = f.count
+		if f.filtered() || f.list || f.minimise {
+			for i := range f.count {
+				r.Cases = append(r.Cases, g.Fuzz(i))
+			}
+			r.Fuzz = 0
+		}
+	}
 	r.Cases = fixtures.Distinct(r.Cases)
+	if f.minimise {
+		for i := range r.Cases {
+			r.Cases[i] = g.Minimise(r.Cases[i])
+		}
+	}
 	if err := f.filter(r); err != nil {
 		return nil, err
 	}
@@ -439,6 +458,12 @@ func listRows(w io.Writer, cases []fixtures.Case) error {
 
 // write writes the rows in the chosen format to where the user wants them.
 func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
+	if r.Fuzz > 0 && !r.format.HoldsAnyBody() {
+		for i := range r.Fuzz {
+			r.Cases = append(r.Cases, r.Generator.Fuzz(r.FirstFuzz+i))
+		}
+		r.Fuzz = 0
+	}
 	all := len(r.Cases)
 	kept, cannot := r.format.Carry(r.Cases)
 	r.Cases = kept

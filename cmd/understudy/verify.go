@@ -32,6 +32,7 @@ type verifyFlags struct {
 	ledger, idPath               string
 	redact, reports              []string
 	plan, noConfirm              bool
+	fuzz                         int
 }
 
 func verifyCommand(s streams) *cobra.Command {
@@ -88,6 +89,7 @@ func verifyCommand(s streams) *cobra.Command {
 		"do not send a failing request again, to tell flaky from failing")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(&f.parallel, "parallel", 0, "parallel requests (default: on loopback 4, else 1)")
+	flags.IntVar(&f.fuzz, "fuzz", 0, "send this many random requests after the cases, by --seed")
 	flags.BoolVar(&f.plan, "plan", false, "print what would be sent, and send nothing")
 	flags.StringVar(&f.ledger, "ledger", "", "`file` that gets a line of JSON for every accepted request")
 	flags.StringVar(&f.idPath, "id-path", "", "JSON pointer to the new id in a response, for the ledger")
@@ -163,6 +165,7 @@ func (f *verifyFlags) apply(
 	if c.FailOn, c.Strict, err = failOn(f.failOn); err != nil {
 		return nil, err
 	}
+	c.Fuzz = f.fuzz
 	c.IDPath, c.Redact, c.NoConfirm = f.idPath, f.redact, f.noConfirm
 	if f.idPath != "" && f.idPath[0] != '/' {
 		return nil, fmt.Errorf("--id-path %q: use a JSON pointer such as /data/id", f.idPath)

@@ -126,6 +126,8 @@ func (r *formReading) pair(pair string) {
 	}
 	r.seen[f]++
 	switch {
+	case f.Name != name:
+		// Who minds the case does not look at the value.
 	case !utf8.ValidString(value) && f.Type.Kind == contracts.KindString:
 		// How many characters the bytes are read as decides its length; it is unspecified already.
 	case strings.Contains(value, "%u") && !valueIsWhole:

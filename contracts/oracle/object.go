@@ -44,7 +44,9 @@ func (o *Oracle) readObject(
 			continue
 		}
 		if f.Name != x.name {
+			// Who minds the case does not look at the value.
 			e = mostSevere(e, f.unspecified("the page does not say whether case matters in names"))
+			continue
 		}
 		if count[f] > 1 {
 			repeated = true

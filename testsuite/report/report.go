@@ -66,17 +66,21 @@ func (r *results) Exchange(x *testsuite.Result) *testsuite.Exchange { return r.e
 // example is the case that a finding is shown by; nil in a record that lacks it.
 func (r *results) example(f *testsuite.Finding) *testsuite.Result { return r.cases[f.Example] }
 
-// again is the line of shell that sends the example of a finding once more; empty if
-// nothing was sent.
+// again is the line of shell that sends the example of a finding once more, or the least
+// request that fails as it does; empty if nothing was sent.
 func (r *results) again(f *testsuite.Finding) string {
 	x := r.example(f)
 	if x == nil {
 		return ""
 	}
-	if e := r.Exchange(x); e != nil {
-		return r.Curl(e)
+	e := r.Exchange(x)
+	switch {
+	case e == nil:
+		return ""
+	case f.Least != nil:
+		return r.Curl(&testsuite.Exchange{ID: e.ID, Sent: *f.Least})
 	}
-	return ""
+	return r.Curl(e)
 }
 
 // page is where the page states the rule of a finding's example.

@@ -1,0 +1,81 @@
+package testsuite
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
+)
+
+// mostFuzzed bounds how many failing random requests become cases: those of one cause are
+// alike.
+const mostFuzzed = 200
+
+// fuzz sends random requests after the cases, under the same limits. What breaks a stated rule
+// becomes a case; the rest is counted and forgotten, so that their number takes no memory, and
+// what can be disputed is left to the cases, which change one thing at a time.
+func (r *run) fuzz(ctx context.Context) {
+	if r.config.Fuzz == 0 || r.only != "" {
+		return
+	}
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range r.limits.Parallel {
+		workers.Go(func() {
+			for i := next.Add(1); i <= int64(r.config.Fuzz) && !r.stopped() && ctx.Err() == nil; i = next.Add(1) {
+				r.fuzzOne(ctx, uint64(i-1)) //nolint:gosec // from 0
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// fuzzOne sends one random request, unless what it may do is not allowed.
+func (r *run) fuzzOne(ctx context.Context, i uint64) {
+	made := r.suite.generator.Fuzz(i)
+	x := r.suite.caseOf(&made)
+	e := r.exchangeOf(&x)
+	if r.skip(ctx, e) != "" || e.mayWrite && !r.keepsIDs(e) {
+		r.progress()
+		return
+	}
+	r.one(ctx, e)
+	if e.response == nil {
+		return
+	}
+	control := r.controls[x.Media]
+	result := r.result(x, e, control != nil && control.accepted())
+	failed := result.Verdict == VerdictFail && result.Level == fixtures.LevelMust
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fuzzed++
+	if failed && r.keptFuzzed < mostFuzzed {
+		r.keptFuzzed++
+		e.cases = []*Case{&x}
+		r.cases, r.units = append(r.cases, x), append(r.units, e)
+	}
+}
+
+// keepsIDs reports a request that has one of the real ids in each field that is fixed to some:
+// the target knows no other.
+func (r *run) keepsIDs(e *exchange) bool {
+	body := bytes.ToLower(e.request.Body)
+	for _, p := range r.suite.operation.Places() {
+		known := r.suite.payloads.fixedTo(p.Field.Name)
+		if p.Field.Type.Kind != contracts.KindGUID || len(known) == 0 {
+			continue
+		}
+		found := false
+		for _, id := range known {
+			found = found || bytes.Contains(body, []byte(strings.ToLower(id)))
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
