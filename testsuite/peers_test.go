@@ -44,7 +44,7 @@ func TestPeers(t *testing.T) {
 	t.Logf("%-20s %8s %5s %6s  %s", "server", "findings", "cases", "lines", "why each is real")
 	for _, p := range peers {
 		t.Run(p.Server, func(t *testing.T) {
-			r := run(t, testsuite.Config{Target: testsuite.Target{URL: p.serve(t)}})
+			r := run(t, testsuite.Config{Target: testsuite.Target{URL: p.serve(t)}, Fuzz: 20_000})
 			var page bytes.Buffer
 			require.NoError(t, report.Write(&page, "text", r))
 			lines := bytes.Count(page.Bytes(), []byte("\n"))

@@ -57,7 +57,9 @@ var phrases = map[fixtures.Family]phrase{
 	fixtures.FamilyCombination: {
 		invalid: "combinations with an invalid value", valid: "combinations of valid values",
 	},
-	fixtures.FamilyFuzz:    {invalid: "random requests that break a rule", valid: "random valid requests"},
+	fixtures.FamilyFuzz: {
+		invalid: "random requests that break a rule", valid: "random valid requests", whole: true,
+	},
 	fixtures.FamilyNaughty: {invalid: "text that is too long", valid: "strings that break software", plain: true},
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
 
@@ -191,4 +192,31 @@ func TestRandomRequestsCatchWhatTheCatalogueDoesNot(t *testing.T) {
 		t.Logf("%-56s exit %d  %s", s.name, r.Exit, first)
 	}
 	assert.GreaterOrEqual(t, caught, 8)
+}
+
+// TestRandomRequestsFailNobodyWhoConforms sends them to servers that conform and have habits of
+// their own: none of them breaks a stated rule.
+func TestRandomRequestsFailNobodyWhoConforms(t *testing.T) {
+	requests := 20_000
+	if testing.Short() {
+		requests = 2_000 // make mutants has them all
+	}
+	servers := map[string]*plain{"plain": newPlain()}
+	for _, m := range mutants() {
+		if m.habit {
+			servers[m.name] = newPlain()
+			m.breaks(servers[m.name])
+		}
+	}
+	require.Greater(t, len(servers), 5)
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, testsuite.Config{Target: testsuite.Target{Handler: server}, Fuzz: requests})
+			assert.Equal(t, requests, r.Fuzzed)
+			for _, x := range r.Failed(fixtures.LevelMust) {
+				assert.NotEqual(t, fixtures.FamilyFuzz, x.Family, "%s: %s: %s", x.ID, x.Why, x.Change)
+			}
+		})
+	}
 }
