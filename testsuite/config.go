@@ -32,12 +32,12 @@ type Config struct {
 	// Strict makes a run inconclusive for whatever is inconclusive or unconfirmed, not for
 	// inconclusive MUST cases alone.
 	Strict bool
-	// NoConfirm leaves out sending a failing request a second time, which tells what is
-	// flaky from what fails; one that was accepted and should not have been is never
-	// repeated, and nothing is where writes are limited.
+	// NoConfirm leaves out sending a failing request a second time, which tells what is flaky from
+	// what fails, and looking for the least request that fails in the same way. One that was
+	// accepted and should not have been is never repeated, and nothing is where writes are limited.
 	NoConfirm bool
-	// Fuzz is how many random requests are sent after the cases, see [fixtures.Generator.Fuzz]; only those that break a stated rule
-	// become part of the results. Limits count for them too.
+	// Fuzz is how many random requests are sent after the cases, see [fixtures.Generator.Fuzz]; only
+	// those that break a stated rule become part of the results. Limits count for them too.
 	Fuzz int
 	// Known is the text of a known-failures file, YAML; nil is none.
 	Known []byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -63,7 +64,8 @@ func TestADeliveryElsewhereSendsAsManyAsAreAllowedAndNoMore(t *testing.T) {
 
 func TestADeliverySaysWhatBecameOfThePayloads(t *testing.T) {
 	local := func(*testsuite.Config) {}
-	d, _, err := deliver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }, 20, local)
+	d, _, err := deliver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) },
+		20, local)
 	require.NoError(t, err)
 	assert.Equal(t, 20, d.Rejected)
 	assert.Equal(t, 20, d.Unexpected)
@@ -87,7 +89,52 @@ func TestADeliverySaysWhatBecameOfThePayloads(t *testing.T) {
 		accept(w, r)
 	}))
 	defer server.Close()
-	d, err = testsuite.Deliver(ctx, op, testsuite.Config{Target: testsuite.Target{URL: server.URL}}, 1000, g.ValidCase)
+	d, err = testsuite.Deliver(ctx, op, testsuite.Config{Target: testsuite.Target{URL: server.URL}}, 1000,
+		g.ValidCase)
 	require.NoError(t, err)
 	assert.Contains(t, d.Stopped, "interrupted")
+}
+
+// TestWhatIsWrittenByteByByteNeverLeavesLoopback allows a target elsewhere everything: no
+// request of the family transport is planned or sent.
+func TestWhatIsWrittenByteByByteNeverLeavesLoopback(t *testing.T) {
+	many := 1_000_000
+	config := func() testsuite.Config {
+		return testsuite.Config{
+			Target: testsuite.Target{Handler: newPlain(), Remote: true},
+			Limits: testsuite.Limits{Writes: &many, UnexpectedWrites: &many, Parallel: 4},
+		}
+	}
+	r := run(t, config())
+	count := 0
+	for _, x := range r.Cases {
+		if x.Family == fixtures.FamilyTransport && x.Request.Raw != nil {
+			count++
+			require.Equal(t, testsuite.VerdictSkipped, x.Verdict, x.ID)
+			require.Contains(t, x.Reason, "malformed transport")
+		}
+	}
+	require.Greater(t, count, 80)
+	for _, e := range r.Exchanges {
+		require.False(t, e.Sent.Raw, e.ID)
+	}
+	plan, err := suite(t).Plan(config())
+	require.NoError(t, err)
+	skipped := 0
+	for _, q := range plan.Requests {
+		if strings.HasPrefix(q.ID, "transport/") {
+			skipped++
+			require.NotEmpty(t, q.Skipped, q.ID)
+		}
+	}
+	require.Equal(t, count, skipped)
+	local := config()
+	local.Target.Remote = false
+	sent := 0
+	for _, e := range run(t, local).Exchanges {
+		if e.Sent.Raw {
+			sent++
+		}
+	}
+	require.Greater(t, sent, 80, "on loopback they are")
 }

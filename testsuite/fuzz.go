@@ -27,7 +27,7 @@ func (r *run) fuzz(ctx context.Context) {
 	for range r.limits.Parallel {
 		workers.Go(func() {
 			for i := next.Add(1); i <= int64(r.config.Fuzz) && !r.stopped() && ctx.Err() == nil; i = next.Add(1) {
-				r.fuzzOne(ctx, uint64(i-1)) //nolint:gosec // from 0
+				r.fuzzOne(ctx, uint64(i-1))
 			}
 		})
 	}

@@ -111,8 +111,7 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 	case oracle.OutcomeReject:
 		return j.reject(x, a, said, reason, confirmed)
 	}
-	// A server that knows no such method says so with 501 (RFC 9110, section 15.6.2).
-	if said == readingError && (a.status != http.StatusNotImplemented || x.Request.Method == j.operation.Method) {
+	if said == readingError && !j.unsupported(x, a.status) {
 		return broke(FailureServerError, fixtures.LevelShould, "server error: %d", a.status)
 	}
 	if a.status == 0 && x.Request.Raw == nil && reason != "" {
@@ -125,6 +124,14 @@ func (j *judge) judge(x *Case, a *response, confirmed bool) judgement {
 		verdict: VerdictPass,
 		reason:  fmt.Sprintf("the page leaves it open; the target: %s (%d)", said, a.status),
 	}
+}
+
+// unsupported reports a status with which a server says that it does not know what it is asked
+// for: a method or a transfer coding (501), or a version of HTTP (505; RFC 9110, section 15.6).
+func (j *judge) unsupported(x *Case, status int) bool {
+	raw := x.Request.Raw != nil
+	return status == http.StatusNotImplemented && (raw || x.Request.Method != j.operation.Method) ||
+		status == http.StatusHTTPVersionNotSupported && raw
 }
 
 func (j *judge) accept(a *response, said reading, reason string, confirmed bool) judgement {
@@ -210,7 +217,9 @@ func rejectsByStatus(x *Case, status int) bool {
 	case http.StatusForbidden:
 		return breaks(contracts.RuleMethod) // hosts and firewalls know few methods
 	case http.StatusMethodNotAllowed, http.StatusNotFound, http.StatusNotImplemented:
-		return breaks(contracts.RuleMethod) || breaks(contracts.RuleRoute) || status == http.StatusNotImplemented && raw
+		return breaks(contracts.RuleMethod) || breaks(contracts.RuleRoute) || raw
+	case http.StatusHTTPVersionNotSupported, http.StatusMisdirectedRequest, http.StatusRequestURITooLong:
+		return raw
 	case http.StatusUnsupportedMediaType:
 		return kind != x.Media
 	case http.StatusRequestEntityTooLarge:

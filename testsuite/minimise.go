@@ -15,14 +15,24 @@ const (
 	triesInAll      = 600
 )
 
+// leastSuffix marks the requests that look for the least one of a case, in X-Understudy-Case and
+// in the ledger.
+const leastSuffix = "/least"
+
+// minimises reports a run that looks for the least requests of its findings.
+func (r *run) minimises() bool { return r.only == "" && !r.config.NoConfirm }
+
 // minimise looks for the least request of each finding that breaks a stated rule: fields are
 // dropped and values shortened as long as the target fails in the same way. Each attempt is
 // paid for, and none that could use up what ends a run is made.
 func (r *run) minimise(ctx context.Context, out *Results) {
+	if !r.minimises() {
+		return
+	}
 	left := triesInAll
 	for i := range out.Findings {
 		f := &out.Findings[i]
-		if f.Level != fixtures.LevelMust || r.only != "" || r.stopped() {
+		if f.Level != fixtures.LevelMust || r.stopped() {
 			continue
 		}
 		for _, e := range r.units {
@@ -67,7 +77,7 @@ func (r *run) failsAs(ctx context.Context, e *exchange, q *contracts.Request, fa
 		return false
 	}
 	probe := *e
-	probe.request = *q
+	probe.id, probe.request = e.id+leastSuffix, *q
 	a, _, _, free := r.send(ctx, &probe, pass)
 	defer free()
 	x := *e.source

@@ -264,6 +264,10 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 	if r.IntN(4) == 0 {
 		c.Meaning.Accept = "200"
 	}
+	if r.IntN(3) == 0 {
+		c.Fuzz = 1 + r.IntN(12)
+	}
+	c.NoConfirm = r.IntN(3) == 0
 	p, err := m.suite.prepare(&c)
 	if err != nil {
 		return err
@@ -315,6 +319,19 @@ func (m *model) once(ctx context.Context, seed uint64) error {
 	return m.check(s, &c, plan, results, ledger.Bytes())
 }
 
+// mayBeAccepted reports a request that a target which conforms may accept, by the id that it
+// names: of a case, of a random request, or of one that looks for the least of either.
+func (m *model) mayBeAccepted(id string) bool {
+	id = strings.TrimSuffix(id, leastSuffix)
+	number, random := strings.CutPrefix(id, "fuzz/")
+	if !random {
+		return m.mayWrite[id]
+	}
+	i, err := strconv.ParseUint(number, 10, 64)
+	x := m.suite.generator.Fuzz(i)
+	return err != nil || x.Outcome != oracle.OutcomeReject || x.Level != fixtures.LevelMust
+}
+
 // check compares what arrived with what was paid, promised and noted.
 func (m *model) check(s *modelServer, c *Config, plan *Plan, results *Results, ledger []byte) error {
 	s.mu.Lock()
@@ -332,13 +349,13 @@ func (m *model) check(s *modelServer, c *Config, plan *Plan, results *Results, l
 	arrived, writes, taken, unexpected := 0, 0, 0, 0
 	for id, n := range s.arrived {
 		arrived += n
-		if m.mayWrite[id] {
+		if m.mayBeAccepted(id) {
 			writes += n
 		}
 	}
 	for id, n := range s.taken {
 		taken += n
-		if !m.mayWrite[id] {
+		if !m.mayBeAccepted(id) {
 			unexpected += n
 		}
 		if noted[id] < n {

@@ -76,12 +76,17 @@ func (p *prepared) plan(c *Config) *Plan {
 // worst is how many requests a target may accept in a run at worst. Without
 // limits, each may be sent again, and its control after it.
 func (r *run) worst(mayWrite, rejected int) int {
+	more := r.config.Fuzz
+	if r.minimises() && mayWrite+rejected > 0 {
+		more += triesInAll
+	}
+	mayWrite, rejected = mayWrite+more, rejected+more
 	if r.budget.unlimited() {
 		const (
 			sends    = 1 + retries + 1 // the last one to see whether it is flaky
 			controls = 2               // when the first one of these, and the last, gets no response
 		)
-		return (sends + controls) * (mayWrite + rejected)
+		return (sends + controls) * (mayWrite + rejected - more) // each of the further ones is one or the other
 	}
 	if r.limits.UnexpectedWrites != nil {
 		rejected = min(rejected, *r.limits.UnexpectedWrites)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -34,7 +35,7 @@ type generateFlags struct {
 	maxBytes                         int
 	profile, dateForm, zone          string
 	population, with, omit           []string
-	data, expect                     string
+	data, expect, naughtyFile        string
 	table, compress                  string
 	vus                              int
 	duration                         time.Duration
@@ -108,15 +109,18 @@ func generateCommand(s streams) *cobra.Command {
 	flags.IntVar(&f.maxBytes, "max-bytes", 0, "leave out cases with a longer body (0: no limit)")
 	flags.StringVarP(&f.output, "output", "o", "", "file or folder to write to (default: standard output)")
 	flags.StringVar(&f.format, "format", "ndjson", "one of "+strings.Join(export.Formats(), ", "))
+	flags.StringVar(&f.naughtyFile, "naughty-file", "",
+		"`FILE` of strings of one's own for --kind naughty, one per line")
 	flags.BoolVar(&f.minimise, "minimise", false, "shrink each case to what it is about")
 	flags.StringVar(&f.table, "table", "", "name of the table in SQL (default: that of the page's model)")
 	flags.IntVar(&f.vus, "vus", 0, "k6: virtual users at once (default: 1)")
 	flags.DurationVar(&f.duration, "duration", 0, "k6: how long payloads are sent (default: each of them once)")
-	flags.StringVar(&f.compress, "compress", "", "compress the output: "+strings.Join(words(export.Compressions()), ", "))
+	flags.StringVar(&f.compress, "compress", "", "compress the output: "+strings.Join(words(export.Compressions()),
+		", "))
 	flags.StringVar(&f.to, "to", "", "send the payloads to the server at `URL` and write none")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(&f.yesWrite, "yes-write", 0, "how many payloads a server that is not on loopback may get")
-	f.connectionFlags.add(flags)
+	f.add(flags)
 	contract := pageFlag(cmd)
 	config := configurable(cmd, s, fieldsKey)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -231,7 +235,8 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 func (f *generateFlags) makesRows() bool { return f.kind == kindValid || f.kind == kindAll }
 
 func (f *generateFlags) options() (fixtures.Options, error) {
-	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes, StrictJSON: f.strictJSON}
+	o := fixtures.Options{Seed: f.seed, ASCII: f.ascii, NoNUL: f.noNUL, MaxBytes: f.maxBytes,
+		StrictJSON: f.strictJSON}
 	var err error
 	if o.Now, err = parseDay(f.now); err != nil {
 		return o, err
@@ -244,6 +249,11 @@ func (f *generateFlags) options() (fixtures.Options, error) {
 		return o, err
 	}
 	o.Fields, o.ExpectReject = f.specs.specs, f.expect == expectReject
+	if f.naughtyFile != "" {
+		if o.Naughty, err = readNaughty(f.naughtyFile); err != nil {
+			return o, err
+		}
+	}
 	if f.data != "" {
 		if o.Rows, err = readData(f.data); err != nil {
 			return o, err
@@ -251,6 +261,27 @@ func (f *generateFlags) options() (fixtures.Options, error) {
 	}
 	o.Set, err = parseSet(f.set)
 	return o, err
+}
+
+// readNaughty reads strings, one per line; empty lines and those that begin with # are none.
+func readNaughty(name string) ([]string, error) {
+	text, err := readFile(name, "--naughty-file")
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(text) {
+		return nil, fmt.Errorf("--naughty-file %s is not UTF-8", name)
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" && !strings.HasPrefix(line, "#") {
+			all = append(all, line)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("--naughty-file %s has no strings", name)
+	}
+	return all, nil
 }
 
 // words are texts of one type as texts.

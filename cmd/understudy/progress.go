@@ -46,8 +46,8 @@ func (p *progress) show(done uint64) {
 			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(),
 			progressbar.OptionUseANSICodes(true))
 	}
-	p.bar.ChangeMax64(int64(p.total)) //nolint:gosec // far from the end of 63 bits
-	_ = p.bar.Set64(int64(done))      // a terminal that has gone takes nothing
+	p.bar.ChangeMax64(int64(p.total))
+	_ = p.bar.Set64(int64(done)) // a terminal that has gone takes nothing
 }
 
 // end removes the bar.

@@ -41,7 +41,8 @@ func (f *generateFlags) checkSending(flags *pflag.FlagSet) error {
 
 // send sends the rows to a server.
 func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Operation, r *rows) error {
-	c := testsuite.Config{Target: testsuite.Target{URL: f.to, Version: version()}, Limits: testsuite.Limits{Rate: f.rate}}
+	c := testsuite.Config{Target: testsuite.Target{URL: f.to, Version: version()},
+		Limits: testsuite.Limits{Rate: f.rate}}
 	if err := f.apply(&c, s); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 		c.Limits.Writes = &f.yesWrite
 	}
 	bar := newProgress(s.err, r.Len(), "requests")
-	c.Progress = func(done, _ int) { bar.show(uint64(done)) } //nolint:gosec // a count
+	c.Progress = func(done, _ int) { bar.show(uint64(done)) }
 	d, err := testsuite.Deliver(ctx, op, c, r.Len(), func(i uint64) fixtures.Case {
 		row := r.At(i)
 		if f.path != "" {
@@ -65,7 +66,8 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 	if err != nil {
 		return flagError(err)
 	}
-	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d other responses of %d payloads\n", d.Accepted, d.Rejected,
+	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d other responses of %d payloads\n", d.Accepted,
+		d.Rejected,
 		d.Other, r.Len())
 	switch {
 	case err != nil:
@@ -73,8 +75,9 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 	case !d.Reached && d.Other > 0:
 		return &exitError{testsuite.ExitUnreachable, errors.New(testsuite.Visible(d.Stopped))}
 	case d.Unexpected > 0:
-		return &exitError{testsuite.ExitBroken, fmt.Errorf("%d payloads got another response than they should have, first %s: %s",
-			d.Unexpected, d.First, testsuite.Visible(d.Got))}
+		return &exitError{testsuite.ExitBroken,
+			fmt.Errorf("%d payloads got another response than they should have, first %s: %s",
+				d.Unexpected, d.First, testsuite.Visible(d.Got))}
 	case d.Stopped != "":
 		return &exitError{testsuite.ExitInconclusive, errors.New(testsuite.Visible(d.Stopped))}
 	}

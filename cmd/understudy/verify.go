@@ -86,7 +86,7 @@ func verifyCommand(s streams) *cobra.Command {
 	flags.DurationVar(&f.wait, "wait", 0, "how long to wait for the target to take connections (0: not at all)")
 	flags.DurationVar(&f.timeout, "timeout", 0, "time that one request may take (default: 10s)")
 	flags.BoolVar(&f.noConfirm, "no-confirm", false,
-		"do not send a failing request again, to tell flaky from failing")
+		"do not send a failing request again, to tell flaky from failing, and look for no smaller one")
 	flags.Float64Var(&f.rate, "rate", 0, "requests per second (0: no limit)")
 	flags.IntVar(&f.parallel, "parallel", 0, "parallel requests (default: on loopback 4, else 1)")
 	flags.IntVar(&f.fuzz, "fuzz", 0, "send this many random requests after the cases, by --seed")
