@@ -104,7 +104,7 @@ test-peers: ## verify servers of zod, Ajv, joi, Nest, Gin (needs node)
 
 .PHONY: mutants
 mutants: ## print which finding catches each broken server
-	@go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
+	@go test -count 1 -v -run '^(TestEveryMutantIsCaught|TestRandomRequests.*)$$' ./testsuite | grep ' exit '
 
 FUZZTIME ?= 60s
 
@@ -117,6 +117,7 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzExpect$$' -fuzztime $(FUZZTIME) ./contracts/oracle
 	go test -run '^$$' -fuzz '^FuzzRecorded$$' -fuzztime $(FUZZTIME) ./fixtures
+	go test -run '^$$' -fuzz '^FuzzFieldSpec$$' -fuzztime $(FUZZTIME) ./fixtures
 	go test -run '^$$' -fuzz '^FuzzConfig$$' -fuzzminimizetime 1x -fuzztime $(FUZZTIME) ./mockserver
 	go test -run '^$$' -fuzz '^FuzzResponse$$' -fuzztime $(FUZZTIME) ./testsuite
 	go test -run '^$$' -fuzz '^FuzzBudget$$' -fuzztime $(FUZZTIME) ./testsuite

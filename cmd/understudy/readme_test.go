@@ -42,6 +42,11 @@ func TestTheGuideOfTheMockPrintsWhatItSays(t *testing.T) {
 	printsWhatItSays(t, "../../mockserver/README.md")
 }
 
+// TestTheGuideOfPayloadsPrintsWhatItSays does that with the generator's.
+func TestTheGuideOfPayloadsPrintsWhatItSays(t *testing.T) {
+	printsWhatItSays(t, "../../fixtures/README.md")
+}
+
 func printsWhatItSays(t *testing.T, file string) {
 	t.Helper()
 	for _, program := range []string{"sh", "curl"} {
