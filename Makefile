@@ -104,7 +104,7 @@ test-peers: ## verify servers of zod, Ajv, joi, Nest, Gin (needs node)
 
 .PHONY: mutants
 mutants: ## print which finding catches each broken server
-	@go test -count 1 -v -run '^(TestEveryMutantIsCaught|TestRandomRequests.*)$$' ./testsuite | grep ' exit '
+	@go test -count 1 -v -run '^TestEveryMutantIsCaught$$' ./testsuite | grep ' exit '
 
 FUZZTIME ?= 60s
 

@@ -171,7 +171,7 @@ func distinct(body []byte) bool {
 // catalogue passes each of them, 20,000 random requests catch at least eight.
 func TestRandomRequestsCatchWhatTheCatalogueDoesNot(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a minute; make mutants runs it")
+		t.Skip("it takes half a minute; make race runs it")
 	}
 	servers := subtleServers()
 	require.Len(t, servers, 10)
@@ -199,7 +199,7 @@ func TestRandomRequestsCatchWhatTheCatalogueDoesNot(t *testing.T) {
 func TestRandomRequestsFailNobodyWhoConforms(t *testing.T) {
 	requests := 20_000
 	if testing.Short() {
-		requests = 2_000 // make mutants has them all
+		requests = 2_000 // make race has them all
 	}
 	servers := map[string]*plain{"plain": newPlain()}
 	for _, m := range mutants() {
