@@ -163,6 +163,10 @@ func New(o *contracts.Operation, options Options) (*Oracle, error) {
 type modelPlan struct {
 	model  *contracts.Model
 	fields []fieldPlan
+	// names are the fields by their own spelling, and lengths those of their names in bytes.
+	names   map[string]*fieldPlan
+	lengths map[int]bool
+	folds   bool // a name has letters past ASCII
 }
 
 // fieldPlan is a field and how its values are read.
@@ -193,7 +197,8 @@ func plan(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 		contracts.KindDecimal: {readJSONDecimal, readFormDecimal},
 		contracts.KindInteger: {readJSONInteger, readFormInteger},
 	}
-	out := &modelPlan{model: m, fields: make([]fieldPlan, len(m.Fields))}
+	out := &modelPlan{model: m, fields: make([]fieldPlan, len(m.Fields)), names: map[string]*fieldPlan{},
+		lengths: map[int]bool{}}
 	for i := range m.Fields {
 		f := &m.Fields[i]
 		out.fields[i] = fieldPlan{
@@ -220,11 +225,23 @@ func plan(m *contracts.Model, at contracts.Path) (*modelPlan, error) {
 			}
 		}
 	}
+	for i := range out.fields {
+		out.names[out.fields[i].Name] = &out.fields[i]
+		out.lengths[len(out.fields[i].Name)] = true
+		out.folds = out.folds || !isASCII(out.fields[i].Name)
+	}
 	return out, nil
 }
 
-// field finds a field by name, whose case does not matter; nil if there is none.
+// field finds a field by name, whose case does not matter; nil if there is none. A body may have
+// a hundred thousand names.
 func (m *modelPlan) field(name string) *fieldPlan {
+	if f := m.names[name]; f != nil {
+		return f
+	}
+	if !m.folds && !m.lengths[len(name)] && isASCII(name) {
+		return nil // only letters past ASCII fold to those of another length
+	}
 	for i := range m.fields {
 		if strings.EqualFold(m.fields[i].Name, name) {
 			return &m.fields[i]
