@@ -106,24 +106,33 @@ func (d *delivering) take(ctx context.Context) (i uint64, ok bool) {
 	case d.made.Stopped != "" || d.next >= d.count:
 		return 0, false
 	case ctx.Err() != nil:
-		d.made.Stopped = "the run was interrupted, or its time was up"
+		d.made.Stopped = endedEarly
 		return 0, false
 	}
 	d.next++
 	return d.next - 1, true
 }
 
+// endedEarly is why payloads are left that the run had no time for.
+const endedEarly = "the run was interrupted, or its time was up"
+
+// stop has no further payload sent. The first reason counts.
+func (d *delivering) stop(why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.made.Stopped == "" {
+		d.made.Stopped = why
+	}
+}
+
 func (d *delivering) send(ctx context.Context, i uint64) {
 	if d.limiter != nil && d.limiter.Wait(ctx) != nil {
-		return // the next take says why
+		d.stop(endedEarly) // or would be before its turn
+		return
 	}
 	pass, denied := d.budget.take(ctx, true)
 	if denied != granted {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.made.Stopped == "" {
-			d.made.Stopped = "as many requests were sent as are allowed"
-		}
+		d.stop("as many requests were sent as are allowed")
 		return
 	}
 	c := d.at(i)

@@ -3,6 +3,9 @@ package testsuite
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,19 +66,50 @@ func (r *run) fuzzOne(ctx context.Context, i uint64) {
 // keepsIDs reports a request that has one of the real ids in each field that is fixed to some:
 // the target knows no other.
 func (r *run) keepsIDs(e *exchange) bool {
-	body := bytes.ToLower(e.request.Body)
-	for _, p := range r.suite.operation.Places() {
-		known := r.suite.payloads.fixedTo(p.Field.Name)
-		if p.Field.Type.Kind != contracts.KindGUID || len(known) == 0 {
+	if !r.suite.payloads.fixes() {
+		return true
+	}
+	values, ok := valuesOf(e)
+	if !ok {
+		return false
+	}
+	for _, f := range r.suite.operation.Model().Fields {
+		known := r.suite.payloads.fixedTo(f.Name)
+		if f.Type.Kind != contracts.KindGUID || len(known) == 0 {
 			continue
 		}
-		found := false
-		for _, id := range known {
-			found = found || bytes.Contains(body, []byte(strings.ToLower(id)))
-		}
-		if !found {
-			return false
+		for _, value := range values[strings.ToLower(f.Name)] {
+			if !slices.ContainsFunc(known, func(id string) bool { return strings.EqualFold(id, value) }) {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// valuesOf are the texts of a body by name in lower case; ok is false for one that cannot be read.
+func valuesOf(e *exchange) (values map[string][]string, ok bool) {
+	values = map[string][]string{}
+	if e.media == contracts.MediaForm {
+		form, err := url.ParseQuery(string(e.request.Body))
+		for name, list := range form {
+			values[strings.ToLower(name)] = append(values[strings.ToLower(name)], list...)
+		}
+		return values, err == nil
+	}
+	d := json.NewDecoder(bytes.NewReader(e.request.Body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, false
+	}
+	for d.More() {
+		name, err := d.Token()
+		key, _ := name.(string)
+		var value any
+		if err != nil || d.Decode(&value) != nil {
+			return nil, false
+		}
+		text, _ := value.(string)
+		values[strings.ToLower(key)] = append(values[strings.ToLower(key)], text)
+	}
+	return values, true
 }

@@ -24,7 +24,8 @@ func (r *run) minimises() bool { return r.only == "" && !r.config.NoConfirm }
 
 // minimise looks for the least request of each finding that breaks a stated rule: fields are
 // dropped and values shortened as long as the target fails in the same way. Each attempt is
-// paid for, and none that could use up what ends a run is made.
+// paid for, and none that could use up what ends a run is made. Where writes are limited nothing
+// is sent that was accepted and should not have been.
 func (r *run) minimise(ctx context.Context, out *Results) {
 	if !r.minimises() {
 		return
@@ -47,10 +48,10 @@ func (r *run) minimise(ctx context.Context, out *Results) {
 
 // least is the least request that fails as one did; nil if none is smaller.
 func (r *run) least(ctx context.Context, e *exchange, failure Failure, left *int) *Sent {
-	switch failure {
-	case FailureAccepted, FailureRejected, FailureServerError:
+	switch {
+	case failure == FailureAccepted && r.budget.unlimited(), failure == FailureRejected, failure == FailureServerError:
 	default:
-		return nil // what may have died is left alone
+		return nil // what may have died is left alone, and so is what writes where writes are limited
 	}
 	tries := min(triesPerFinding, *left)
 	found := r.suite.generator.Shrink(*e.source.made, e.request, func(q *contracts.Request) bool {

@@ -76,7 +76,7 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 		return &exitError{testsuite.ExitUnreachable, errors.New(testsuite.Visible(d.Stopped))}
 	case d.Unexpected > 0:
 		return &exitError{testsuite.ExitBroken,
-			fmt.Errorf("%d payloads got another response than they should have, first %s: %s",
+			fmt.Errorf("%d payloads got an unexpected response, first %s: %s",
 				d.Unexpected, d.First, testsuite.Visible(d.Got))}
 	case d.Stopped != "":
 		return &exitError{testsuite.ExitInconclusive, errors.New(testsuite.Visible(d.Stopped))}
