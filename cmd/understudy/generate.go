@@ -219,6 +219,9 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll && f.kind != kindFuzz {
 		return errors.New("-n is the number of valid payloads, or of fuzz cases: use it with --kind valid, fuzz or all")
 	}
+	if f.naughtyFile != "" && f.kind == kindValid {
+		return errors.New("--naughty-file is about naughty strings: use --kind naughty")
+	}
 	if f.minimise && f.kind == kindValid {
 		return errors.New("--minimise is about cases, and --kind valid has none: use --kind cases")
 	}

@@ -66,7 +66,7 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 	if err != nil {
 		return flagError(err)
 	}
-	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d other responses of %d payloads\n", d.Accepted,
+	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d others of %d payloads\n", d.Accepted,
 		d.Rejected,
 		d.Other, r.Len())
 	switch {
