@@ -50,17 +50,11 @@ func Deliver(
 		return nil, &ConfigError{"Limits.Writes", fmt.Sprintf("%s may accept %d payloads, and %s allowed", where, count,
 			plural(*c.Limits.Writes, "write is", "writes are"))}
 	}
-	t, err := newTarget(&c, p)
+	t, ctx, end, err := p.begin(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	t.await(ctx)
-	ctx, cancel := c.Limits.bounded(ctx)
-	defer cancel()
-	if _, err := t.headers(ctx, ""); err != nil {
-		return nil, &ConfigError{"Target.Token", "no credentials: " + err.Error()}
-	}
+	defer end()
 	d := &delivering{config: &c, prepared: p, target: t, budget: newBudget(&c.Limits), count: count, at: at}
 	if c.Limits.Rate > 0 {
 		d.limiter = rate.NewLimiter(rate.Limit(c.Limits.Rate), 1)

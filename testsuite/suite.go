@@ -122,18 +122,31 @@ func (s *Suite) Run(ctx context.Context, c Config) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTarget(&c, p)
+	t, ctx, end, err := p.begin(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
-	defer t.close()
-	t.await(ctx)
-	ctx, cancel := c.Limits.bounded(ctx)
-	defer cancel()
-	if _, err := t.headers(ctx, ""); err != nil {
-		return nil, &ConfigError{"Target.Token", "no credentials: " + err.Error()}
-	}
+	defer end()
 	return newRun(&c, p, t).do(ctx), nil
+}
+
+// begin opens the target of a run, waits for it, and asks for credentials. The context ends with
+// the run's time; end gives back what was opened.
+func (p *prepared) begin(ctx context.Context, c *Config) (t *target, bounded context.Context, end func(), err error) {
+	if t, err = newTarget(c, p); err != nil {
+		return nil, nil, nil, err
+	}
+	t.await(ctx)
+	bounded, cancel := c.Limits.bounded(ctx)
+	end = func() {
+		cancel()
+		t.close()
+	}
+	if _, err := t.headers(bounded, ""); err != nil {
+		end()
+		return nil, nil, nil, &ConfigError{"Target.Token", "no credentials: " + err.Error()}
+	}
+	return t, bounded, end, nil
 }
 
 // Plan lists what a run would send, in the order in which it would.
