@@ -13,7 +13,7 @@ import (
 )
 
 func contractCommand(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page, write it for other tools", Args: cobra.NoArgs,
 		// A command that does nothing by itself would print its help for a misspelled one too.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	show := &cobra.Command{
@@ -54,7 +54,7 @@ func contractCommand(s streams) *cobra.Command {
 		_, err = fmt.Fprintf(s.out, "%s\n", o.Sample)
 		return written(err)
 	}
-	cmd.AddCommand(show, sample)
+	cmd.AddCommand(show, sample, exportCommand(s))
 	return cmd
 }
 

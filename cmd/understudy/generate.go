@@ -152,7 +152,7 @@ func generateCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if rows.format, err = export.New(f.format, theOperation(c), f.formatOptions()); err != nil {
+		if err := f.prepareFormat(theOperation(c), rows); err != nil {
 			return err
 		}
 		if f.to != "" {
@@ -167,6 +167,12 @@ func generateCommand(s streams) *cobra.Command {
 		return f.write(cmd.Context(), s, rows)
 	}
 	return cmd
+}
+
+// prepareFormat prepares the format of the rows.
+func (f *generateFlags) prepareFormat(op *contracts.Operation, r *rows) (err error) {
+	r.format, err = export.New(f.format, op, f.formatOptions())
+	return err
 }
 
 // filtered says that only some cases are asked for.

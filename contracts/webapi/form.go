@@ -49,7 +49,7 @@ func (c *call) readForm(body []byte) []value {
 	model := b.object(c.e.root, "")
 	for _, check := range b.empty {
 		if b.state.valid(check.key) {
-			b.state.message([]byte(check.key), "A value is required.")
+			b.state.message([]byte(check.key), ValueRequired)
 			b.broken(check.field, check.key, "an empty value")
 		}
 	}
@@ -102,7 +102,7 @@ func (b *formBinder) object(m *modelPlan, prefix string) []value {
 	for i := range m.fields {
 		f, key := &m.fields[i], fieldKey(prefix, m.fields[i].name)
 		if f.requiredByReader && !bound[i] {
-			b.state.message([]byte(key), "The "+f.name+" property is required.")
+			b.state.message([]byte(key), PropertyRequired(f.name))
 			if !model[i].seen {
 				b.c.violate(
 					b.c.e.broken(f.rule(contracts.RuleRequired), f.fact.Required().Fact, b.pointer(key), FoundNothing),
@@ -172,7 +172,7 @@ func (b *formBinder) invalidValue(values []string, name string) string {
 		b.state.full = true
 		return ""
 	}
-	return "The value '" + strings.Join(values, ",") + "' is not valid for " + name + "."
+	return NotValid(strings.Join(values, ","), name)
 }
 
 func (b *formBinder) broken(f *fieldPlan, key, found string) {

@@ -164,7 +164,7 @@ func (s *modelState) valid(key string) bool {
 // append writes the response of BadRequest(ModelState).
 func (s *modelState) append(out []byte, detail bool) []byte {
 	out = slices.Grow(out, s.room(detail))
-	out = appendPair(append(out, '{'), "Message", invalidRequest)
+	out = appendPair(append(out, '{'), "Message", InvalidRequest)
 	out = append(out, `,"ModelState":{`...)
 	first := true
 	for i := range s.entries {
@@ -201,7 +201,7 @@ func (s *modelState) room(detail bool) int {
 
 func (err *stateError) shown(detail bool) string {
 	if err.exception && !detail || err.text == "" {
-		return errorOccurred
+		return ErrorOccurred
 	}
 	return err.text
 }

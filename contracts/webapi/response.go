@@ -29,12 +29,6 @@ type Response struct {
 	Unknown []Unknown
 }
 
-// The texts of errors that say no more.
-const (
-	invalidRequest = "The request is invalid."
-	errorOccurred  = "An error has occurred."
-)
-
 // A response may be longer than its request by any factor: an error of the framework
 // quotes a value as often as the request names it, and lists each element of a list.
 // What would be longer than maxGrowth times the request, and than smallResponse, is a
@@ -79,7 +73,7 @@ func (c *call) nullModel(out []byte) Response {
 	c.violate(
 		c.e.broken(contracts.RuleID{Kind: contracts.RuleBody}, c.e.operation.Model().Fact, "", "no body, or null"),
 	)
-	return messageOnly(http.StatusBadRequest, invalidRequest, out)
+	return messageOnly(http.StatusBadRequest, InvalidRequest, out)
 }
 
 func (c *call) methodNotAllowed(req *Request, out []byte) Response {
@@ -159,7 +153,7 @@ func (c *call) encodable(resp Response) Response {
 		index = -1 // it waits for its other half, and fails at the beginning of the next
 	}
 	unit := uint16(0xD000) | uint16(body[at+1]&0x3F)<<6 | uint16(body[at+2]&0x3F)
-	out := appendPair([]byte{'{'}, "Message", errorOccurred)
+	out := appendPair([]byte{'{'}, "Message", ErrorOccurred)
 	if c.e.profile.ErrorDetail {
 		out = appendPair(
 			append(out, ','),

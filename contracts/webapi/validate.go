@@ -79,7 +79,7 @@ func checkRequired(c *call, f *fieldPlan, by *contracts.Constraint, v *value) bo
 	case f.conversion != &stringConversion || !dotnet.IsBlank(v.text):
 		return true
 	}
-	c.invalid(f, "The "+f.name+" field is required.")
+	c.invalid(f, FieldRequired(f.name))
 	c.violate(c.e.broken(f.rule(contracts.RuleRequired), by.Fact, c.validatedPointer(f), found))
 	return false
 }
@@ -93,12 +93,7 @@ func checkLength(c *call, f *fieldPlan, by *contracts.Constraint, v *value) bool
 	if n >= by.Min && n <= by.Max {
 		return true
 	}
-	message := "The field " + f.name + " must be a string with a maximum length of " + strconv.Itoa(by.Max) + "."
-	if by.Min > 0 {
-		message = "The field " + f.name + " must be a string with a minimum length of " + strconv.Itoa(by.Min) +
-			" and a maximum length of " + strconv.Itoa(by.Max) + "."
-	}
-	c.invalid(f, message)
+	c.invalid(f, WrongLength(f.name, by))
 	c.violate(c.e.broken(f.rule(contracts.RuleLength), by.Fact, c.validatedPointer(f),
 		strconv.Itoa(n)+" UTF-16 units"))
 	return false

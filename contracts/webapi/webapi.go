@@ -197,7 +197,7 @@ func (c *call) respond(req *Request, out []byte) Response {
 	c.r.halves = false
 	resp := c.action(req, content, out)
 	if c.full || c.errs.full || len(resp.Body) > c.limit {
-		resp = messageOnly(http.StatusInternalServerError, errorOccurred, nil)
+		resp = messageOnly(http.StatusInternalServerError, ErrorOccurred, nil)
 	}
 	if c.r.halves {
 		resp = c.encodable(resp)
