@@ -165,6 +165,7 @@ type prepared struct {
 	suite    *Suite
 	base     *url.URL
 	loopback bool
+	limited  bool   // writes are
 	cases    []Case // those selected, in the order of the catalogue
 	controls map[string]*exchange
 	units    []*exchange
@@ -182,6 +183,7 @@ func (s *Suite) prepare(c *Config) (*prepared, error) {
 	if p.known, err = parseKnown(c.Known); err != nil {
 		return nil, err
 	}
+	p.limited = c.Limits.Writes != nil
 	p.judge = &judge{operation: s.operation, meaning: p.meaning}
 	if p.cases, err = s.choose(&c.Selection); err != nil {
 		return nil, err

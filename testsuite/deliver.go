@@ -3,6 +3,7 @@ package testsuite
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"golang.org/x/time/rate"
@@ -131,9 +132,22 @@ func (d *delivering) send(ctx context.Context, i uint64) {
 	}
 	c := d.at(i)
 	a, sent, free := d.target.send(ctx, pass, c.ID, &c.Request)
-	defer free()
+	defer func() { free() }()
 	d.meaning.observe(a, d.hide)
+	if a.status == http.StatusUnauthorized && d.target.c.Token != nil {
+		d.target.renew(a)
+		pass.settle(false, effectNone) // who is not known wrote nothing
+		if pass, denied = d.budget.take(ctx, true); denied == granted {
+			free()
+			a, sent, free = d.target.send(ctx, pass, c.ID, &c.Request)
+			d.meaning.observe(a, d.hide)
+		}
+	}
 	pass.settle(sent, effectNone) // a write was paid for
+	if ctx.Err() != nil && a.problem != "" {
+		d.stop(endedEarly) // our own end, not the target's fault
+		return
+	}
 	d.note(&c, a)
 }
 

@@ -2,9 +2,12 @@ package testsuite_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -137,4 +140,65 @@ func TestWhatIsWrittenByteByByteNeverLeavesLoopback(t *testing.T) {
 		}
 	}
 	require.Greater(t, sent, 80, "on loopback they are")
+}
+
+// TestADeliveryRenewsItsToken has a server that takes each token five times.
+func TestADeliveryRenewsItsToken(t *testing.T) {
+	var mu sync.Mutex
+	issued, left := 0, 0
+	d, received, err := deliver(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Header.Get("Authorization") != fmt.Sprintf("Bearer t%d", issued) || left == 0 {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		left--
+		accept(w, r)
+	}, 20, func(c *testsuite.Config) {
+		c.Target.Remote, c.Limits.Writes, c.Limits.Parallel = true, new(20), 1
+		c.Target.Token = func(context.Context) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			issued, left = issued+1, 5
+			return fmt.Sprintf("Bearer t%d", issued), nil
+		}
+	})
+	require.NoError(t, err)
+	assert.Equal(t, &testsuite.Delivery{Accepted: 20, Reached: true}, d)
+	assert.Equal(t, 23, received, "three times a token had ended")
+}
+
+// TestADeliveryThatIsInterruptedBlamesNobody ends it while a request waits for its response.
+func TestADeliveryThatIsInterruptedBlamesNobody(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not seen
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	op := &contract(t).Operations[0]
+	g, err := fixtures.New(op, fixtures.Options{})
+	require.NoError(t, err)
+	d, err := testsuite.Deliver(ctx, op, testsuite.Config{Target: testsuite.Target{URL: server.URL}}, 50, g.ValidCase)
+	require.NoError(t, err)
+	assert.Equal(t, &testsuite.Delivery{Stopped: "the run was interrupted, or its time was up"}, d)
+}
+
+// TestTwoRequestsAreNotSentWhereWritesAreCounted bars what one ticket cannot pay for.
+func TestTwoRequestsAreNotSentWhereWritesAreCounted(t *testing.T) {
+	for _, limited := range []bool{false, true} {
+		c := testsuite.Config{Target: testsuite.Target{Handler: newPlain()},
+			Selection: testsuite.Selection{Run: []string{"transport/twice", "transport/length"}}}
+		if limited {
+			c.Limits.Writes = new(9)
+		}
+		r := run(t, c)
+		for _, x := range r.Cases {
+			if x.ID == "transport/twice" {
+				assert.Equal(t, limited, x.Verdict == testsuite.VerdictSkipped, "%s: %s", x.Verdict, x.Why)
+			}
+		}
+	}
 }

@@ -182,8 +182,12 @@ func (p *prepared) exchangeOf(x *Case) *exchange {
 	e.mayWrite = x.Expect != oracle.OutcomeReject || x.Level != fixtures.LevelMust ||
 		known != nil && known.Fails == FailureAccepted
 	e.barred = x.made.NotSent
-	if !p.loopback && e.barred == "" {
+	switch {
+	case e.barred != "":
+	case !p.loopback:
 		e.barred = x.barred
+	case p.limited && x.made.Twice:
+		e.barred = "it is two requests, and writes are limited"
 	}
 	return e
 }

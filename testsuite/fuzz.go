@@ -22,27 +22,48 @@ const mostFuzzed = 200
 // becomes a case; the rest is counted and forgotten, so that their number takes no memory, and
 // what can be disputed is left to the cases, which change one thing at a time.
 func (r *run) fuzz(ctx context.Context) {
-	if r.config.Fuzz == 0 || r.only != "" {
-		return
-	}
-	var next atomic.Int64
+	var next atomic.Uint64
 	var workers sync.WaitGroup
 	for range r.limits.Parallel {
 		workers.Go(func() {
-			for i := next.Add(1); i <= int64(r.config.Fuzz) && !r.stopped() && ctx.Err() == nil; i = next.Add(1) {
-				r.fuzzOne(ctx, uint64(i-1))
+			for i := next.Add(1); i <= r.fuzzes() && !r.stopped() && ctx.Err() == nil; i = next.Add(1) {
+				r.fuzzOne(ctx, i-1)
 			}
 		})
 	}
 	workers.Wait()
 }
 
+// fuzzes is how many random requests are made.
+func (r *run) fuzzes() uint64 {
+	if r.only != "" {
+		return 0
+	}
+	return uint64(r.config.Fuzz)
+}
+
+// fuzzCase is the case of random request number i.
+func (r *run) fuzzCase(i uint64) Case {
+	made := r.suite.generator.Fuzz(i)
+	return r.suite.caseOf(&made)
+}
+
+// skipFuzz is why a random request is not sent; empty if it is.
+func (r *run) skipFuzz(ctx context.Context, e *exchange) string {
+	if why := r.skip(ctx, e); why != "" {
+		return why
+	}
+	if e.mayWrite && !r.keepsIDs(e) {
+		return "it may be accepted and has another id than those of --set and --data"
+	}
+	return ""
+}
+
 // fuzzOne sends one random request, unless what it may do is not allowed.
 func (r *run) fuzzOne(ctx context.Context, i uint64) {
-	made := r.suite.generator.Fuzz(i)
-	x := r.suite.caseOf(&made)
+	x := r.fuzzCase(i)
 	e := r.exchangeOf(&x)
-	if r.skip(ctx, e) != "" || e.mayWrite && !r.keepsIDs(e) {
+	if r.skipFuzz(ctx, e) != "" {
 		r.progress()
 		return
 	}

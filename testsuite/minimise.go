@@ -54,13 +54,13 @@ func (r *run) least(ctx context.Context, e *exchange, failure Failure, left *int
 		return nil // what may have died is left alone, and so is what writes where writes are limited
 	}
 	tries := min(triesPerFinding, *left)
-	found := r.suite.generator.Shrink(*e.source.made, e.request, func(q *contracts.Request) bool {
-		if tries == 0 || r.stopped() || !r.budget.canSpare(ctx, e.mayWrite) {
-			return false
+	found := r.suite.generator.Shrink(*e.source.made, e.request, func(q *contracts.Request) (failed, more bool) {
+		if tries == 0 || r.stopped() || ctx.Err() != nil || !r.budget.canSpare(ctx, e.mayWrite) {
+			return false, false
 		}
 		tries--
 		*left--
-		return r.failsAs(ctx, e, q, failure)
+		return r.failsAs(ctx, e, q, failure), true
 	})
 	if len(found.Body) >= len(e.request.Body) {
 		return nil

@@ -40,14 +40,14 @@ func (p *prepared) plan(c *Config) *Plan {
 	r := newRun(c, p, nil)
 	lines := &Results{Target: out.Target}
 	rejected, mayWrite := 0, 0
-	for _, e := range p.units {
+	add := func(e *exchange, skipped string) {
 		q := PlannedRequest{
 			ID:       e.id,
 			Expect:   e.expect,
 			MayWrite: e.mayWrite,
+			Skipped:  skipped,
 			Curl:     lines.Curl(&Exchange{ID: e.id, Sent: p.sent(&c.Target, e)}),
 		}
-		q.Skipped = r.skip(context.Background(), e)
 		if q.Skipped == "" {
 			out.Sends++
 			r.budget.requests++
@@ -55,6 +55,10 @@ func (p *prepared) plan(c *Config) *Plan {
 				r.budget.writes++
 			}
 		}
+		out.Requests = append(out.Requests, q)
+	}
+	for _, e := range p.units {
+		add(e, r.skip(context.Background(), e))
 		// Which of them fit into the limit of requests depends on who comes first.
 		switch {
 		case e.barred != "":
@@ -63,7 +67,11 @@ func (p *prepared) plan(c *Config) *Plan {
 		default:
 			rejected++
 		}
-		out.Requests = append(out.Requests, q)
+	}
+	for i := range r.fuzzes() {
+		x := r.fuzzCase(i)
+		e := r.exchangeOf(&x)
+		add(e, r.skipFuzz(context.Background(), e))
 	}
 	out.Limits = c.Limits
 	out.Writes = r.worst(mayWrite, rejected)

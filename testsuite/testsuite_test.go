@@ -348,6 +348,7 @@ func TestAPlanSendsNothingAndSaysTheWorst(t *testing.T) {
 	c := testsuite.Config{
 		Target: testsuite.Target{URL: server.URL, Remote: true},
 		Limits: testsuite.Limits{Writes: new(5)},
+		Fuzz:   300,
 	}
 	plan, err := suite(t).Plan(c)
 	require.NoError(t, err)
@@ -356,14 +357,21 @@ func TestAPlanSendsNothingAndSaysTheWorst(t *testing.T) {
 	require.Greater(t, plan.Sends, 600)
 	r := run(t, c)
 	require.Equal(t, plan.Sends, r.Requests)
+	require.Greater(t, r.Fuzzed, 50)
 	sent := map[string]bool{}
 	for i := range r.Exchanges {
 		sent[r.Exchanges[i].ID] = true
 	}
+	fuzz := 0
 	for _, q := range plan.Requests {
 		require.NotEmpty(t, q.Curl)
+		if strings.HasPrefix(q.ID, "fuzz/") {
+			fuzz++ // those that conform are not kept
+			continue
+		}
 		require.Equal(t, q.Skipped == "", sent[q.ID], q.ID)
 	}
+	require.Equal(t, 300, fuzz)
 }
 
 func TestTheLedgerHoldsWhatWasAccepted(t *testing.T) {

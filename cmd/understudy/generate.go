@@ -43,6 +43,7 @@ type generateFlags struct {
 	to                               string
 	rate                             float64
 	yesWrite                         int
+	limitsWrites                     bool // yesWrite was given
 	connectionFlags
 }
 
@@ -172,6 +173,10 @@ func generateCommand(s streams) *cobra.Command {
 // prepareFormat prepares the format of the rows.
 func (f *generateFlags) prepareFormat(op *contracts.Operation, r *rows) (err error) {
 	r.format, err = export.New(f.format, op, f.formatOptions())
+	if err == nil && r.format.Typed() && f.expect == expectReject {
+		return fmt.Errorf("--expect reject: the columns of %s hold values of one type each, which rows that must be "+
+			"rejected may not be: use ndjson", f.format)
+	}
 	return err
 }
 
@@ -219,14 +224,21 @@ func (f *generateFlags) check(flags *pflag.FlagSet) error {
 		}
 		f.expect = expectAccept
 	}
+	if f.profile == string(fixtures.ProfileEdge) {
+		for _, name := range []string{"population", "date-form", "time-zone"} {
+			if from := origin(flags, name); from == "--"+name {
+				return fmt.Errorf("%s is about realistic and minimal rows: leave it out, or --profile edge", from)
+			}
+		}
+	}
 	if f.expect == expectReject && f.kind == kindAll {
 		return errors.New("--expect reject is about valid payloads alone: use it with --kind valid")
 	}
 	if flags.Changed("count") && f.kind != kindValid && f.kind != kindAll && f.kind != kindFuzz {
 		return errors.New("-n is the number of valid payloads, or of fuzz cases: use it with --kind valid, fuzz or all")
 	}
-	if f.naughtyFile != "" && f.kind == kindValid {
-		return errors.New("--naughty-file is about naughty strings: use --kind naughty")
+	if f.naughtyFile != "" && f.kind != kindNaughty && f.kind != kindAll && f.kind != "" {
+		return errors.New("--naughty-file is about naughty strings: use it with --kind naughty or all")
 	}
 	if f.minimise && f.kind == kindValid {
 		return errors.New("--minimise is about cases, and --kind valid has none: use --kind cases")
@@ -311,7 +323,10 @@ func parsePopulation(pairs []string) (map[string]int, error) {
 		if !found || err != nil {
 			return nil, fmt.Errorf("--population %q: use a name and a number, as users=500", pair)
 		}
-		sizes[strings.TrimSpace(name)] = n
+		if _, twice := sizes[strings.ToLower(strings.TrimSpace(name))]; twice {
+			return nil, fmt.Errorf("--population: %s is given twice: leave out one of them", name)
+		}
+		sizes[strings.ToLower(strings.TrimSpace(name))] = n
 	}
 	return sizes, nil
 }
@@ -340,6 +355,9 @@ func parseSet(pairs []string) (map[string]string, error) {
 		name, value, found := strings.Cut(pair, "=")
 		if !found {
 			return nil, fmt.Errorf("--set %q: use Field=value", pair)
+		}
+		if _, twice := set[name]; twice {
+			return nil, fmt.Errorf("--set %s is given twice: leave out one of them", name)
 		}
 		set[name] = value
 	}

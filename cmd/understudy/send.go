@@ -28,6 +28,7 @@ func (f *generateFlags) checkSending(flags *pflag.FlagSet) error {
 		}
 		return err
 	}
+	f.limitsWrites = flags.Changed("yes-write")
 	switch {
 	case f.kind != kindValid:
 		return errors.New("--to sends valid payloads; 'understudy verify' sends cases, and judges the responses")
@@ -46,7 +47,7 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 	if err := f.apply(&c, s); err != nil {
 		return err
 	}
-	if f.yesWrite > 0 {
+	if f.limitsWrites {
 		c.Limits.Writes = &f.yesWrite
 	}
 	bar := newProgress(s.err, r.Len(), "requests")
@@ -66,17 +67,17 @@ func (f *generateFlags) send(ctx context.Context, s streams, op *contracts.Opera
 	if err != nil {
 		return flagError(err)
 	}
-	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d others of %d payloads\n", d.Accepted,
-		d.Rejected,
+	_, err = fmt.Fprintf(s.out, "%d accepted, %d rejected, %d others of %d payloads\n", d.Accepted, d.Rejected,
 		d.Other, r.Len())
 	switch {
 	case err != nil:
 		return written(err)
 	case !d.Reached && d.Other > 0:
-		return &exitError{testsuite.ExitUnreachable, errors.New(testsuite.Visible(d.Stopped))}
+		return &exitError{testsuite.ExitUnreachable,
+			fmt.Errorf("the target could not be reached: %s", testsuite.Visible(d.Got))}
 	case d.Unexpected > 0:
 		return &exitError{testsuite.ExitBroken,
-			fmt.Errorf("%d payloads got an unexpected response, first %s: %s",
+			fmt.Errorf("%d of the payloads got an unexpected response, first %s: %s",
 				d.Unexpected, d.First, testsuite.Visible(d.Got))}
 	case d.Stopped != "":
 		return &exitError{testsuite.ExitInconclusive, errors.New(testsuite.Visible(d.Stopped))}

@@ -12,7 +12,7 @@ import (
 const farYears = 100
 
 // mayHaveRule is the argument of a server that rejects what is odd and conforms.
-const mayHaveRule = "the page states no rule for it, and the business may"
+const mayHaveRule = "the page states no rule for it, and the business may have one"
 
 // combinations are the ways in which values may be odd together that the page's own
 // sample does not show; those that it shows are allowed.
