@@ -55,6 +55,8 @@ func exportCommand(s streams) *cobra.Command {
 	flags.StringSliceVar(&f.tags, "tag", nil, "cases by what people call them: sql, xss, unicode, length, cwe-89")
 	flags.StringVar(&f.id, "id", "", "cases by id: * is any text, a name includes what lies under it")
 	flags.StringVar(&f.now, "now", "today", nowUsage)
+	flags.StringVar(&f.consumer, "consumer", "", "pact: name of the consumer (default: understudy)")
+	flags.StringVar(&f.provider, "provider", "", "pact: name of the provider (default: help-page)")
 	flags.Uint64Var(&f.seed, "seed", 0, "random seed of cases")
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
 	contract := pageFlag(cmd)
@@ -67,7 +69,8 @@ func exportCommand(s streams) *cobra.Command {
 			return fmt.Errorf("--as %q: the nearest is %s; use one of %s", f.format, fixtures.Nearest(f.format, names),
 				strings.Join(names, ", "))
 		}
-		for _, name := range []string{"level", "family", "field", "tag", "id", "now", "seed", "set"} {
+		for _, name := range []string{"level", "family", "field", "tag", "id", "now", "seed", "set",
+			"consumer", "provider"} {
 			if !ofCases && flags.Changed(name) {
 				return fmt.Errorf("--%s is about cases, and %s has none of them: leave it out", name, f.format)
 			}

@@ -37,6 +37,7 @@ type generateFlags struct {
 	population, with, omit           []string
 	data, expect, naughtyFile        string
 	table, compress                  string
+	consumer, provider               string
 	vus                              int
 	duration                         time.Duration
 	specs                            *fieldSpecs
@@ -332,7 +333,7 @@ func parsePopulation(pairs []string) (map[string]int, error) {
 }
 
 func (f *generateFlags) formatOptions() export.Options {
-	return export.Options{Table: f.table, VUs: f.vus, Duration: f.duration, Compress: export.Compression(f.compress)}
+	return export.Options{Table: f.table, Consumer: f.consumer, Provider: f.provider, VUs: f.vus, Duration: f.duration, Compress: export.Compression(f.compress)}
 }
 
 // parseDay reads --now. Today is that of the machine's clock and zone.
@@ -532,10 +533,10 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	info, statErr := os.Stat(f.output)
 	folder := f.output != "" && (strings.HasSuffix(f.output, "/") || statErr == nil && info.IsDir())
 	switch {
-	case f.format == "raw" && f.output == "" && r.Len() != 1:
-		return fmt.Errorf("the format raw writes one file per body, and there are %d: name a folder with -o", r.Len())
-	case f.format == "raw" && f.output != "":
-		err = machine(export.WriteFiles(ctx, f.output, &r.Rows))
+	case r.format.Folder() && f.output == "" && (r.Len() != 1 || f.format != "raw"):
+		return fmt.Errorf("the format %s writes a file per row, and there are %d: name a folder with -o", f.format, r.Len())
+	case r.format.Folder() && f.output != "":
+		err = machine(r.format.WriteFolder(ctx, f.output, &r.Rows))
 	case f.output == "":
 		_, err = f.writeRows(ctx, s, s.out, r)
 		err = written(err)
