@@ -18,8 +18,9 @@ build: ## build bin/understudy, without cgo
 	CGO_ENABLED=0 go build -trimpath -o bin/understudy ./cmd/understudy
 
 .PHONY: test
-test: ## run the tests, in a minute or two on two cores
+test: ## run the tests, with Pact where the machine can
 	go test -short ./...
+	@.ci/pact -short
 
 .PHONY: race
 race: ## run them with the race detector, then those left out before
@@ -32,7 +33,8 @@ check: ## formatting, vet, linters, vulnerabilities, tidiness
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	CGO_ENABLED=0 go build ./...
 	go vet ./...
-	go vet -tags clients ./cmd/understudy
+	go vet -tags clients ./cmd/understudy ./contracts/export
+	go vet -tags pact ./testsuite/pact/...
 	go vet -tags redis,browser ./mockserver/...
 	go vet -tags peers ./testsuite
 	go mod tidy -diff
@@ -90,6 +92,15 @@ test-formats: ## have the tools read what generate writes (needs node, sqlite3, 
 .PHONY: test-k6
 test-k6: ## have k6 run its scripts (fetches and builds it)
 	go test -tags clients -count 1 -v -run '^TestK6' ./cmd/understudy
+
+.PHONY: test-pact
+test-pact: ## verify every interaction with pact-go and the command pact (needs npm, cc)
+	@PACT_REQUIRED=1 .ci/pact -count 1 -timeout 20m -v 2>&1 | grep -E '^(---|ok|FAIL|Pact:|    --- |.*(pact|pact-go): [0-9])'
+
+.PHONY: test-exports
+test-exports: ## have the tools read what contract export writes (needs node)
+	cd contracts/export/judges && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	go test -tags clients -count 1 -v -run '^TestJudges$$' ./contracts/export
 
 .PHONY: test-readers
 test-readers: ## have other programs read TAP and HAR reports (needs node)

@@ -24,6 +24,8 @@ var mayImport = map[string][]string{
 	"mockserver":              {"contracts", "contracts/webapi", "mockserver/store"},
 	"mockserver/store":        {"contracts/webapi"},
 	"testsuite":               {"contracts", "contracts/oracle", "fixtures"},
+	"testsuite/pact":          {},
+	"testsuite/pact/client":   {},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
 		"contracts", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
@@ -60,6 +62,17 @@ func TestPackagesReachNothingThatThePolicyForbids(t *testing.T) {
 		require.Contains(t, deps, module+"contracts", "%s reaches nothing at all", name)
 		for _, f := range forbidden {
 			require.NotContains(t, deps, module+f, "%s reaches %s", name, f)
+		}
+	}
+}
+
+// TestNoBinaryLinksThePactLibrary holds what is shipped free of cgo: pact-go is for tests.
+func TestNoBinaryLinksThePactLibrary(t *testing.T) {
+	for _, tags := range []string{"", "pact"} {
+		deps := goList(t, "-deps", "-tags", tags, "./cmd/...")
+		require.Greater(t, len(deps), 100)
+		for _, path := range deps {
+			require.NotContains(t, path, "pact-foundation")
 		}
 	}
 }
