@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		return fmt.Errorf("%w; see '%s --help'", flagProblem(err), cmd.CommandPath())
 	})
 	root.AddCommand(serveCommand(s), verifyCommand(s), casesCommand(s), reportCommand(s), generateCommand(s),
-		contractCommand(s), explainCommand(s), configCommand(s), versionCommand(s))
+		contractCommand(s), pactCommand(s), explainCommand(s), configCommand(s), versionCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return testsuite.ExitOK

@@ -533,7 +533,7 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	info, statErr := os.Stat(f.output)
 	folder := f.output != "" && (strings.HasSuffix(f.output, "/") || statErr == nil && info.IsDir())
 	switch {
-	case r.format.Folder() && f.output == "" && (r.Len() != 1 || f.format != "raw"):
+	case r.format.Folder() && f.output == "" && r.Len() != 1:
 		return fmt.Errorf("the format %s writes a file per row, and there are %d: name a folder with -o", f.format, r.Len())
 	case r.format.Folder() && f.output != "":
 		err = machine(r.format.WriteFolder(ctx, f.output, &r.Rows))

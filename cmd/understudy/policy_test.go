@@ -24,12 +24,14 @@ var mayImport = map[string][]string{
 	"mockserver":              {"contracts", "contracts/webapi", "mockserver/store"},
 	"mockserver/store":        {"contracts/webapi"},
 	"testsuite":               {"contracts", "contracts/oracle", "fixtures"},
+	"testsuite/broker":        {},
 	"testsuite/pact":          {},
 	"testsuite/pact/client":   {},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
 		"contracts", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
-		"fixtures/export", "mockserver", "mockserver/store", "testsuite", "testsuite/report",
+		"fixtures/export", "mockserver", "mockserver/store", "testsuite", "testsuite/broker",
+		"testsuite/report",
 	},
 }
 
