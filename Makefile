@@ -123,6 +123,7 @@ FUZZTIME ?= 60s
 .PHONY: fuzz
 fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $(FUZZTIME) ./contracts/helppage
+	go test -run '^$$' -fuzz '^FuzzOpenAPI$$' -fuzzminimizetime 1x -fuzztime $(FUZZTIME) ./contracts/diff
 	go test -run '^$$' -fuzz '^FuzzValues$$' -fuzztime $(FUZZTIME) ./contracts/webapi/dotnet
 	go test -run '^$$' -fuzz '^FuzzJSON$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzForm$$' -fuzztime $(FUZZTIME) ./contracts/webapi

@@ -54,7 +54,7 @@ func contractCommand(s streams) *cobra.Command {
 		_, err = fmt.Fprintf(s.out, "%s\n", o.Sample)
 		return written(err)
 	}
-	cmd.AddCommand(show, sample, exportCommand(s))
+	cmd.AddCommand(show, sample, exportCommand(s), diffCommand(s))
 	return cmd
 }
 

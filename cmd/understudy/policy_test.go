@@ -14,6 +14,7 @@ const module = "github.com/seed47566266/understudy/"
 // aside. Do not change it to make a build pass.
 var mayImport = map[string][]string{
 	"contracts":               {},
+	"contracts/diff":          {"contracts"},
 	"contracts/export":        {"contracts", "contracts/webapi"},
 	"contracts/helppage":      {"contracts"},
 	"contracts/oracle":        {"contracts"},
@@ -29,7 +30,7 @@ var mayImport = map[string][]string{
 	"testsuite/pact/client":   {},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
-		"contracts", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
+		"contracts", "contracts/diff", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
 		"fixtures/export", "mockserver", "mockserver/store", "testsuite", "testsuite/broker",
 		"testsuite/report",
 	},
