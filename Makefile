@@ -87,7 +87,7 @@ test-formats: ## have the tools read what generate writes (needs node, sqlite3, 
 	@for package in sqlite3 postgresql; do \
 	dpkg -s $$package > /dev/null 2>&1 || command -v $$package > /dev/null || { echo "installing $$package"; \
 	apt-get install -y $$package > /dev/null 2>&1 || { echo "install the package $$package first"; exit 1; }; }; done
-	go test -tags clients -count 1 -v -run '^Test(Newman|HTTPyac|Vegeta|SQLite|PostgreSQL|Tables)$$' ./cmd/understudy
+	go test -tags clients -count 1 -v -run '^Test(Newman|HTTPyac|Bruno|Vegeta|SQLite|PostgreSQL|Tables)$$' ./cmd/understudy
 
 .PHONY: test-k6
 test-k6: ## have k6 run its scripts (fetches and builds it)

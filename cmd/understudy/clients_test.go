@@ -29,6 +29,7 @@ const (
 	newman  = "newman@6.2.2"
 	k6      = "go.k6.io/k6@v1.8.1"
 	httpyac = "httpyac@6.16.7"
+	bruno   = "@usebruno/cli@4.1.0"
 	vegeta  = "github.com/tsenart/vegeta/v12@v12.12.0"
 	// Readers of Parquet, and of tables.
 	hyparquet    = "hyparquet@1.33.0"
@@ -154,6 +155,27 @@ func TestHTTPyac(t *testing.T) {
 	require.Equal(t, string(m[1]), string(m[2]), "%s", tail(out))
 	require.Equal(t, strings.Count(string(text), "\n### "), number(t, m[1]))
 	t.Logf("httpyac: %s", m[0])
+}
+
+// TestBruno runs a collection of some families with its tests.
+func TestBruno(t *testing.T) {
+	t.Parallel()
+	server := startTarget(t)
+	folder := filepath.Join(t.TempDir(), "collection")
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"contract", "export", "--as", "bruno", "--family", "required,length,media,integer",
+		"-o", folder}, streams{strings.NewReader(""), &out, &errs, func(string) string { return "" }})
+	require.Equal(t, testsuite.ExitOK, code, errs.String())
+	files, err := filepath.Glob(filepath.Join(folder, "*.bru"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 100)
+	cmd := exec.CommandContext(t.Context(), "npx", "--yes", bruno, "run", "--env", "mock", "--env-var",
+		"target="+server.URL, "--reporter-json", filepath.Join(t.TempDir(), "results.json"))
+	cmd.Dir = folder
+	text, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", tail(text))
+	require.Contains(t, string(text), fmt.Sprintf("%d (%d Passed)", len(files), len(files)), "%s", tail(text))
+	t.Logf("bruno: %d requests, each as the page says", len(files))
 }
 
 func number(t *testing.T, text []byte) int {
