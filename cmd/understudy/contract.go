@@ -13,7 +13,8 @@ import (
 )
 
 func contractCommand(s streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "contract", Short: "Read the contract derived from the page, write it for other tools", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "contract", Args: cobra.NoArgs,
+		Short: "Read the contract derived from the page, write it for other tools",
 		// A command that does nothing by itself would print its help for a misspelled one too.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	show := &cobra.Command{

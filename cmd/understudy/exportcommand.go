@@ -15,8 +15,10 @@ import (
 	"github.com/seed47566266/understudy/fixtures"
 )
 
-// caseForms are the forms of a contract that are made of its cases, and what each is.
-var caseForms = []struct{ name, what string }{
+// caseForm is a form of a contract that is made of its cases, and what it is.
+type caseForm struct{ name, what string }
+
+var caseForms = []caseForm{
 	{"pact", "a Pact V4 file: each case an interaction"},
 	{"postman", "a Postman collection with tests"},
 	{"http", "requests for HTTPYac and JetBrains, with assertions"},
@@ -61,7 +63,7 @@ func exportCommand(s streams) *cobra.Command {
 	flags.StringArrayVar(&f.set, "set", nil, "fix a field of every valid payload, as Field=value")
 	contract := pageFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ofCases := slices.ContainsFunc(caseForms, func(x struct{ name, what string }) bool { return x.name == f.format })
+		ofCases := slices.ContainsFunc(caseForms, func(x caseForm) bool { return x.name == f.format })
 		switch {
 		case f.format == "":
 			return fmt.Errorf("--as is missing: use one of %s", strings.Join(names, ", "))

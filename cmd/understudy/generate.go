@@ -333,7 +333,8 @@ func parsePopulation(pairs []string) (map[string]int, error) {
 }
 
 func (f *generateFlags) formatOptions() export.Options {
-	return export.Options{Table: f.table, Consumer: f.consumer, Provider: f.provider, VUs: f.vus, Duration: f.duration, Compress: export.Compression(f.compress)}
+	return export.Options{Table: f.table, Consumer: f.consumer, Provider: f.provider, VUs: f.vus,
+		Duration: f.duration, Compress: export.Compression(f.compress)}
 }
 
 // parseDay reads --now. Today is that of the machine's clock and zone.
@@ -534,7 +535,8 @@ func (f *generateFlags) write(ctx context.Context, s streams, r *rows) error {
 	folder := f.output != "" && (strings.HasSuffix(f.output, "/") || statErr == nil && info.IsDir())
 	switch {
 	case r.format.Folder() && f.output == "" && r.Len() != 1:
-		return fmt.Errorf("the format %s writes a file per row, and there are %d: name a folder with -o", f.format, r.Len())
+		return fmt.Errorf("the format %s writes a file per row, and there are %d: name a folder with -o", f.format,
+			r.Len())
 	case r.format.Folder() && f.output != "":
 		err = machine(r.format.WriteFolder(ctx, f.output, &r.Rows))
 	case f.output == "":

@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"testsuite/pact/client":   {},
 	"testsuite/report":        {"contracts", "fixtures", "fixtures/export", "testsuite"},
 	"cmd/understudy": {
-		"contracts", "contracts/diff", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi", "fixtures",
+		"contracts", "contracts/diff", "contracts/export", "contracts/helppage", "contracts/oracle", "contracts/webapi",
+		"fixtures",
 		"fixtures/export", "mockserver", "mockserver/store", "testsuite", "testsuite/broker",
 		"testsuite/report",
 	},

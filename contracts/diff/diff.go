@@ -178,13 +178,14 @@ func (c *comparison) media(kind contracts.RuleKind, a, b []media) {
 	}
 	for _, m := range a {
 		if !has(b, m.name) {
-			c.add(Change{Rule: contracts.RuleID{Kind: kind, Media: m.name}, Kind: Removed, Before: m.name, BeforeLine: m.line,
-				Breaks: true})
+			c.add(Change{Rule: contracts.RuleID{Kind: kind, Media: m.name}, Kind: Removed, Before: m.name,
+				BeforeLine: m.line, Breaks: true})
 		}
 	}
 	for _, m := range b {
 		if !has(a, m.name) {
-			c.add(Change{Rule: contracts.RuleID{Kind: kind, Media: m.name}, Kind: Added, After: m.name, AfterLine: m.line})
+			c.add(Change{Rule: contracts.RuleID{Kind: kind, Media: m.name}, Kind: Added, After: m.name,
+				AfterLine: m.line})
 		}
 	}
 }
@@ -234,8 +235,8 @@ func (f *field) words() string {
 
 func (c *comparison) field(a, b *field) {
 	if a.kind != b.kind && a.kind != "" && b.kind != "" {
-		x := Change{Rule: a.rule(contracts.RuleType), Kind: Tightened, Before: a.kind, After: b.kind, BeforeLine: a.line,
-			AfterLine: b.line, Breaks: true}
+		x := Change{Rule: a.rule(contracts.RuleType), Kind: Tightened, Before: a.kind, After: b.kind,
+			BeforeLine: a.line, AfterLine: b.line, Breaks: true}
 		if holds(b.kind, a.kind) {
 			x.Kind, x.Breaks = Loosened, false
 		}

@@ -12,7 +12,9 @@ func Formats() []string { return []string{"text", "json", "markdown"} }
 
 // Write writes changes in a format. The error is about an unknown format, or the writer's.
 func Write(w io.Writer, format string, all []Change) error {
-	write, known := map[string]func([]Change) ([]byte, error){"text": text, "json": asJSON, "markdown": markdown}[format]
+	write, known := map[string]func([]Change) ([]byte, error){
+		"text": text, "json": asJSON, "markdown": markdown,
+	}[format]
 	if !known {
 		return fmt.Errorf("unknown format %q: use %s", format, strings.Join(Formats(), ", "))
 	}

@@ -25,8 +25,8 @@ type form struct {
 
 // forms are in the order in which they are listed.
 var forms = []form{
-	{"openapi", "OpenAPI 3.1, as JSON", func(c *contracts.Contract) ([]byte, error) { return openAPI(c, openAPI31) }},
-	{"openapi3.0", "OpenAPI 3.0, as JSON", func(c *contracts.Contract) ([]byte, error) { return openAPI(c, openAPI30) }},
+	{"openapi", "OpenAPI 3.1, as JSON", openAPI31.document},
+	{"openapi3.0", "OpenAPI 3.0, as JSON", openAPI30.document},
 	{"jsonschema", "JSON Schema 2020-12 of the body", jsonSchema},
 	{"typescript", "types, and a validator of forms with the server's messages", typeScript},
 	{"zod", "a zod schema of forms with the server's messages", zod},

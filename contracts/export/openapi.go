@@ -71,8 +71,8 @@ const (
 	invalidSchema = "InvalidRequest"
 )
 
-// openAPI writes an OpenAPI document.
-func openAPI(c *contracts.Contract, d dialect) ([]byte, error) {
+// document writes an OpenAPI document.
+func (d *dialect) document(c *contracts.Contract) ([]byte, error) {
 	doc := openAPIDocument{Version: d.version, Servers: []openAPIServer{{
 		URL: "http://127.0.0.1:4747", Description: "the mock, where it listens by default",
 	}}, Security: []struct{}{}}
@@ -175,8 +175,9 @@ func (d *dialect) errors() []*schema {
 	fields := &ordered[*schema]{}
 	fields.add("Message", text("What is wrong, in a sentence."))
 	fields.add("ModelState", &schema{
-		Type: "object", Description: "What is wrong with each field, by its name after that of the parameter: model.Reason.",
-		Additional: &schema{Type: "array", Items: &schema{Type: "string"}},
+		Type:        "object",
+		Description: "What is wrong with each field, by its name after that of the parameter: model.Reason.",
+		Additional:  &schema{Type: "array", Items: &schema{Type: "string"}},
 	})
 	return []*schema{
 		{Title: errorSchema, Type: "object", Properties: message, Required: []string{"Message"}},

@@ -29,8 +29,9 @@ type schema struct {
 	Additional  *schema           `json:"additionalProperties,omitempty"`
 	Example     any               `json:"example,omitempty"`
 	Line        int               `json:"x-understudy-line,omitempty"`
-	Null        string            `json:"x-understudy-null-inferred,omitempty"` // why it is inferred that it may be null, or may not
-	Defs        *ordered[*schema] `json:"$defs,omitempty"`
+	// Null is why it was inferred that it may be null, or may not.
+	Null string            `json:"x-understudy-null-inferred,omitempty"`
+	Defs *ordered[*schema] `json:"$defs,omitempty"`
 }
 
 // dialect is how a form spells what JSON Schema's versions say in different ways.

@@ -42,7 +42,8 @@ func typeScript(c *contracts.Contract) ([]byte, error) {
 	all := models(c)
 	names := typeNames(all)
 	for _, m := range all {
-		fmt.Fprintf(&b, "\n/** %s, line %d. */\nexport interface %s {\n", tsComment(m.Fact.Quote), m.Fact.Line, names[m.Name])
+		fmt.Fprintf(&b, "\n/** %s, line %d. */\nexport interface %s {\n", tsComment(m.Fact.Quote), m.Fact.Line,
+			names[m.Name])
 		for i := range m.Fields {
 			f := &m.Fields[i]
 			about := strings.Join(says(f), "; ") + "."
@@ -65,7 +66,9 @@ func typeScript(c *contracts.Contract) ([]byte, error) {
 		if i == 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, `/** The rules that a form breaks, none where the server accepts it: validate%[1]s(new FormData(element)). */
+		fmt.Fprintf(&b, `/**
+ * The rules that a form breaks, none where the server accepts it: validate%[1]s(new FormData(element)).
+ */
 export function validate%[1]s(form: Iterable<readonly [string, unknown]>): Violation[] {
   return validate(%[2]s, %[3]d, form);
 }

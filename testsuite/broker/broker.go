@@ -168,8 +168,8 @@ func (b *Broker) publish(
 		href := strings.ReplaceAll(link.Href, "{provider}", url.PathEscape(provider))
 		to, err := base.Parse(href)
 		if err != nil || to.Host != base.Host || to.Scheme != base.Scheme {
-			return nil, &Error{Problem: fmt.Sprintf("the link %s of the broker's index leads to another host: the token "+
-				"is not sent there", name)}
+			return nil, &Error{Problem: fmt.Sprintf("the link %s of the broker's index leads to another host: the "+
+				"token is not sent there", name)}
 		}
 		var said struct {
 			Notices []struct{ Text string }
@@ -191,9 +191,11 @@ func (b *Broker) base() (*url.URL, error) {
 	base, err := url.Parse(strings.TrimSuffix(b.URL, "/") + "/")
 	switch {
 	case err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https":
-		return nil, &Error{Problem: fmt.Sprintf("invalid address of a broker %q: use http://HOST or https://HOST", b.URL)}
+		return nil, &Error{Problem: fmt.Sprintf("invalid address of a broker %q: use http://HOST or https://HOST",
+			b.URL)}
 	case base.User != nil:
-		return nil, &Error{Problem: "the broker's address has credentials in it: put a token into the environment instead"}
+		return nil, &Error{Problem: "the broker's address has credentials in it: put a token into the environment " +
+			"instead"}
 	case base.Scheme == "http" && b.Token != "" && !isLoopback(base.Hostname()):
 		return nil, &Error{Problem: fmt.Sprintf("the token would go to %s unencrypted: use https", base.Host)}
 	}

@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 // valid is a booking that the page allows.
 func valid() client.Booking {
 	return client.Booking{
-		UserId: "5eedda7a-0000-4000-8000-000000000001", AppointmentOn: "2026-02-03T09:30:00-06:00",
-		Reason: "Wrist pain", AccountId: "5eedda7a-0000-4000-8000-000000000002",
+		UserID: "5eedda7a-0000-4000-8000-000000000001", AppointmentOn: "2026-02-03T09:30:00-06:00",
+		Reason: "Wrist pain", AccountID: "5eedda7a-0000-4000-8000-000000000002",
 	}
 }
 
@@ -61,7 +61,7 @@ type interaction struct {
 var interactions = []interaction{
 	{name: "a booking", status: 200},
 	{name: "a booking with a note and a provider", status: 200, change: func(b *client.Booking) {
-		b.Note, b.ProviderId = "Will join from a phone.", "5eedda7a-0000-4000-8000-000000000003"
+		b.Note, b.ProviderID = "Will join from a phone.", "5eedda7a-0000-4000-8000-000000000003"
 	}},
 	{name: "a booking with a reason of 250 characters", status: 200,
 		change: func(b *client.Booking) { b.Reason = strings.Repeat("a", 250) }},
@@ -75,10 +75,10 @@ var interactions = []interaction{
 	{name: "a note of 1001 characters", status: 400,
 		change: func(b *client.Booking) { b.Note = strings.Repeat("a", 1001) },
 		fields: map[string]string{"Note": "The field Note must be a string with a maximum length of 1000."}},
-	{name: "a form without a user", status: 400, form: true, change: func(b *client.Booking) { b.UserId = "" },
+	{name: "a form without a user", status: 400, form: true, change: func(b *client.Booking) { b.UserID = "" },
 		fields: map[string]string{"UserId": "The UserId property is required."}},
 	{name: "a form with a word for a provider", status: 400, form: true,
-		change: func(b *client.Booking) { b.ProviderId = "anyone" },
+		change: func(b *client.Booking) { b.ProviderID = "anyone" },
 		fields: map[string]string{"ProviderId": "The value 'anyone' is not valid for ProviderId."}},
 	{name: "a booking of a slot that is taken", status: 409, message: "The slot is taken."},
 	{name: "a booking when there are too many", status: 429, message: "Try again later."},

@@ -21,18 +21,18 @@ const Path = "/api/Calendar/PatientAppointmentPost_v2"
 
 // Booking is what the form of the application asks for.
 type Booking struct {
-	// UserId is who books, a GUID.
-	UserId string
+	// UserID is who books, a GUID.
+	UserID string `json:"UserId"`
 	// AppointmentOn is the date and time in ISO 8601, with an offset.
 	AppointmentOn string
 	// Reason is why they come, up to 250 characters.
 	Reason string
-	// AccountId is who pays, a GUID.
-	AccountId string
+	// AccountID is who pays, a GUID.
+	AccountID string `json:"AccountId"`
 	// Note is what else there is to say, up to 1000 characters; empty for nothing.
 	Note string `json:",omitempty"`
-	// ProviderId is whom they see, a GUID; empty for anyone.
-	ProviderId string `json:",omitempty"`
+	// ProviderID is whom they see, a GUID; empty for anyone.
+	ProviderID string `json:"ProviderId,omitempty"`
 }
 
 // Rejection is a response other than a success.
@@ -73,8 +73,8 @@ func (c *Client) Book(ctx context.Context, b *Booking) error {
 // BookForm books as an HTML form does.
 func (c *Client) BookForm(ctx context.Context, b *Booking) error {
 	form := url.Values{}
-	for name, value := range map[string]string{"UserId": b.UserId, "AppointmentOn": b.AppointmentOn, "Reason": b.Reason,
-		"AccountId": b.AccountId, "Note": b.Note, "ProviderId": b.ProviderId} {
+	for name, value := range map[string]string{"UserId": b.UserID, "AppointmentOn": b.AppointmentOn, "Reason": b.Reason,
+		"AccountId": b.AccountID, "Note": b.Note, "ProviderId": b.ProviderID} {
 		if value != "" {
 			form.Set(name, value)
 		}
