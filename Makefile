@@ -95,7 +95,8 @@ test-k6: ## have k6 run its scripts (fetches and builds it)
 
 .PHONY: test-pact
 test-pact: ## verify every interaction with pact-go and the command pact (needs npm, cc)
-	@PACT_REQUIRED=1 .ci/pact -count 1 -timeout 20m -v 2>&1 | grep -E '^(---|ok|FAIL|Pact:|    --- |.*(pact|pact-go): [0-9])'
+	@mkdir -p .pact; PACT_REQUIRED=1 .ci/pact -count 1 -timeout 20m -v > .pact/test.log 2>&1; code=$$?; \
+	grep -E '^(---|ok|FAIL|Pact:|    --- |.*(pact|pact-go|fail): [0-9])' .pact/test.log; exit $$code
 
 .PHONY: test-exports
 test-exports: ## have the tools read what contract export writes (needs node)

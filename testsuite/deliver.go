@@ -136,11 +136,16 @@ func (d *delivering) send(ctx context.Context, i uint64) {
 	d.meaning.observe(a, d.hide)
 	if a.status == http.StatusUnauthorized && d.target.c.Token != nil {
 		d.target.renew(a)
-		pass.settle(false, effectNone) // who is not known wrote nothing
-		if pass, denied = d.budget.take(ctx, true); denied == granted {
+		// The request is paid for again; the write that was paid for is still to come.
+		if again, denied := d.budget.take(ctx, false); denied == granted {
+			pass.settle(sent, effectNone)
 			free()
+			pass = again
 			a, sent, free = d.target.send(ctx, pass, c.ID, &c.Request)
 			d.meaning.observe(a, d.hide)
+		}
+		if a.status == http.StatusUnauthorized {
+			d.stop("the target does not accept the credentials, and new ones neither (401)")
 		}
 	}
 	pass.settle(sent, effectNone) // a write was paid for

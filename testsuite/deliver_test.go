@@ -202,3 +202,18 @@ func TestTwoRequestsAreNotSentWhereWritesAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestADeliveryWithoutValidCredentialsEnds has a server that accepts no token.
+func TestADeliveryWithoutValidCredentialsEnds(t *testing.T) {
+	for range 20 {
+		d, received, err := deliver(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}, 50, func(c *testsuite.Config) {
+			c.Limits.Parallel, c.Limits.Requests = 4, 10
+			c.Target.Token = func(context.Context) (string, error) { return "Bearer old", nil }
+		})
+		require.NoError(t, err)
+		assert.LessOrEqual(t, received, 10)
+		assert.Contains(t, d.Stopped, "the target does not accept the credentials")
+	}
+}

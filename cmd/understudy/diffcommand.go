@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -23,7 +24,13 @@ func diffCommand(s streams) *cobra.Command {
 			"break on B.",
 		Example: "  understudy contract diff old.txt new.txt\n" +
 			"  understudy contract diff openapi.yaml --format markdown",
-		Args: cobra.RangeArgs(1, 2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) > 2 {
+				return errors.New("give one file to compare with the embedded page, or two; see " +
+					"'understudy contract diff --help'")
+			}
+			return nil
+		},
 	}
 	format := cmd.Flags().String("format", "text", "one of "+strings.Join(diff.Formats(), ", "))
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -43,7 +50,7 @@ func diffCommand(s streams) *cobra.Command {
 		if err := diff.Write(&b, *format, changes); err != nil {
 			return fmt.Errorf("--format: %w", err)
 		}
-		if _, err := fmt.Fprint(s.out, b.String()); err != nil {
+		if _, err := fmt.Fprint(s.out, testsuite.Visible(b.String())); err != nil {
 			return written(err)
 		}
 		if diff.Breaks(changes) {

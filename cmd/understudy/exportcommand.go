@@ -45,7 +45,12 @@ func exportCommand(s streams) *cobra.Command {
 			"--tag and --id choose others, --now and --seed what is in them.",
 		Example: "  understudy contract export --as openapi -o openapi.json\n" +
 			"  understudy contract export --as pact --family length -o booking.pact.json",
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%q: say what to write with --as, and where to with -o", args[0])
+			}
+			return nil
+		},
 	}
 	f := generateFlags{kind: kindCases, shard: "1/1", expect: expectAccept, zone: "UTC"}
 	flags := cmd.Flags()
@@ -68,14 +73,15 @@ func exportCommand(s streams) *cobra.Command {
 		case f.format == "":
 			return fmt.Errorf("--as is missing: use one of %s", strings.Join(names, ", "))
 		case !slices.Contains(names, f.format):
-			return fmt.Errorf("--as %q: the nearest is %s; use one of %s", f.format, fixtures.Nearest(f.format, names),
-				strings.Join(names, ", "))
+			return fmt.Errorf("unknown form --as %q: use one of %s", f.format, strings.Join(names, ", "))
 		}
-		for _, name := range []string{"level", "family", "field", "tag", "id", "now", "seed", "set",
-			"consumer", "provider"} {
+		for _, name := range []string{"level", "family", "field", "tag", "id", "now", "seed", "set"} {
 			if !ofCases && flags.Changed(name) {
 				return fmt.Errorf("--%s is about cases, and %s has none of them: leave it out", name, f.format)
 			}
+		}
+		if f.format != "pact" && (f.consumer != "" || f.provider != "") {
+			return fmt.Errorf("--consumer and --provider are for pact, and the form is %s: leave them out", f.format)
 		}
 		c, err := contract()
 		if err != nil {

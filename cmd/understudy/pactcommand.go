@@ -28,7 +28,7 @@ type brokerFlags struct {
 func (f *brokerFlags) add(flags *pflag.FlagSet, whose string) {
 	flags.StringVar(&f.url, "broker", "", "address of the broker (default: the variable PACT_BROKER_BASE_URL)")
 	flags.StringVar(&f.tokenEnv, "token-env", "PACT_BROKER_TOKEN", "`VARIABLE` of the environment with the token")
-	flags.IntVar(&f.retries, "retries", 4, "how often a request that fails for a while is sent again")
+	flags.IntVar(&f.retries, "retries", 4, "how often a request that fails for a while is sent again; each waits 15 s at most")
 	flags.StringVar(&f.version.Number, "version", "", "version of the "+whose+", unique for each content")
 	flags.StringVar(&f.version.Branch, "branch", "", "branch of the repository")
 	flags.StringSliceVar(&f.version.Tags, "tag", nil, "further names of the version")
@@ -57,7 +57,7 @@ func published(s streams, what string, notices []string, err error) error {
 	var refused *broker.Error
 	if errors.As(err, &refused) {
 		code := testsuite.ExitUsage
-		if refused.Status == 0 || refused.Status >= 500 || refused.Status == 429 {
+		if refused.Away {
 			code = testsuite.ExitUnreachable
 		}
 		return &exitError{code, errors.New(testsuite.Visible(refused.Error()))}
@@ -87,7 +87,12 @@ func pactPublishCommand(s streams) *cobra.Command {
 		Use:     "publish FILE...",
 		Short:   "Publish pacts of one consumer to a Pact Broker",
 		Example: "  understudy pact publish booking.pact.json --version $(git rev-parse HEAD) --branch main",
-		Args:    cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("give the files of the pacts; see 'understudy pact publish --help'")
+			}
+			return nil
+		},
 	}
 	f.add(cmd.Flags(), "consumer")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -95,13 +100,13 @@ func pactPublishCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var pacts [][]byte
+		var pacts []broker.Pact
 		for _, name := range args {
 			text, err := readFile(name, "the pact")
 			if err != nil {
 				return err
 			}
-			pacts = append(pacts, text)
+			pacts = append(pacts, broker.Pact{Name: name, Text: text})
 		}
 		notices, err := b.PublishPacts(cmd.Context(), f.version, pacts)
 		what := "1 pact is published"
@@ -124,7 +129,12 @@ func pactResultsCommand(s streams) *cobra.Command {
 			"consumers. The run succeeded if its exit code is 0.",
 		Example: "  understudy verify URL --report json=results.json\n" +
 			"  understudy pact results results.json --provider booking-api --version $(git rev-parse HEAD)",
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("give the file that 'understudy verify --report json=FILE' wrote")
+			}
+			return nil
+		},
 	}
 	f.add(cmd.Flags(), "provider")
 	cmd.Flags().StringVar(&provider, "provider", "", "name of the provider")
@@ -141,34 +151,40 @@ func pactResultsCommand(s streams) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		notices, err := publishResults(cmd.Context(), b, &f, provider, c, args[0])
-		return published(s, "the results are published", notices, err)
+		what, notices, err := publishResults(cmd.Context(), b, &f, provider, c, args[0])
+		return published(s, what, notices, err)
 	}
 	return cmd
 }
 
 func publishResults(
 	ctx context.Context, b *broker.Broker, f *brokerFlags, provider string, c *contracts.Contract, name string,
-) (notices []string, err error) {
+) (what string, notices []string, err error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	defer func() { _ = file.Close() }()
 	r, err := report.Read(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return "", nil, fmt.Errorf("%s is not what 'verify --report json=FILE' writes: %w", name, err)
+	}
+	outcome := map[int]string{testsuite.ExitOK: "as a success", testsuite.ExitBroken: "as a failure"}[r.Exit]
+	if outcome == "" {
+		return "", nil, fmt.Errorf("%s says nothing of the target (exit %d: %s): run verify again", name, r.Exit,
+			testsuite.Visible(r.Conclusion))
 	}
 	if o := theOperation(c); r.Endpoint != o.Method+" /"+o.Route {
-		return nil, fmt.Errorf("%s is about %s, and the page about %s /%s: name its page with --page", name, r.Endpoint,
+		return "", nil, fmt.Errorf("%s is about %s, and the page about %s /%s: name its page with --page", name, r.Endpoint,
 			o.Method, o.Route)
 	}
 	var api, text bytes.Buffer
 	if err := errors.Join(contractexport.Write(&api, "openapi", c), report.Write(&text, "text", r)); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return b.PublishResults(ctx, f.version, broker.Contract{
+	notices, err = b.PublishResults(ctx, f.version, broker.Contract{
 		Provider: provider, OpenAPI: api.Bytes(), Success: r.Exit == testsuite.ExitOK, Report: text.Bytes(),
 		Verifier: "understudy", VerifierVersion: r.Version,
 	})
+	return fmt.Sprintf("the results are published %s (exit %d)", outcome, r.Exit), notices, err
 }

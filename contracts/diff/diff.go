@@ -74,7 +74,7 @@ type field struct {
 	kind     string // as contracts.Kind has it, or another name; empty where a side leaves it open
 	required *rule  // nil where it is not
 	length   *rule
-	nullable *rule // nil where the side leaves it open, or another rule decides
+	nullable *rule // nil where the side leaves it open
 }
 
 // rule is what a field obeys.
@@ -99,7 +99,10 @@ func Pages(c *contracts.Contract) *Side {
 			if length := p.Field.Length(); length != nil {
 				f.length = &rule{min: length.Min, max: length.Max, line: length.Fact.Line}
 			}
-			if t := &p.Field.Type; !t.NullableOpen && f.required == nil {
+			switch t := &p.Field.Type; {
+			case f.required != nil:
+				f.nullable = &rule{line: f.required.line} // Required rejects null
+			case !t.NullableOpen:
 				f.nullable = &rule{yes: t.Nullable, line: t.NullableFact.Line}
 			}
 			out.fields = append(out.fields, f)
@@ -249,6 +252,15 @@ func (c *comparison) field(a, b *field) {
 
 // holds reports a kind whose values include those of another one.
 func holds(wide, narrow string) bool {
+	if all := strings.Split(narrow, between); len(all) > 1 {
+		return !slices.ContainsFunc(all, func(k string) bool { return !holds(wide, k) })
+	}
+	if all := strings.Split(wide, between); len(all) > 1 {
+		return slices.ContainsFunc(all, func(k string) bool { return holds(k, narrow) })
+	}
+	if wide == narrow {
+		return true
+	}
 	guid, date, text := contracts.KindGUID.String(), contracts.KindDate.String(), contracts.KindString.String()
 	switch wide {
 	case text:
@@ -303,6 +315,10 @@ func (c *comparison) length(a, b *field) {
 func (c *comparison) nullable(a, b *field) {
 	if a.nullable == nil || b.nullable == nil || a.nullable.yes == b.nullable.yes {
 		return
+	}
+	if (a.required == nil) != (b.required == nil) && !(a.required != nil && a.nullable.yes || b.required != nil &&
+		b.nullable.yes) {
+		return // who requires a field takes no null for it: one change, not two
 	}
 	words := map[bool]string{true: "may be null", false: "must not be null"}
 	x := Change{Rule: a.rule(contracts.RuleNullable), Kind: Loosened, Before: words[a.nullable.yes],

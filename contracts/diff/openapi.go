@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,6 +21,15 @@ func OpenAPI(text []byte) (*Side, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not an OpenAPI document that can be read: %w", err)
 	}
+	if !strings.HasPrefix(doc.OpenAPI, "3.") {
+		return nil, errors.New("not an OpenAPI 3 document: it does not begin with openapi: 3.0 or 3.1")
+	}
+	base := ""
+	if len(doc.Servers) > 0 {
+		if u, err := url.Parse(doc.Servers[0].URL); err == nil {
+			base = strings.Trim(u.Path, "/") + "/"
+		}
+	}
 	s := &Side{}
 	for _, path := range doc.Paths.InMatchingOrder() {
 		item := doc.Paths.Find(path)
@@ -31,13 +41,13 @@ func OpenAPI(text []byte) (*Side, error) {
 		slices.Sort(methods)
 		for _, method := range methods {
 			o := all[method]
-			out := operation{method: method, route: strings.TrimPrefix(path, "/")}
+			out := operation{method: method, route: strings.Trim(base+strings.Trim(path, "/"), "/")}
 			if o.RequestBody != nil && o.RequestBody.Value != nil {
 				out.requests = contentOf(o.RequestBody.Value.Content)
 				r := reader{}
-				r.model("", bodyOf(o.RequestBody.Value.Content), nil)
-				if len(r.fields) > mostFields {
-					return nil, fmt.Errorf("the body of %s %s has more than %d fields", method, path, mostFields)
+				r.model("", bodyOf(o.RequestBody.Value.Content), nil, nil)
+				if r.schemas > mostSchemas {
+					return nil, fmt.Errorf("the body of %s %s has more than %d schemas", method, path, mostSchemas)
 				}
 				out.fields = r.fields
 			}
@@ -101,21 +111,30 @@ func responsesOf(o *openapi3.Operation) (all []media) {
 }
 
 // reader reads the fields of a body.
-type reader struct{ fields []field }
+type reader struct {
+	fields  []field
+	schemas int // that were looked at
+}
 
-// mostFields bounds what is read of one body: schemas may refer to each other in many ways.
-const mostFields = 10_000
+// mostSchemas bounds what is read of one body: schemas may refer to each other in many ways.
+const mostSchemas = 10_000
 
 // model reads the fields of an object, in the order of their names. above are the models that it
-// stands in, which it may hold again.
-func (r *reader) model(at contracts.Path, ref *openapi3.SchemaRef, above []*openapi3.Schema) {
-	if ref == nil || ref.Value == nil || slices.Contains(above, ref.Value) || len(r.fields) > mostFields {
+// stands in, which it may hold again, and required the names that a whole requires of its parts.
+func (r *reader) model(at contracts.Path, ref *openapi3.SchemaRef, above []*openapi3.Schema, required []string) {
+	if r.schemas++; ref == nil || ref.Value == nil || slices.Contains(above, ref.Value) || r.schemas > mostSchemas {
 		return
 	}
 	s := ref.Value
 	above = append(slices.Clip(above), s)
+	required = append(slices.Clip(required), s.Required...)
 	for _, part := range s.AllOf {
-		r.model(at, part, above)
+		if part.Value != nil {
+			required = append(required, part.Value.Required...)
+		}
+	}
+	for _, part := range s.AllOf {
+		r.model(at, part, above, required)
 	}
 	var names []string
 	for name := range s.Properties {
@@ -124,63 +143,81 @@ func (r *reader) model(at contracts.Path, ref *openapi3.SchemaRef, above []*open
 	slices.Sort(names)
 	for _, name := range names {
 		property := s.Properties[name]
-		if property.Value == nil {
+		if property == nil || property.Value == nil {
 			continue
 		}
 		path := at.Field(name)
 		f := r.field(path, property.Value)
-		if slices.Contains(s.Required, name) {
-			f.required, f.nullable = &rule{}, nil
+		if slices.Contains(required, name) {
+			f.required = &rule{}
 		}
 		r.fields = append(r.fields, f)
-		if items := property.Value.Items; items != nil {
-			r.model(path.Element(), items, above)
+		value, _ := valueOf(property.Value)
+		if value.Items != nil {
+			r.model(path.Element(), value.Items, above, nil)
+		} else {
+			r.model(path, &openapi3.SchemaRef{Value: value}, above, nil)
 		}
 	}
 }
 
 func (r *reader) field(path contracts.Path, s *openapi3.Schema) field {
-	f := field{path: path, kind: kindOf(s), nullable: &rule{yes: s.Nullable || s.Type.Includes("null")}}
+	f := field{path: path, nullable: &rule{}}
+	s, f.nullable.yes = valueOf(s)
+	f.kind = kindOf(s)
 	if s.MinLength > 0 || s.MaxLength != nil {
 		f.length = &rule{min: int(min(s.MinLength, 1<<30))}
 		if s.MaxLength != nil {
 			f.length.max = int(min(*s.MaxLength, 1<<30))
 		}
 	}
-	// Null may be a schema of its own beside that of a value.
+	return f
+}
+
+// valueOf is the schema of values other than null, which may be a type among others, a keyword, or
+// a choice of its own beside that of a value.
+func valueOf(s *openapi3.Schema) (value *openapi3.Schema, nullable bool) {
+	nullable = s.Nullable || s.Type.Includes("null")
+	var values []*openapi3.Schema
 	for _, choice := range slices.Concat(s.AnyOf, s.OneOf) {
 		switch {
 		case choice.Value == nil:
 		case choice.Value.Type.Is("null"):
-			f.nullable.yes = true
-		case f.kind == "":
-			f.kind = kindOf(choice.Value)
+			nullable = true
+		default:
+			values = append(values, choice.Value)
 		}
 	}
-	return f
+	if len(values) == 1 && s.Type.IsEmpty() {
+		value, more := valueOf(values[0])
+		return value, nullable || more
+	}
+	return s, nullable
 }
 
+// between stands between the kinds of a field that has several.
+const between = " or "
+
 // kindOf is the kind of a schema's values: that of a page where one has it, or else the schema's
-// own words.
+// own words; several where it has several types, none where it has no type.
 func kindOf(s *openapi3.Schema) string {
 	kinds := map[string]contracts.Kind{
 		"string": contracts.KindString, "string uuid": contracts.KindGUID, "string guid": contracts.KindGUID,
 		"string date-time": contracts.KindDate, "integer": contracts.KindInteger, "number": contracts.KindDecimal,
 		"array": contracts.KindList, "object": contracts.KindModel,
 	}
-	name := ""
+	var names []string
 	for _, t := range s.Type.Slice() {
+		name := t
+		for _, words := range []string{t, t + " " + s.Format} {
+			if k, known := kinds[words]; known {
+				name = k.String()
+			}
+		}
 		if t != "null" {
-			name = t
+			names = append(names, name)
 		}
 	}
-	if name == "" {
-		return ""
-	}
-	for _, words := range []string{name + " " + s.Format, name} {
-		if k, known := kinds[words]; known {
-			return k.String()
-		}
-	}
-	return name
+	slices.Sort(names)
+	return strings.Join(names, between)
 }

@@ -39,7 +39,7 @@ func summary(all []Change) string {
 	}
 	switch len(all) {
 	case 0:
-		return "Nothing changed that both sides speak of."
+		return "Nothing changed of what is compared."
 	case 1:
 		return fmt.Sprintf("1 change, %d of which %s.", n, breaks)
 	}

@@ -12,8 +12,15 @@ func cSharp(c *contracts.Contract) ([]byte, error) {
 	var b strings.Builder
 	b.WriteString("// Derived from an ASP.NET Help Page; each line that is cited is one of the page's.\n" +
 		"using System;\nusing System.Collections.Generic;\nusing System.ComponentModel.DataAnnotations;\n" +
-		"using System.Web.Http;\n")
+		"using System.Net;\nusing System.Net.Http;\nusing System.Web.Http;\n")
 	for _, m := range models(c) {
+		for i := range m.Fields {
+			name := m.Fields[i].Name
+			if identifier(name) != name || identifier(name) == identifier(m.Name) {
+				return nil, fmt.Errorf("%s.%s (page line %d) is not a name that C# has for a property", m.Name, name,
+					m.Fields[i].Type.Fact.Line)
+			}
+		}
 		cSharpModel(&b, m)
 	}
 	var controllers []string
@@ -40,7 +47,7 @@ func cSharp(c *contracts.Contract) ([]byte, error) {
 }
 
 func cSharpModel(b *strings.Builder, m *contracts.Model) {
-	fmt.Fprintf(b, "\n// line %d: %s\npublic class %s\n{", m.Fact.Line, m.Fact.Quote, cSharpName(m.Name))
+	fmt.Fprintf(b, "\n// line %d: %s\npublic class %s\n{", m.Fact.Line, oneLine(m.Fact.Quote), cSharpName(m.Name))
 	for i := range m.Fields {
 		f := &m.Fields[i]
 		if i > 0 {
@@ -83,12 +90,16 @@ func cSharpType(t *contracts.Type) string {
 
 func cSharpAction(b *strings.Builder, o *contracts.Operation) {
 	action := o.Route[strings.LastIndexByte(o.Route, '/')+1:]
-	fmt.Fprintf(b, "\n    // line %d: %s\n    [Http%s, Route(%q)]\n", o.RouteFact.Line, o.RouteFact.Quote,
+	fmt.Fprintf(b, "\n    // line %d: %s\n    [Http%s, Route(%q)]\n", o.RouteFact.Line, oneLine(o.RouteFact.Quote),
 		o.Method[:1]+strings.ToLower(o.Method[1:]), o.Route)
 	fmt.Fprintf(b, "    public %s %s([FromBody] %s model)\n    {\n", o.Response.Type, cSharpName(action),
 		cSharpType(o.Body))
-	b.WriteString("        if (!ModelState.IsValid)\n        {\n            return BadRequest(ModelState);\n" +
-		"        }\n\n        throw new NotImplementedException();\n    }\n")
+	invalid := "return BadRequest(ModelState);"
+	if o.Response.Type != "IHttpActionResult" {
+		invalid = "throw new HttpResponseException(\n" +
+			"                Request.CreateErrorResponse(HttpStatusCode.BadRequest, ModelState));"
+	}
+	b.WriteString("        if (!ModelState.IsValid)\n        {\n            " + invalid + "\n        }\n\n        throw new NotImplementedException();\n    }\n")
 }
 
 // cSharpWords are the keywords of C# that a name of a page may be: a name that begins with a

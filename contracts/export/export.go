@@ -49,6 +49,9 @@ func Write(w io.Writer, name string, c *contracts.Contract) error {
 		if f.name != name {
 			continue
 		}
+		if err := checkNames(c); err != nil {
+			return err
+		}
 		text, err := f.write(c)
 		if err != nil {
 			return err
@@ -86,7 +89,7 @@ func says(f *contracts.Field) (words []string) {
 	last := -1
 	add := func(fact contracts.Fact) {
 		if fact.Line != last {
-			words = append(words, fmt.Sprintf("line %d: %s", fact.Line, fact.Quote))
+			words = append(words, fmt.Sprintf("line %d: %s", fact.Line, oneLine(fact.Quote)))
 			last = fact.Line
 		}
 	}

@@ -18,6 +18,20 @@ interface Field {
   readonly elements?: readonly Field[];
 }
 
+/** A value as the text that a form has for it. */
+function textOf(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return value;
+    case "number":
+    case "bigint":
+    case "boolean":
+      return String(value);
+    default:
+      return "";
+  }
+}
+
 /** White space as .NET has it. */
 const space = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 const blank = new RegExp(`^${space}*$`);
@@ -50,4 +64,37 @@ function check(field: Field, texts: readonly string[] | undefined): Omit<Violati
     broken.push({ rule: "length", line: length.line, message: length.message });
   }
   return broken;
+}
+
+/** The texts of a form by name, without regard to case; a[b] is a.b, a[] is a. */
+function read(form: Iterable<readonly [string, unknown]>): Map<string, string[]> {
+  const texts = new Map<string, string[]>();
+  for (const [name, value] of form) {
+    const key = name
+      .replace(/\[([^\]]*)\]/g, (whole, inner: string) =>
+        inner === "" ? "" : /^[0-9]/.test(inner) ? whole : `.${inner}`)
+      .toUpperCase();
+    texts.set(key, [...(texts.get(key) ?? []), textOf(value)]);
+  }
+  return texts;
+}
+
+/** What the names of the elements of a list begin with; undefined where the form has no list. */
+function elementsOf(texts: Map<string, string[]>, name: string): string[] | undefined {
+  const names = [...texts.keys()];
+  const isThere = (key: string): boolean =>
+    names.some((n) => n === key || n.startsWith(key + ".") || n.startsWith(key + "["));
+  const key = name.toUpperCase();
+  if (!isThere(key)) {
+    return undefined;
+  }
+  const own = texts.get(key); // makes an element for each of its texts
+  if (own !== undefined) {
+    return own.map(() => name + ".");
+  }
+  const elements: string[] = [];
+  while (isThere(`${key}[${elements.length}]`)) {
+    elements.push(`${name}[${elements.length}].`);
+  }
+  return elements;
 }

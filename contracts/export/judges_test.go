@@ -58,7 +58,7 @@ func TestJudges(t *testing.T) {
 			all, err := json.Marshal(map[string]any{"forms": forms, "bodies": bodies})
 			require.NoError(t, err)
 			write("cases.json", all)
-			write("names.json", fmt.Appendf(nil, `{"validator":"validate%s","schema":"%s"}`, name,
+			write("names.json", fmt.Appendf(nil, `{"validator":"validate%s","model":"%s"}`, name,
 				strings.ToLower(name[:1])+name[1:]))
 			cmd := exec.CommandContext(t.Context(), "node", "judges/judge.mjs", folder)
 			out, err := cmd.CombinedOutput()

@@ -23,10 +23,10 @@ const (
 	guidPattern = `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`
 
 	leapYear    = `([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)`
-	anyYear     = `[0-9]{4}`
+	anyYear     = `([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)`
 	datePattern = `^(` + anyYear + `-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|` +
 		`(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|` + leapYear + `-02-29)` +
-		`(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,7})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?)?$`
+		`(T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,7})?)?(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))?)?$`
 )
 
 // The greatest and the least integer of 32 bits and decimal of 96.
@@ -43,7 +43,7 @@ const (
   return /` + guidPattern + `/.test(text) ? "value" : "wrong";
 }
 `
-	dateReader = `/** ISO 8601, as the page's sample shows it. The server takes more spellings. */
+	dateReader = `/** ISO 8601: a day, or with a time as browsers and the page's sample have it. The server takes more. */
 function date(text: string): Reading {
   return /` + datePattern + `/.test(text)
     ? "value"

@@ -43,7 +43,7 @@ func markdownOperation(b *strings.Builder, o *contracts.Operation, prefix string
 		case mayBeNull(f):
 			null = "yes"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %d |\n", p.Path, cell(kindWord(&f.Type)), strings.Join(rules, " "),
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %d |\n", code(string(p.Path)), cell(kindWord(&f.Type)), strings.Join(rules, " "),
 			null, f.Type.Fact.Line)
 	}
 	b.WriteString("\n## Rules\n")
@@ -54,7 +54,7 @@ func markdownOperation(b *strings.Builder, o *contracts.Operation, prefix string
 			fmt.Fprintf(b, "\n*Inferred, line %d:* %s.\n", r.Fact.Line, cell(r.Fact.Because))
 			continue
 		}
-		fmt.Fprintf(b, "\n*Line %d:* `%s`\n", r.Fact.Line, strings.ReplaceAll(r.Fact.Quote, "`", "'"))
+		fmt.Fprintf(b, "\n*Line %d:* %s\n", r.Fact.Line, code(r.Fact.Quote))
 	}
 	if o.Sample != nil {
 		fmt.Fprintf(b, "\n## Sample\n\n*Line %d.*\n\n```json\n%s\n```\n", o.SampleFact.Line, o.Sample)
@@ -83,8 +83,13 @@ func anchor(id string) string {
 	return strings.Trim(b.String(), "-")
 }
 
+// code is text as code, in a cell of a table too.
+func code(text string) string {
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(oneLine(text)) + "`"
+}
+
 // cell is text that Markdown shows as it is.
 func cell(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "&", "&amp;",
-		"[", `\[`, "]", `\]`).Replace(text)
+		"[", `\[`, "]", `\]`).Replace(oneLine(text))
 }

@@ -3,7 +3,6 @@ package export
 import (
 	_ "embed" // the parts of TypeScript that are the same for every page
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/seed47566266/understudy/contracts"
@@ -60,7 +59,7 @@ func typeScript(c *contracts.Contract) ([]byte, error) {
 	}
 	b.WriteString(violationTS)
 	tsCommon(&b, all)
-	fmt.Fprintf(&b, "\nconst invalidRequest = %s;\n\n%s", strconv.Quote(webapi.InvalidRequest), validateTS)
+	fmt.Fprintf(&b, "\nconst invalidRequest = %s;\n\n%s", quoted(webapi.InvalidRequest), validateTS)
 	tsFields(&b, all, names)
 	for i, m := range bodies(c) {
 		if i == 0 {
@@ -70,7 +69,7 @@ func typeScript(c *contracts.Contract) ([]byte, error) {
  * The rules that a form breaks, none where the server accepts it: validate%[1]s(new FormData(element)).
  */
 export function validate%[1]s(form: Iterable<readonly [string, unknown]>): Violation[] {
-  return validate(%[2]s, %[3]d, form);
+  return validate(%[2]sFields, %[3]d, form);
 }
 `, names[m.Name], lowerFirst(names[m.Name]), m.Fact.Line)
 	}
@@ -92,8 +91,8 @@ func bodies(c *contracts.Contract) (all []*contracts.Model) {
 // tsCommon writes what both validators have: what the server says, the rules of one value, and
 // the readers of the kinds that there are.
 func tsCommon(b *strings.Builder, all []*contracts.Model) {
-	fmt.Fprintf(b, "const valueRequired = %s;\nconst outOfRange = %s;\n%s\n%s", strconv.Quote(webapi.ValueRequired),
-		strconv.Quote(webapi.ErrorOccurred), notValidTS(), formTS)
+	fmt.Fprintf(b, "const valueRequired = %s;\nconst outOfRange = %s;\n%s\n%s", quoted(webapi.ValueRequired),
+		quoted(webapi.ErrorOccurred), notValidTS(), formTS)
 	used := map[contracts.Kind]bool{}
 	for _, m := range all {
 		for i := range m.Fields {
@@ -113,14 +112,14 @@ func notValidTS() string {
 	before, rest, _ := strings.Cut(webapi.NotValid(value, name), value)
 	between, after, _ := strings.Cut(rest, name)
 	return fmt.Sprintf("const notValid = (text: string, name: string): string => %s + text + %s + name + %s;\n",
-		strconv.Quote(before), strconv.Quote(between), strconv.Quote(after))
+		quoted(before), quoted(between), quoted(after))
 }
 
 // tsFields writes the table of fields of each model, those of elements first.
 func tsFields(b *strings.Builder, all []*contracts.Model, names map[string]string) {
 	for i := len(all) - 1; i >= 0; i-- {
 		m := all[i]
-		fmt.Fprintf(b, "\nconst %s: readonly Field[] = [\n", lowerFirst(names[m.Name]))
+		fmt.Fprintf(b, "\nconst %sFields: readonly Field[] = [\n", lowerFirst(names[m.Name]))
 		for j := range m.Fields {
 			f := &m.Fields[j]
 			b.WriteString("  " + tsField(f, names) + ",\n")
@@ -133,7 +132,7 @@ func tsFields(b *strings.Builder, all []*contracts.Model, names map[string]strin
 func tsField(f *contracts.Field, names map[string]string) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	add("name: %s, line: %d, nullable: %t", strconv.Quote(f.Name), f.Type.Fact.Line, f.Type.Nullable)
+	add("name: %s, line: %d, nullable: %t", quoted(f.Name), f.Type.Fact.Line, f.Type.Nullable)
 	if reader := kinds[f.Type.Kind].reader; reader != "" {
 		add("read: %s", reader)
 	}
@@ -143,14 +142,14 @@ func tsField(f *contracts.Field, names map[string]string) string {
 			message = webapi.PropertyRequired(f.Name)
 		}
 		add("required: { line: %d, byBinder: %t,\n      message: %s }", required.Fact.Line, !f.Type.Nullable,
-			strconv.Quote(message))
+			quoted(message))
 	}
 	if length := f.Length(); length != nil {
 		add("length: { min: %d, max: %d, line: %d,\n      message: %s }", length.Min, length.Max, length.Fact.Line,
-			strconv.Quote(webapi.WrongLength(f.Name, length)))
+			quoted(webapi.WrongLength(f.Name, length)))
 	}
 	if elements := f.Elements(); elements != nil {
-		add("elements: %s", lowerFirst(names[elements.Name]))
+		add("elements: %sFields", lowerFirst(names[elements.Name]))
 	}
 	return "{ " + strings.Join(parts, ",\n    ") + " }"
 }
@@ -166,16 +165,25 @@ func tsType(f *contracts.Field, names map[string]string) string {
 	return text
 }
 
+// quoted is text as a literal of JavaScript, which JSON's are.
+func quoted(text string) string {
+	literal, _ := marshal(text) // a string does not fail
+	return string(literal)
+}
+
 // tsKey is a name as an object has it.
 func tsKey(name string) string {
-	if identifier(name) == name {
+	switch {
+	case name == "__proto__": // in a literal it would be another thing
+		return `["__proto__"]`
+	case identifier(name) == name:
 		return name
 	}
-	return strconv.Quote(name)
+	return quoted(name)
 }
 
 // tsComment is text that ends no comment.
-func tsComment(text string) string { return strings.ReplaceAll(text, "*/", "* /") }
+func tsComment(text string) string { return strings.ReplaceAll(oneLine(text), "*/", "* /") }
 
 // zod writes a schema of the object that a form makes.
 func zod(c *contracts.Contract) ([]byte, error) {
@@ -186,44 +194,38 @@ func zod(c *contracts.Contract) ([]byte, error) {
 	all := models(c)
 	names := typeNames(all)
 	tsCommon(&b, all)
-	b.WriteString("\n/** The names of the page by theirs in capitals: the server does not mind the case. */\n" +
-		"const spellings = new Map([\n")
-	seen := map[string]bool{}
-	for _, m := range all {
-		for i := range m.Fields {
-			if name := m.Fields[i].Name; !seen[name] {
-				seen[name] = true
-				fmt.Fprintf(&b, "  [%s, %s],\n", strconv.Quote(strings.ToUpper(name)), strconv.Quote(name))
-			}
-		}
-	}
-	b.WriteString("]);\nconst lists = new Set<string>([")
-	for _, m := range all {
-		for i := range m.Fields {
-			if m.Fields[i].Elements() != nil {
-				b.WriteString(strconv.Quote(m.Fields[i].Name) + ", ")
-			}
-		}
-	}
-	b.WriteString("]);\n\n" + nestTS)
+	b.WriteString("\n" + nestTS)
+	tsFields(&b, all, names)
 	for i := len(all) - 1; i >= 0; i-- {
 		m := all[i]
-		fmt.Fprintf(&b, "\n/** %s, line %d. */\nexport const %s = z.object({\n", tsComment(m.Fact.Quote), m.Fact.Line,
-			lowerFirst(names[m.Name]))
+		fmt.Fprintf(&b, "\n/** %s, line %d. */\nexport const %sSchema = z.object({\n", tsComment(m.Fact.Quote),
+			m.Fact.Line, lowerFirst(names[m.Name]))
 		for j := range m.Fields {
 			f := &m.Fields[j]
 			optional := ".optional()"
 			if f.Required() != nil {
 				optional = ""
 			}
-			value := "text(" + tsField(f, names) + ")"
+			value := fmt.Sprintf("text(%sFields[%d]!)", lowerFirst(names[m.Name]), j)
 			if elements := f.Elements(); elements != nil {
-				value = "z.array(" + lowerFirst(names[elements.Name]) + ")"
+				value = "z.array(" + lowerFirst(names[elements.Name]) + "Schema"
+				if f.Required() != nil {
+					value += ", { error: " + quoted(webapi.FieldRequired(f.Name)) + " }"
+				}
+				value += ")"
 			}
 			fmt.Fprintf(&b, "  /** %s */\n  %s: %s%s,\n", tsComment(strings.Join(says(f), "; ")), tsKey(f.Name), value,
 				optional)
 		}
 		b.WriteString("});\n")
+	}
+	for _, m := range bodies(c) {
+		fmt.Fprintf(&b, `
+/** What %[1]sSchema reads of a form: %[1]sFrom(new FormData(element)). */
+export function %[1]sFrom(form: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  return objectOf(%[1]sFields, read(form), "");
+}
+`, lowerFirst(names[m.Name]))
 	}
 	return []byte(b.String()), nil
 }

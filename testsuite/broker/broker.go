@@ -65,10 +65,12 @@ type Broker struct {
 	Pause time.Duration
 }
 
-// Error is a broker's refusal.
+// Error is a broker's rejection.
 type Error struct {
 	// Status is that of its response; 0 where there was none.
 	Status int
+	// Away marks a broker that could not be reached, or failed for a while.
+	Away bool
 	// Problem is what was wrong and what to do.
 	Problem string
 }
@@ -79,7 +81,7 @@ const (
 	// longest bounds a response of a broker, in bytes.
 	longest = 1 << 20
 	// timeout is for one request.
-	timeout = 30 * time.Second
+	timeout = 15 * time.Second
 	// longestPause bounds how long a broker may have a client wait.
 	longestPause = 30 * time.Second
 )
@@ -90,9 +92,17 @@ var (
 	publishResults = []string{"pf:publish-provider-contract", "pb:publish-provider-contract"}
 )
 
+// Pact is the file of one.
+type Pact struct {
+	// Name is the file's, for errors.
+	Name string
+	// Text is what it holds.
+	Text []byte
+}
+
 // PublishPacts publishes pacts for a version of their consumer, all or none, and returns what the
 // broker says of it. The error is about a file that is not a pact, or an *[Error].
-func (b *Broker) PublishPacts(ctx context.Context, v Version, pacts [][]byte) (notices []string, err error) {
+func (b *Broker) PublishPacts(ctx context.Context, v Version, pacts []Pact) (notices []string, err error) {
 	type contract struct {
 		Consumer      string `json:"consumerName"`
 		Provider      string `json:"providerName"`
@@ -101,12 +111,12 @@ func (b *Broker) PublishPacts(ctx context.Context, v Version, pacts [][]byte) (n
 		Content       []byte `json:"content"` // in Base64
 	}
 	all := make([]contract, len(pacts))
-	for i, text := range pacts {
+	for i, pact := range pacts {
 		var names struct{ Consumer, Provider struct{ Name string } }
-		if err := json.Unmarshal(text, &names); err != nil || names.Consumer.Name == "" || names.Provider.Name == "" {
-			return nil, fmt.Errorf("file %d is not a pact: it names no consumer and provider", i+1)
+		if err := json.Unmarshal(pact.Text, &names); err != nil || names.Consumer.Name == "" || names.Provider.Name == "" {
+			return nil, fmt.Errorf("%s is not a pact: it names no consumer and provider", pact.Name)
 		}
-		all[i] = contract{names.Consumer.Name, names.Provider.Name, "pact", "application/json", text}
+		all[i] = contract{names.Consumer.Name, names.Provider.Name, "pact", "application/json", pact.Text}
 		if names.Consumer.Name != all[0].Consumer {
 			return nil, fmt.Errorf("the pacts are of two consumers, %s and %s: publish those of one at a time",
 				all[0].Consumer, names.Consumer.Name)
@@ -188,14 +198,14 @@ func (b *Broker) publish(
 
 // base is the address of the index.
 func (b *Broker) base() (*url.URL, error) {
+	if strings.Contains(b.URL, "@") {
+		return nil, &Error{Problem: "the broker's address has credentials in it: put a token into the environment " +
+			"instead"}
+	}
 	base, err := url.Parse(strings.TrimSuffix(b.URL, "/") + "/")
 	switch {
 	case err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https":
-		return nil, &Error{Problem: fmt.Sprintf("invalid address of a broker %q: use http://HOST or https://HOST",
-			b.URL)}
-	case base.User != nil:
-		return nil, &Error{Problem: "the broker's address has credentials in it: put a token into the environment " +
-			"instead"}
+		return nil, &Error{Problem: "invalid address of a broker: use http://HOST or https://HOST"}
 	case base.Scheme == "http" && b.Token != "" && !isLoopback(base.Hostname()):
 		return nil, &Error{Problem: fmt.Sprintf("the token would go to %s unencrypted: use https", base.Host)}
 	}
@@ -231,17 +241,18 @@ func (b *Broker) do(ctx context.Context, method string, to *url.URL, body, into 
 	}
 	response, err := b.client().Do(request)
 	if err != nil {
-		return &Error{Problem: fmt.Sprintf("cannot reach the broker at %s: %s", to.Host, cause(err))}
+		return &Error{Away: true, Problem: fmt.Sprintf("cannot reach the broker at %s: %s", to.Host, cause(err))}
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, longest))
+	content, err := io.ReadAll(io.LimitReader(response.Body, longest))
 	if err != nil {
-		return &Error{Problem: fmt.Sprintf("cannot read the broker's response: %s", cause(err))}
+		return &Error{Away: true, Problem: fmt.Sprintf("cannot read the broker's response: %s", cause(err))}
 	}
 	if response.StatusCode/100 != 2 {
-		return &Error{response.StatusCode, b.refusal(response.StatusCode, to, answer)}
+		status := response.StatusCode
+		return &Error{status, status >= 500 || status == http.StatusTooManyRequests, b.rejection(status, to, content)}
 	}
-	if err := json.Unmarshal(answer, into); err != nil {
+	if err := json.Unmarshal(content, into); err != nil {
 		return &Error{Problem: fmt.Sprintf("%s responds with something else than JSON: is it a Pact Broker?", to)}
 	}
 	return nil
@@ -255,6 +266,10 @@ func (b *Broker) client() *retryablehttp.Client {
 	c.RetryWaitMin, c.RetryWaitMax = b.Pause, longestPause
 	if b.Pause == 0 {
 		c.RetryWaitMin = time.Second / 2
+	}
+	// A Retry-After counts, up to the same bound.
+	c.Backoff = func(least, most time.Duration, attempt int, response *http.Response) time.Duration {
+		return min(retryablehttp.DefaultBackoff(least, most, attempt, response), longestPause)
 	}
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	c.HTTPClient.Timeout = timeout
@@ -272,9 +287,9 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// refusal says what a status means, and what the broker says of it.
-func (b *Broker) refusal(status int, to *url.URL, answer []byte) string {
-	said := says(answer)
+// rejection says what a status means, and what the broker says of it.
+func (b *Broker) rejection(status int, to *url.URL, content []byte) string {
+	said := says(content)
 	if said != "" {
 		said = ": " + said
 	}
@@ -293,14 +308,14 @@ func (b *Broker) refusal(status int, to *url.URL, answer []byte) string {
 }
 
 // says is what a broker says of an error, in one of the forms that it has for that.
-func says(answer []byte) string {
+func says(content []byte) string {
 	var forms struct {
 		Notices []struct{ Text string }
 		Errors  json.RawMessage
 		Error   json.RawMessage
 		Message string
 	}
-	if json.Unmarshal(answer, &forms) != nil {
+	if json.Unmarshal(content, &forms) != nil {
 		return ""
 	}
 	var all []string

@@ -87,7 +87,7 @@ func TestPactsArePublishedWithTheirVersion(t *testing.T) {
 	s := newStub(t)
 	b := broker.Broker{URL: s.URL, Token: "secret"}
 	other := strings.Replace(onePact, `"api"`, `"payments"`, 1)
-	notices, err := b.PublishPacts(t.Context(), version, [][]byte{[]byte(onePact), []byte(other)})
+	notices, err := b.PublishPacts(t.Context(), version, []broker.Pact{{Text: []byte(onePact)}, {Text: []byte(other)}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Published."}, notices)
 	require.Len(t, s.posted, 1)
@@ -168,12 +168,12 @@ func TestWhatIsNotPublishedSaysWhy(t *testing.T) {
 			err: "cannot reach the broker at 127.0.0.1:1: "},
 		"a token in the open": {change: func(b *broker.Broker) { b.URL, b.Token = "http://192.0.2.1", "secret" },
 			err: "the token would go to 192.0.2.1 unencrypted: use https"},
-		"credentials in the address": {change: func(b *broker.Broker) { b.URL = "http://a:b@127.0.0.1" },
+		"credentials in the address": {change: func(b *broker.Broker) { b.URL = "ftp://a:secret@127.0.0.1:x" },
 			err: "the broker's address has credentials in it"},
 		"no address": {change: func(b *broker.Broker) { b.URL = "broker" },
-			err: `invalid address of a broker "broker"`},
-		"another file":   {pact: `{"openapi":"3.1.0"}`, err: "file 1 is not a pact: it names no consumer and provider"},
-		"not even JSON":  {pact: `x`, err: "file 1 is not a pact"},
+			err: "invalid address of a broker: use http://HOST or https://HOST"},
+		"another file":   {pact: `{"openapi":"3.1.0"}`, err: "a.json is not a pact: it names no consumer and provider"},
+		"not even JSON":  {pact: `x`, err: "a.json is not a pact"},
 		"a response cut": {before: status(200, `{"notices":[`), err: "responds with something else than JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestWhatIsNotPublishedSaysWhy(t *testing.T) {
 			if test.pact != "" {
 				pact = test.pact
 			}
-			_, err := b.PublishPacts(t.Context(), version, [][]byte{[]byte(pact)})
+			_, err := b.PublishPacts(t.Context(), version, []broker.Pact{{Name: "a.json", Text: []byte(pact)}})
 			require.ErrorContains(t, err, test.err)
 			require.NotContains(t, err.Error(), "secret")
 			if test.status != 0 {
@@ -217,12 +217,12 @@ func TestTheBrokerIsAskedAgainAsLongAsItMayRecover(t *testing.T) {
 		return true
 	}
 	b := broker.Broker{URL: s.URL, Retries: 3, Pause: time.Millisecond}
-	_, err := b.PublishPacts(t.Context(), version, [][]byte{[]byte(onePact)})
+	_, err := b.PublishPacts(t.Context(), version, []broker.Pact{{Text: []byte(onePact)}})
 	require.NoError(t, err)
 	require.Len(t, s.posted, 1)
 	failures = []int{503, 503}
 	b.Retries = 1
-	_, err = b.PublishPacts(t.Context(), version, [][]byte{[]byte(onePact)})
+	_, err = b.PublishPacts(t.Context(), version, []broker.Pact{{Text: []byte(onePact)}})
 	require.ErrorContains(t, err, "responded with 503")
 }
 
@@ -238,7 +238,7 @@ func committedPact(t *testing.T) (file string, text []byte) {
 func TestTheCommittedPactCanBePublished(t *testing.T) {
 	s := newStub(t)
 	_, text := committedPact(t)
-	_, err := (&broker.Broker{URL: s.URL}).PublishPacts(t.Context(), version, [][]byte{text})
+	_, err := (&broker.Broker{URL: s.URL}).PublishPacts(t.Context(), version, []broker.Pact{{Text: text}})
 	require.NoError(t, err)
 	require.Equal(t, "booking-form", s.posted[0].body["pacticipantName"])
 }

@@ -35,7 +35,7 @@ func TestTheCommandPublishesTheSame(t *testing.T) {
 		"--build-url", version.BuildURL}
 	file, text := committedPact(t)
 	command(t, append([]string{"broker", "publish", file, "--consumer-app-version", version.Number}, about...)...)
-	_, err := b.PublishPacts(t.Context(), version, [][]byte{text})
+	_, err := b.PublishPacts(t.Context(), version, []broker.Pact{{Text: text}})
 	require.NoError(t, err)
 
 	folder := t.TempDir()

@@ -96,7 +96,11 @@ func drop(body map[string]any, is func(name string, value any) bool) {
 	}
 }
 
+// sound is the name of the one that has nothing wrong.
+const sound = "the mock as it is"
+
 var mutants = []mutant{
+	{name: sound},
 	{name: "Reason is not required", change: func(b map[string]any) {
 		if b["Reason"] == nil || b["Reason"] == "" {
 			b["Reason"] = "x"
@@ -182,8 +186,7 @@ func (m *mutant) in(mock http.Handler) http.Handler {
 // TestTheExportedPactCatchesBrokenServers has each mutant fail an interaction.
 func TestTheExportedPactCatchesBrokenServers(t *testing.T) {
 	if testing.Short() {
-		t.Log("twelve verifications of some hundred cases: make test-pact runs it")
-		return
+		t.Skip("thirteen verifications of some hundred cases: make test-pact runs it")
 	}
 	file, n := exportedPact(t, few)
 	for i := range mutants {
@@ -195,10 +198,14 @@ func TestTheExportedPactCatchesBrokenServers(t *testing.T) {
 			server := httptest.NewServer(m.in(mock))
 			defer server.Close()
 			passed, out := verify(t, server.URL, exportedProvider, file)
+			if m.name == sound {
+				require.True(t, passed, "%s", out)
+				return
+			}
 			require.False(t, passed)
 			failed := strings.Count(out, "(FAILED)")
 			require.Positive(t, failed, "%s", out)
-			t.Log(fmt.Sprintf("%d of %d fail", failed, n))
+			t.Logf("fail: %d of %d interactions", failed, n)
 		})
 	}
 }

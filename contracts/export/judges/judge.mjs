@@ -30,6 +30,9 @@ function agree(name, list, verdict) {
     }
     counts[x.outcome]++;
   }
+  if (counts.reject < 50) {
+    fail(`${name}: only ${counts.reject} forms are rejected`);
+  }
   console.log(`${name}: ${counts.accept} accepted, ${counts.reject} rejected with the server's messages`);
 }
 
@@ -42,12 +45,12 @@ execFileSync(bin("tsc"), ["--strict", "--noUncheckedIndexedAccess", "--exactOpti
   "typescript.ts", "zod.ts"], { cwd: folder, stdio: ["ignore", "inherit", "inherit"] });
 const typescript = await import(pathToFileURL(join(folder, "out/typescript.js")));
 const zod = await import(pathToFileURL(join(folder, "out/zod.js")));
-const { validator, schema } = JSON.parse(read("names.json"));
+const { validator, model } = JSON.parse(read("names.json"));
 agree("typescript", cases.forms, (x) =>
   typescript[validator](x.pairs).map((v) => (v.field === "" ? v.message : `${v.field}: ${v.message}`)));
 const nested = cases.forms.filter((x) => x.pairs.length > 0);
 agree("zod", nested, (x) => {
-  const result = zod[schema].safeParse(zod.fromForm(x.pairs));
+  const result = zod[`${model}Schema`].safeParse(zod[`${model}From`](x.pairs));
   const name = (path) => path.reduce((at, step) =>
     typeof step === "number" ? `${at}[${step}]` : at === "" ? step : `${at}.${step}`, "");
   return result.success ? [] : result.error.issues.map((issue) => `${name(issue.path)}: ${issue.message}`);
