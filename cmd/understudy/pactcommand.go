@@ -175,8 +175,8 @@ func publishResults(
 			testsuite.Visible(r.Conclusion))
 	}
 	if o := theOperation(c); r.Endpoint != o.Method+" /"+o.Route {
-		return "", nil, fmt.Errorf("%s is about %s, and the page about %s /%s: name its page with --page", name, r.Endpoint,
-			o.Method, o.Route)
+		return "", nil, fmt.Errorf("%s is about %s, and the page about %s /%s: name its page with --page", name,
+			r.Endpoint, o.Method, o.Route)
 	}
 	var api, text bytes.Buffer
 	if err := errors.Join(contractexport.Write(&api, "openapi", c), report.Write(&text, "text", r)); err != nil {

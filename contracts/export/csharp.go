@@ -99,7 +99,8 @@ func cSharpAction(b *strings.Builder, o *contracts.Operation) {
 		invalid = "throw new HttpResponseException(\n" +
 			"                Request.CreateErrorResponse(HttpStatusCode.BadRequest, ModelState));"
 	}
-	b.WriteString("        if (!ModelState.IsValid)\n        {\n            " + invalid + "\n        }\n\n        throw new NotImplementedException();\n    }\n")
+	b.WriteString("        if (!ModelState.IsValid)\n        {\n            " + invalid +
+		"\n        }\n\n        throw new NotImplementedException();\n    }\n")
 }
 
 // cSharpWords are the keywords of C# that a name of a page may be: a name that begins with a

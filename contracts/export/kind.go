@@ -43,7 +43,7 @@ const (
   return /` + guidPattern + `/.test(text) ? "value" : "wrong";
 }
 `
-	dateReader = `/** ISO 8601: a day, or with a time as browsers and the page's sample have it. The server takes more. */
+	dateReader = `/** ISO 8601: a day, or with a time as browsers and the sample have it. The server takes more. */
 function date(text: string): Reading {
   return /` + datePattern + `/.test(text)
     ? "value"

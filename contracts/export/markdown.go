@@ -43,8 +43,8 @@ func markdownOperation(b *strings.Builder, o *contracts.Operation, prefix string
 		case mayBeNull(f):
 			null = "yes"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %d |\n", code(string(p.Path)), cell(kindWord(&f.Type)), strings.Join(rules, " "),
-			null, f.Type.Fact.Line)
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %d |\n", code(string(p.Path)), cell(kindWord(&f.Type)),
+			strings.Join(rules, " "), null, f.Type.Fact.Line)
 	}
 	b.WriteString("\n## Rules\n")
 	for _, r := range o.Rules() {

@@ -29,8 +29,8 @@ func checkNames(c *contracts.Contract) error {
 		for i := range m.Fields {
 			name := m.Fields[i].Name
 			if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-				return fmt.Errorf("%s has a field called %q (page line %d), which is not a name that can be written", m.Name,
-					name, m.Fields[i].Type.Fact.Line)
+				return fmt.Errorf("%s has a field called %q (page line %d), which is not a name that can be written",
+					m.Name, name, m.Fields[i].Type.Fact.Line)
 			}
 		}
 	}

@@ -113,7 +113,8 @@ func (b *Broker) PublishPacts(ctx context.Context, v Version, pacts []Pact) (not
 	all := make([]contract, len(pacts))
 	for i, pact := range pacts {
 		var names struct{ Consumer, Provider struct{ Name string } }
-		if err := json.Unmarshal(pact.Text, &names); err != nil || names.Consumer.Name == "" || names.Provider.Name == "" {
+		err := json.Unmarshal(pact.Text, &names)
+		if err != nil || names.Consumer.Name == "" || names.Provider.Name == "" {
 			return nil, fmt.Errorf("%s is not a pact: it names no consumer and provider", pact.Name)
 		}
 		all[i] = contract{names.Consumer.Name, names.Provider.Name, "pact", "application/json", pact.Text}
