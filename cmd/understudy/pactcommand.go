@@ -28,7 +28,8 @@ type brokerFlags struct {
 func (f *brokerFlags) add(flags *pflag.FlagSet, whose string) {
 	flags.StringVar(&f.url, "broker", "", "address of the broker (default: the variable PACT_BROKER_BASE_URL)")
 	flags.StringVar(&f.tokenEnv, "token-env", "PACT_BROKER_TOKEN", "`VARIABLE` of the environment with the token")
-	flags.IntVar(&f.retries, "retries", 4, "how often a request that fails for a while is sent again; each waits 15 s at most")
+	flags.IntVar(&f.retries, "retries", 4,
+		"how often a request that fails for a while is sent again; each waits 15 s at most")
 	flags.StringVar(&f.version.Number, "version", "", "version of the "+whose+", unique for each content")
 	flags.StringVar(&f.version.Branch, "branch", "", "branch of the repository")
 	flags.StringSliceVar(&f.version.Tags, "tag", nil, "further names of the version")
