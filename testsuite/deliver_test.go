@@ -195,11 +195,14 @@ func TestTwoRequestsAreNotSentWhereWritesAreCounted(t *testing.T) {
 			c.Limits.Writes = new(9)
 		}
 		r := run(t, c)
+		found := 0
 		for _, x := range r.Cases {
 			if x.ID == "transport/twice" {
+				found++
 				assert.Equal(t, limited, x.Verdict == testsuite.VerdictSkipped, "%s: %s", x.Verdict, x.Why)
 			}
 		}
+		assert.Equal(t, 1, found, "the case is not there")
 	}
 }
 
