@@ -28,6 +28,9 @@ func Page() []byte {
 type Contract struct {
 	// Operations are in the order of the pages; there is at least one.
 	Operations []Operation `json:"operations"`
+	// Page is the text that the contract was derived from, byte for byte: the lines of facts are
+	// its lines. Do not modify it.
+	Page []byte `json:"-"`
 }
 
 // Operation is one method and route.

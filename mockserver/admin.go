@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/gorilla/mux"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/seed47566266/understudy/mockserver/store"
 )
@@ -24,8 +25,26 @@ import (
 // them.
 const AdminPath = "/__admin"
 
-// maxAdminBody is the longest body of a request to the admin API, in bytes.
+// ConsolePath is where the parts of the console are, beside the page at the root of the admin API.
+const ConsolePath = AdminPath + "/console/"
+
+// AssetPath is where those parts are that hold nothing of the mock, and need no token: the page asks
+// for it.
+const AssetPath = ConsolePath + "assets/"
+
+// sendPath is where a request to the mock itself is taken.
+const sendPath = "/send"
+
+// maxAdminBody is the longest body of a request to the admin API, in bytes; one that holds a body for
+// the mock may be longer, as that is escaped in it.
 const maxAdminBody = 1 << 20
+
+func (s *Server) maxAdminBody(path string) int64 {
+	if path == AdminPath+sendPath || strings.HasPrefix(path, ConsolePath) {
+		return maxAdminBody + 2*s.maxBody
+	}
+	return maxAdminBody
+}
 
 func isAdmin(r *http.Request) bool {
 	path := r.URL.Path
@@ -115,12 +134,18 @@ func (s *Server) newAdmin() http.Handler {
 		{del, "/requests/{id}", "remove one request", a.deleteRequest, nil, nil, struct{}{}, []int{unknown}},
 		{
 			get, "/events", "requests as they come, as server-sent events; Last-Event-ID resumes", a.events,
-			[]parameter{sessionParameter, {"after", "id of an entry: those after it first"}}, nil, "text/event-stream",
+			[]parameter{sessionParameter, {"after", "id of an entry: those after it first"}, {"view", "row: without headers and bodies"}}, nil,
+			"text/event-stream",
 			[]int{http.StatusServiceUnavailable},
 		},
 		{
 			get, "/scenarios", "scenarios in order, and the states of a session", a.scenarios,
 			ofSession, nil, scenariosJSON{}, nil,
+		},
+		{
+			post, "/scenarios", "put scenarios in front of all others until a reset, in YAML or JSON: one, or a list",
+			a.addScenarios, []parameter{{"check", "true: only say what is wrong with them"}}, scenariosBody{}, addedJSON{},
+			[]int{invalid},
 		},
 		{
 			put, "/scenarios/{name}", "enable or disable a scenario", a.switchScenario, nil, switchJSON{}, struct{}{},
@@ -138,6 +163,12 @@ func (s *Server) newAdmin() http.Handler {
 			put, "/next", "the response for the next requests of a session", a.next, ofSession,
 			Next{}, struct{}{}, []int{invalid, http.StatusTooManyRequests},
 		},
+		{get, "/next", "the responses that the next requests of a session get", a.getNext, ofSession, nil, nextJSON{}, nil},
+		{del, "/next", "forget them", a.dropNext, ofSession, nil, struct{}{}, nil},
+		{
+			post, sendPath, "send a request to the mock itself, as who cannot reach where it listens; its id in the journal",
+			a.send, nil, sendBody{}, sentJSON{}, []int{invalid},
+		},
 		{
 			post, "/reset", "scenarios/reset, and the journal; of all sessions, what was changed here too",
 			a.reset, ofSession, nil, struct{}{}, nil,
@@ -154,7 +185,6 @@ func (s *Server) newAdmin() http.Handler {
 		{get, "/config/schema", "JSON Schema of a configuration", a.schema, nil, nil, "application/schema+json", nil},
 		{get, "/contract", "what the page says", a.contract, nil, nil, map[string]any{}, nil},
 		{get, "/openapi.json", "this description", a.openAPI, nil, nil, map[string]any{}, nil},
-		{get, "/", "this mock, for people", a.page, nil, nil, "text/html", nil},
 	}
 	if s.shutdown != nil {
 		a.routes = append(a.routes,
@@ -175,7 +205,11 @@ func (s *Server) newAdmin() http.Handler {
 		}
 		router.Path(AdminPath + a.routes[i].path).Methods(methods...).Handler(a.routes[i].checked())
 	}
-	router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
+	if s.console != nil && !s.healthAlone {
+		router.Path(AdminPath).Methods(get).Handler(http.RedirectHandler(AdminPath+"/", http.StatusFound))
+		router.PathPrefix(ConsolePath).Handler(s.console)
+		router.Path(AdminPath + "/").Handler(s.console)
+	}
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.healthAlone {
 			problem(w, http.StatusNotFound, "the admin API is off, but for health and ready: give it a token")
@@ -204,7 +238,7 @@ func (s *Server) newAdmin() http.Handler {
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		r.Body = http.MaxBytesReader(w, r.Body, maxAdminBody)
+		r.Body = http.MaxBytesReader(w, r.Body, s.maxAdminBody(r.URL.Path))
 		router.ServeHTTP(w, r)
 	})
 }
@@ -238,9 +272,16 @@ func (r *route) checked() http.Handler {
 // isOpen reports a request that needs no token, where others do: it is of who waits for the mock,
 // by whatever name.
 func (a *admin) isOpen(r *http.Request) bool {
-	return (a.s.adminToken != "" || a.s.healthAlone) &&
-		(r.Method == http.MethodGet || r.Method == http.MethodHead) &&
-		r.Header.Get("Origin") == "" && r.Header.Get("Authorization") == "" &&
+	if a.s.adminToken == "" && !a.s.healthAlone || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	// A page's modules are asked for with the page's own origin; others get nothing that they could not
+	// get from a mock of their own.
+	if a.s.console != nil && (r.URL.Path == AdminPath+"/" || r.URL.Path == AdminPath ||
+		strings.HasPrefix(r.URL.Path, AssetPath)) {
+		return true
+	}
+	return r.Header.Get("Origin") == "" && r.Header.Get("Authorization") == "" &&
 		openPaths[strings.TrimPrefix(r.URL.Path, AdminPath)]
 }
 
@@ -398,6 +439,11 @@ func session(r *http.Request) string {
 type scenariosJSON struct {
 	Scenarios []scenarioJSON    `json:"scenarios"`
 	States    map[string]string `json:"states"`
+	// Values are what each state may be.
+	Values map[string][]string `json:"values"`
+	// File is the configuration's, and Problem why its last change was not taken up; empty for none.
+	File    string `json:"file,omitempty"`
+	Problem string `json:"problem,omitempty"`
 }
 
 type scenarioJSON struct {
@@ -405,7 +451,9 @@ type scenarioJSON struct {
 	Name    string `json:"name"`
 	About   string `json:"about,omitempty"`
 	Enabled bool   `json:"enabled"`
-	Matched int64  `json:"matched"`
+	// ReadyMade marks one that every mock has.
+	ReadyMade bool  `json:"readyMade,omitempty"`
+	Matched   int64 `json:"matched"`
 }
 
 func (a *admin) scenarios(w http.ResponseWriter, r *http.Request) {
@@ -414,18 +462,60 @@ func (a *admin) scenarios(w http.ResponseWriter, r *http.Request) {
 		respondError(w, err)
 		return
 	}
-	list, rules := scenariosJSON{[]scenarioJSON{}, states}, a.s.rules.Load()
+	rules := a.s.rules.Load()
+	list := scenariosJSON{
+		Scenarios: []scenarioJSON{}, States: states, Values: map[string][]string{}, File: rules.base.file,
+	}
+	if problem := a.s.problem.Load(); problem != nil {
+		list.Problem = *problem
+	}
 	for _, sc := range rules.scenarios {
 		list.Scenarios = append(list.Scenarios, scenarioJSON{
-			sc.Name, sc.Name, AboutReadyMade(sc.ready), rules.enabled(sc), a.s.usesOf(sc.Name).count.Load(),
+			sc.Name, sc.Name, AboutReadyMade(sc.ready), rules.enabled(sc), sc.ready != "",
+			a.s.usesOf(sc.Name).count.Load(),
 		})
 	}
 	for _, name := range rules.states() {
+		list.Values[name] = rules.valuesOf(name)
 		if states[name] == "" {
 			states[name] = store.InitialState
 		}
 	}
 	respondJSON(w, http.StatusOK, list)
+}
+
+// scenariosBody is how a configuration has scenarios.
+type scenariosBody struct {
+	Scenarios []Scenario `yaml:"scenarios" doc:"looked at in order; the first that matches wins"`
+}
+
+// addedJSON names the scenarios that were added, or would be.
+type addedJSON struct {
+	Scenarios []string `json:"scenarios"`
+}
+
+func (a *admin) addScenarios(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(r.Body)
+	var scenarios []Scenario
+	if err == nil {
+		scenarios, err = parseScenarios(text)
+	}
+	switch {
+	case err != nil:
+	case r.URL.Query().Get("check") == "true":
+		err = a.s.checkUse(scenarios)
+	default:
+		err = a.s.Use(scenarios...)
+	}
+	if err != nil {
+		respondError(w, err)
+		return
+	}
+	added := addedJSON{[]string{}}
+	for i := range scenarios {
+		added.Scenarios = append(added.Scenarios, scenarios[i].Name)
+	}
+	respondJSON(w, http.StatusOK, added)
 }
 
 type switchJSON struct {
@@ -478,6 +568,7 @@ func (a *admin) setState(w http.ResponseWriter, r *http.Request) {
 		respondError(w, err)
 		return
 	}
+	a.s.noteChange()
 	done(w)
 }
 
@@ -490,6 +581,30 @@ func (a *admin) next(w http.ResponseWriter, r *http.Request) {
 		respondError(w, err)
 		return
 	}
+	a.s.noteChange()
+	done(w)
+}
+
+// nextJSON are the responses that the next requests of a session get, in order.
+type nextJSON struct {
+	Next []store.Next `json:"next"`
+}
+
+func (a *admin) getNext(w http.ResponseWriter, r *http.Request) {
+	waiting, err := a.s.store.Next(session(r))
+	if err != nil {
+		respondError(w, err)
+		return
+	}
+	respondJSON(w, http.StatusOK, nextJSON{append([]store.Next{}, waiting...)})
+}
+
+func (a *admin) dropNext(w http.ResponseWriter, r *http.Request) {
+	if err := a.s.store.DropNext(session(r)); err != nil {
+		respondError(w, err)
+		return
+	}
+	a.s.noteChange()
 	done(w)
 }
 
@@ -510,6 +625,7 @@ func (a *admin) reset(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) resetScenarios(session string) error {
+	defer s.noteChange()
 	if session != "" {
 		return s.store.Reset(session)
 	}
@@ -532,7 +648,7 @@ func (s *Server) Reset(session string) error {
 	if err := s.resetScenarios(session); err != nil {
 		return err
 	}
-	_, err := s.store.Remove(func(e *store.Entry) bool { return session == "" || e.Session == session })
+	_, err := s.remove(func(e *store.Entry) bool { return session == "" || e.Session == session })
 	return err
 }
 
@@ -635,8 +751,20 @@ func (b *settingsBody) apply(to *Settings) error {
 	return to.check()
 }
 
-func (a *admin) config(w http.ResponseWriter, _ *http.Request) {
-	respondJSON(w, http.StatusOK, a.s.rules.Load().config)
+// config is in YAML for who asks for it.
+func (a *admin) config(w http.ResponseWriter, r *http.Request) {
+	now := a.s.rules.Load().config
+	if !strings.Contains(r.Header.Get("Accept"), "yaml") {
+		respondJSON(w, http.StatusOK, now)
+		return
+	}
+	text, err := yaml.Marshal(encode(reflect.ValueOf(now)))
+	if err != nil {
+		respondError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
+	_, _ = w.Write(text) // a client that went away is not an error
 }
 
 func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {

@@ -110,6 +110,42 @@ func parseConfig(name string, text []byte, read func(file string) ([]byte, error
 	return c, nil
 }
 
+// parseScenarios reads scenarios in YAML or JSON: one, a list, or a configuration that has no more.
+func parseScenarios(text []byte) ([]Scenario, error) {
+	root, err := ParseYAML("body", text)
+	if err != nil {
+		return nil, err
+	}
+	d := newDecoder("body")
+	if root == nil {
+		return nil, d.errorf(&yaml.Node{Line: 1, Column: 1}, "the body is empty: send a scenario")
+	}
+	isList := root.Kind == yaml.SequenceNode
+	if root.Kind == yaml.MappingNode {
+		isList = slices.ContainsFunc(root.Content, func(n *yaml.Node) bool { return n.Value == "scenarios" })
+	}
+	var body scenariosBody
+	switch {
+	case root.Kind == yaml.SequenceNode:
+		err = d.decode(root, reflect.ValueOf(&body.Scenarios).Elem(), "scenarios")
+	case isList:
+		err = d.decode(root, reflect.ValueOf(&body).Elem(), "the body")
+	default:
+		body.Scenarios = make([]Scenario, 1)
+		err = d.decode(root, reflect.ValueOf(&body.Scenarios[0]).Elem(), "a scenario")
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range body.Scenarios {
+		then := &body.Scenarios[i].Then
+		if err := then.load(d, d.at[then], func(string) ([]byte, error) { return readBodyFile(nil, "") }); err != nil {
+			return nil, err
+		}
+	}
+	return body.Scenarios, nil
+}
+
 // Files are the files that the configuration names, as it names them.
 func (c *Config) Files() []string {
 	var names []string

@@ -29,6 +29,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
 	"github.com/seed47566266/understudy/contracts"
@@ -114,6 +115,12 @@ func WithoutMetrics() Option { return func(s *Server) { s.noMetrics = true } }
 // WithShutdown has the admin API's shutdown call stop; without it there is no shutdown.
 func WithShutdown(stop func()) Option { return func(s *Server) { s.shutdown = stop } }
 
+// WithConsole has a page served at the root of the admin API, and under [ConsolePath], as make
+// makes it of the mock; see package console.
+func WithConsole(make func(*Server) (http.Handler, error)) Option {
+	return func(s *Server) { s.newConsole = make }
+}
+
 // WithVersion sets the version that the admin API says.
 func WithVersion(version string) Option { return func(s *Server) { s.version = version } }
 
@@ -164,10 +171,17 @@ type Server struct {
 	configuring sync.Mutex // of setup
 	setup       setup
 	front       []Scenario
-	mu          sync.Mutex // of uses, upstreams and instanceName
+	mu          sync.Mutex // of uses and upstreams
 	uses        map[string]*uses
 
-	instanceName string
+	// instance is a name of this mock: another one has another.
+	instance string
+	changes  changes
+	// newConsole makes console, what is served at the admin API's root; nil for none.
+	newConsole func(*Server) (http.Handler, error)
+	console    http.Handler
+	address    atomic.Pointer[string]
+	problem    atomic.Pointer[string] // of the configuration's file
 
 	agreeing      sync.Mutex // of agreement and disagreements
 	agreement     Agreement
@@ -191,7 +205,7 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	s := &Server{
 		maxBody: DefaultMaxBody, log: slog.New(slog.DiscardHandler),
 		beginLarge: func() func() { return func() {} },
-		seed:       1, uses: map[string]*uses{}, closing: make(chan struct{}),
+		seed:       1, uses: map[string]*uses{}, closing: make(chan struct{}), instance: uuid.NewString(),
 	}
 	for _, option := range options {
 		option(s)
@@ -267,12 +281,17 @@ func New(c *contracts.Contract, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.newConsole != nil {
+		if s.console, err = s.newConsole(s); err != nil {
+			return nil, err
+		}
+	}
 	s.admin = s.newAdmin()
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !s.noAdmin && isAdmin(r):
 			s.admin.ServeHTTP(w, r)
-		case !s.noAdmin && !s.healthAlone && isNavigation(r):
+		case !s.noAdmin && !s.healthAlone && s.console != nil && isNavigation(r):
 			http.Redirect(w, r, AdminPath+"/", http.StatusFound)
 		case r.Header["Origin"] == nil || s.cors == CORSOff:
 			route(w, r) // no browser's request to another origin: the framework's headers and no others
@@ -326,7 +345,10 @@ func (s *Server) serve(o *operation) http.Handler {
 
 // ServeHTTP responds to one request. A panic on the way becomes the framework's 500.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	tracked := &trackedWriter{ResponseWriter: w}
+	s.serveTracked(&trackedWriter{ResponseWriter: w}, r)
+}
+
+func (s *Server) serveTracked(tracked *trackedWriter, r *http.Request) {
 	defer func() {
 		problem := recover()
 		if problem == nil {
@@ -338,7 +360,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Error("panic", "method", r.Method, "problem", problem, "stack", string(debug.Stack()))
 		if !tracked.started {
 			x := new(exchange)
-			x.start(w, r, s.operations[0])
+			x.start(tracked, r, s.operations[0])
 			x.response = x.operation.endpoint.Reject(&x.request, http.StatusInternalServerError,
 				"An error has occurred.", nil)
 			x.rules = s.rules.Load()
@@ -352,6 +374,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type trackedWriter struct {
 	http.ResponseWriter
 	started bool
+	// sent is what [Server.Send] waits for; nil for other requests.
+	sent *Sent
 }
 
 func (w *trackedWriter) WriteHeader(status int) {

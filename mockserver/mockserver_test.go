@@ -142,7 +142,7 @@ func TestWhatThePageForbidsIsRejected(t *testing.T) {
 			400,
 			`{"Message":"The request is invalid.","ModelState":{"model.Reason":["The field Reason must be a ` +
 				`string with a maximum length of 250."]}}`,
-			`"Reason/length";line=33;pointer="/Reason";found="251 UTF-16 units"`,
+			`"Reason/length";line=33;pointer="/Reason";found="251 of 250 characters"`,
 		},
 		{
 			"an invalid GUID",

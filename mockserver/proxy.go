@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/seed47566266/understudy/contracts/webapi"
@@ -56,7 +55,7 @@ func (s *Server) newUpstream(address string) (*upstream, error) {
 	transport.DisableCompression = true                          // the response is passed on as it comes
 	transport.MaxIdleConnsPerHost = 100
 	transport.ResponseHeaderTimeout = MaxDelay
-	up := &upstream{via: "1.1 understudy-" + s.instance()}
+	up := &upstream{via: "1.1 understudy-" + s.instance}
 	up.proxy = &httputil.ReverseProxy{
 		Transport: transport,
 		ErrorLog:  log.New(io.Discard, "", 0), // ErrorHandler has the error
@@ -80,14 +79,6 @@ func (s *Server) newUpstream(address string) (*upstream, error) {
 	}
 	s.upstreams[address] = up
 	return up, nil
-}
-
-// instance is a name of this mock, made when it is first needed. The lock is held.
-func (s *Server) instance() string {
-	if s.instanceName == "" {
-		s.instanceName = uuid.NewString()
-	}
-	return s.instanceName
 }
 
 // withoutPreferences is a query without what is for the mock.

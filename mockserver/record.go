@@ -54,19 +54,24 @@ func (s *Server) record(x *exchange) error {
 	if x.r.Header["Origin"] != nil {
 		e.Preflight = s.preflights.take(x.r)
 	}
-	s.append(e)
+	id := s.append(e)
+	if tracked, ok := x.w.(*trackedWriter); ok && tracked.sent != nil {
+		tracked.sent.ID = id
+	}
 	return nil
 }
 
-// append adds an entry to the journal, and to its file.
-func (s *Server) append(e *store.Entry) {
-	s.store.Append(e)
+// append adds an entry to the journal, and to its file. It returns the entry's id; empty where that
+// is given later.
+func (s *Server) append(e *store.Entry) (id string) {
+	id = s.store.Append(e)
 	if s.journalFile != nil {
 		s.journalFile.append(e)
 	}
 	if s.observe != nil {
 		s.observe(e)
 	}
+	return id
 }
 
 // recordPreflight puts a preflight that no request followed into journal and log.

@@ -410,12 +410,21 @@ func (a *admin) deleteRequests(w http.ResponseWriter, r *http.Request) {
 		}
 		matches = func(e *store.Entry) bool { return ids[e.ID] && all(e) }
 	}
-	removed, err := a.s.store.Remove(matches)
+	removed, err := a.s.remove(matches)
 	if err != nil {
 		respondError(w, err)
 		return
 	}
 	respondJSON(w, http.StatusOK, removedJSON{removed})
+}
+
+// remove drops entries of the journal, and tells the streams.
+func (s *Server) remove(matches func(*store.Entry) bool) (int, error) {
+	removed, err := s.store.Remove(matches)
+	if removed > 0 {
+		s.changes.note(func(m *mockJSON) { m.Removals++ })
+	}
+	return removed, err
 }
 
 // asked reads the pattern in the body, and finds what matches.
@@ -480,7 +489,7 @@ func (a *admin) findRequests(w http.ResponseWriter, r *http.Request) {
 func (a *admin) removeRequests(w http.ResponseWriter, r *http.Request) {
 	found, err := a.asked(r)
 	if err == nil {
-		_, err = a.s.store.Remove(func(e *store.Entry) bool {
+		_, err = a.s.remove(func(e *store.Entry) bool {
 			return slices.ContainsFunc(found, func(f *store.Entry) bool { return f.ID == e.ID })
 		})
 	}
@@ -516,7 +525,7 @@ func (a *admin) request(w http.ResponseWriter, r *http.Request) {
 
 func (a *admin) deleteRequest(w http.ResponseWriter, r *http.Request) {
 	id := mux.Vars(r)["id"]
-	removed, err := a.s.store.Remove(func(e *store.Entry) bool { return e.ID == id })
+	removed, err := a.s.remove(func(e *store.Entry) bool { return e.ID == id })
 	switch {
 	case err != nil:
 		respondError(w, err)
@@ -555,14 +564,17 @@ type requestJSON struct {
 	Headers          map[string]string `json:"headers"`
 	Body             string            `json:"body"`
 	BodyAsBase64     string            `json:"bodyAsBase64"`
+	// BodyBytes is how long the body was: the journal may have its beginning alone.
+	BodyBytes        int               `json:"bodyBytes"`
 	LoggedDate       int64             `json:"loggedDate"`
 	LoggedDateString time.Time         `json:"loggedDateString"`
 }
 
 type responseJSON struct {
-	Status  int               `json:"status"`
-	Headers map[string]string `json:"headers"`
-	Body    string            `json:"body"`
+	Status       int               `json:"status"`
+	Headers      map[string]string `json:"headers"`
+	Body         string            `json:"body"`
+	BodyAsBase64 string            `json:"bodyAsBase64,omitempty"`
 }
 
 // timingJSON has whole milliseconds.
@@ -574,7 +586,7 @@ type timingJSON struct {
 func newRequestJSON(e *store.Entry) requestJSON {
 	j := requestJSON{
 		Method: e.Method, URL: e.Target, AbsoluteURL: e.Scheme + "://" + e.Host + e.Target, Headers: flat(e.Header),
-		Body: readable(e.Body), BodyAsBase64: base64.StdEncoding.EncodeToString(e.Body),
+		Body: readable(e.Body), BodyAsBase64: base64.StdEncoding.EncodeToString(e.Body), BodyBytes: e.BodyBytes,
 		LoggedDate: e.Time.UnixMilli(), LoggedDateString: e.Time.UTC(),
 	}
 	j.ClientIP, _, _ = net.SplitHostPort(e.Client)
@@ -592,7 +604,16 @@ func newEntryJSON(e *store.Entry) entryJSON {
 		j.Preflight = &e.Preflight
 	}
 	if e.Status != 0 {
-		j.Response = &responseJSON{e.Status, flat(e.ResponseHeader), readable(e.ResponseBody)}
+		j.Response = newResponseJSON(e.Status, e.ResponseHeader, e.ResponseBody)
+	}
+	return j
+}
+
+// newResponseJSON has the body in base64 too where it is no text.
+func newResponseJSON(status int, header store.Header, body []byte) *responseJSON {
+	j := &responseJSON{Status: status, Headers: flat(header), Body: readable(body)}
+	if j.Body == "" && len(body) > 0 {
+		j.BodyAsBase64 = base64.StdEncoding.EncodeToString(body)
 	}
 	return j
 }

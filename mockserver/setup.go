@@ -57,30 +57,56 @@ func (s *Server) change(change func(*setup) error) error {
 	s.setup = next
 	s.rules.Store(compiled)
 	s.closeUnused(compiled)
+	s.noteChange()
 	return nil
+}
+
+// checkUse says what Use would.
+func (s *Server) checkUse(scenarios []Scenario) error {
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
+	next := s.setup
+	next.use(scenarios)
+	_, err := s.compile(&next)
+	return err
+}
+
+// use puts scenarios in front of all others.
+func (to *setup) use(scenarios []Scenario) {
+	isNew := func(sc Scenario) bool {
+		return slices.ContainsFunc(scenarios, func(n Scenario) bool { return n.Name == sc.Name })
+	}
+	to.front = slices.Concat(scenarios, slices.DeleteFunc(slices.Clone(to.front), isNew))
+	to.config.Scenarios = slices.DeleteFunc(slices.Clone(to.config.Scenarios), isNew)
+	to.switched = maps.Clone(to.switched)
+	for i := range scenarios {
+		delete(to.switched, scenarios[i].Name)
+	}
 }
 
 // Configure puts another configuration in the place of the one there is. Scenarios are
 // enabled as it says.
 func (s *Server) Configure(c Config) error {
+	s.problem.Store(nil)
 	return s.change(func(to *setup) error {
 		to.config, to.base, to.switched = c, c, nil
 		return nil
 	})
 }
 
+// ConfigureFailed has the admin API say why the configuration's file was not taken up, until the
+// next Configure.
+func (s *Server) ConfigureFailed(problem error) {
+	text := problem.Error()
+	s.problem.Store(&text)
+	s.noteChange()
+}
+
 // Use puts scenarios in front of all others, until the next Reset of everything. One that is
 // there with the same name is replaced.
 func (s *Server) Use(scenarios ...Scenario) error {
 	return s.change(func(to *setup) error {
-		isNew := func(sc Scenario) bool {
-			return slices.ContainsFunc(scenarios, func(n Scenario) bool { return n.Name == sc.Name })
-		}
-		to.front = slices.Concat(scenarios, slices.DeleteFunc(slices.Clone(to.front), isNew))
-		to.config.Scenarios = slices.DeleteFunc(slices.Clone(to.config.Scenarios), isNew)
-		for i := range scenarios {
-			delete(to.switched, scenarios[i].Name)
-		}
+		to.use(scenarios)
 		return nil
 	})
 }

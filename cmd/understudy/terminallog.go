@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/contracts/webapi"
 	"github.com/seed47566266/understudy/mockserver"
 )
@@ -210,15 +209,7 @@ func (t *terminalLog) request(r slog.Record) (string, int) {
 
 // reason is a violation in a few words.
 func reason(v *webapi.Violation) string {
-	found := v.Found
-	if v.Rule.Kind == contracts.RuleRequired && found == webapi.FoundNothing {
-		found = "missing"
-	}
-	text := found + " (line " + strconv.Itoa(v.Line) + ")"
-	if v.Pointer != "" {
-		text = strings.TrimPrefix(v.Pointer, "/") + ": " + text
-	}
-	return text
+	return v.Brief() + " (line " + strconv.Itoa(v.Line) + ")"
 }
 
 func (t *terminalLog) color(status int, text string) string {

@@ -11,6 +11,7 @@ package helppage
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -55,7 +56,12 @@ func Parse(page []byte) (*contracts.Contract, error) {
 	for _, line := range strings.Split(string(page), "\n") {
 		r.lines = append(r.lines, strings.TrimSuffix(line, "\r"))
 	}
-	return r.page()
+	c, err := r.page()
+	if err != nil {
+		return nil, err
+	}
+	c.Page = slices.Clone(page)
+	return c, nil
 }
 
 func lineOfInvalidUTF8(page []byte) int {

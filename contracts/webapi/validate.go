@@ -94,8 +94,12 @@ func checkLength(c *call, f *fieldPlan, by *contracts.Constraint, v *value) bool
 		return true
 	}
 	c.invalid(f, WrongLength(f.name, by))
+	limit := strconv.Itoa(by.Max)
+	if n < by.Min {
+		limit = "at least " + strconv.Itoa(by.Min)
+	}
 	c.violate(c.e.broken(f.rule(contracts.RuleLength), by.Fact, c.validatedPointer(f),
-		strconv.Itoa(n)+" UTF-16 units"))
+		strconv.Itoa(n)+" of "+limit+" characters"))
 	return false
 }
 

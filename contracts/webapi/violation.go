@@ -43,6 +43,18 @@ func (v Violation) String() string {
 	return where + " breaks " + v.Rule.String() + " (page line " + strconv.Itoa(v.Line) + "): found " + v.Found
 }
 
+// Brief says in a few words what is wrong and where, without the page: "Reason: missing".
+func (v Violation) Brief() string {
+	found := v.Found
+	if v.Rule.Kind == contracts.RuleRequired && found == FoundNothing {
+		found = "missing"
+	}
+	if v.Pointer == "" {
+		return found
+	}
+	return strings.TrimPrefix(v.Pointer, "/") + ": " + found
+}
+
 func (e *Endpoint) broken(rule contracts.RuleID, fact contracts.Fact, pointer, found string) Violation {
 	return Violation{
 		Rule:    rule,

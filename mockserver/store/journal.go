@@ -191,13 +191,13 @@ func newJournal(entries int, bytes int64) *journal {
 func (j *journal) Enabled() bool { return j.maxEntries > 0 }
 
 // Append is described at [Store].
-func (j *journal) Append(e *Entry) {
+func (j *journal) Append(e *Entry) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
 	e.ID = strconv.FormatInt(j.last, 10)
 	if j.maxEntries <= 0 {
-		return
+		return ""
 	}
 	n := numbered{j.last, e.size(), e}
 	j.bytes += n.size
@@ -217,6 +217,7 @@ func (j *journal) Append(e *Entry) {
 		j.dropped++
 	}
 	j.watchers.wake()
+	return e.ID
 }
 
 // find is where an id is in a list, or would be.

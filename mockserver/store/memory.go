@@ -36,15 +36,10 @@ type session struct {
 	used   time.Time
 	number int
 	states map[string]string
-	next   []next
+	next   []Next
 	values map[key]*value
 	order  []key // of values, the oldest first
 	kept   int   // bytes
-}
-
-type next struct {
-	response json.RawMessage
-	times    int
 }
 
 // key is the hash of a name: names hold what clients sent, of any length.
@@ -102,9 +97,9 @@ func (m *Memory) Decide(name string, now time.Time, ownResponse bool, steps []St
 	s.number++
 	d := Decision{Number: s.number}
 	if !ownResponse && len(s.next) > 0 {
-		d.Next = s.next[0].response
+		d.Next = s.next[0].Response
 		m.waiting.Add(-1)
-		if s.next[0].times--; s.next[0].times <= 0 {
+		if s.next[0].Times--; s.next[0].Times <= 0 {
 			s.next = s.next[1:]
 		}
 		return d, nil
@@ -276,9 +271,37 @@ func (m *Memory) Ahead(name string, response json.RawMessage, times int) error {
 	if len(s.next) >= maxNext {
 		return ErrTooMany
 	}
-	s.next = append(s.next, next{response, times})
+	s.next = append(s.next, Next{response, times})
 	m.waiting.Add(int64(times))
 	return nil
+}
+
+// Next is described at [Store].
+func (m *Memory) Next(name string) ([]Next, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[name]; s != nil {
+		return slices.Clone(s.next), nil
+	}
+	return nil, nil
+}
+
+// DropNext is described at [Store].
+func (m *Memory) DropNext(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[name]; s != nil {
+		m.dropNext(s)
+	}
+	return nil
+}
+
+// dropNext forgets the next responses of a session; the lock is held.
+func (m *Memory) dropNext(s *session) {
+	for _, n := range s.next {
+		m.waiting.Add(-int64(n.Times))
+	}
+	s.next = nil
 }
 
 // Waiting is described at [Store].
@@ -316,9 +339,7 @@ func (m *Memory) forget(name string) {
 	if s == nil {
 		return
 	}
-	for _, n := range s.next {
-		m.waiting.Add(-int64(n.times))
-	}
+	m.dropNext(s)
 	for _, v := range s.values {
 		v.settle(v.response)
 	}

@@ -331,17 +331,18 @@ func (r *Redis) Decide(session string, now time.Time, ownResponse bool, steps []
 	return readDecision(reply)
 }
 
+var errMalformed = errors.New("the store's response is malformed: is another program using its keys?")
+
 // readDecision reads what decide.lua returns.
 func readDecision(reply []any) (Decision, error) {
 	var d Decision
-	malformed := errors.New("the store's response is malformed: is another program using its keys?")
 	if len(reply) != 3 {
-		return d, malformed
+		return d, errMalformed
 	}
 	number, isNumber := reply[0].(int64)
 	matches, areMatches := reply[2].([]any)
 	if !isNumber || !areMatches {
-		return d, malformed
+		return d, errMalformed
 	}
 	d.Number = int(number)
 	if next, found := reply[1].(string); found {
@@ -350,12 +351,12 @@ func readDecision(reply []any) (Decision, error) {
 	for _, reply := range matches {
 		match, ok := reply.([]any)
 		if !ok || len(match) != 5 {
-			return d, malformed
+			return d, errMalformed
 		}
 		var numbers [5]int64
 		for i, value := range match {
 			if numbers[i], ok = value.(int64); !ok && i != 3 {
-				return d, malformed
+				return d, errMalformed
 			}
 		}
 		m := Match{
@@ -422,6 +423,30 @@ func (r *Redis) Ahead(session string, response json.RawMessage, times int) error
 		err = ErrTooMany
 	}
 	return err
+}
+
+// Next is described at [Store].
+func (r *Redis) Next(session string) ([]Next, error) {
+	var texts []string
+	err := r.do(func(ctx context.Context) error {
+		var err error
+		texts, err = r.client.LRange(ctx, sessionKeys(session)[2], 0, -1).Result()
+		return err
+	})
+	all := make([]Next, len(texts))
+	for i, text := range texts {
+		times, response, _ := strings.Cut(text, "\n")
+		if all[i].Times, err = strconv.Atoi(times); err != nil {
+			return nil, errMalformed
+		}
+		all[i].Response = json.RawMessage(response)
+	}
+	return all, err
+}
+
+// DropNext is described at [Store].
+func (r *Redis) DropNext(session string) error {
+	return r.do(func(ctx context.Context) error { return r.client.Unlink(ctx, sessionKeys(session)[2]).Err() })
 }
 
 // Waiting is true: another mock may have been asked.
@@ -522,21 +547,22 @@ func (r *Redis) Close() error {
 func (r *Redis) Enabled() bool { return r.maxEntries > 0 }
 
 // Append is described at [Store]. The entry has its id once it is read again.
-func (r *Redis) Append(e *Entry) {
+func (r *Redis) Append(e *Entry) string {
 	if r.maxEntries <= 0 {
-		return
+		return ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	size := e.size()
 	if len(r.queue) >= queueEntries || r.bytes+size > queueBytes {
 		r.lost.Add(1)
-		return
+		return ""
 	}
 	r.queue = append(r.queue, queued{e, size})
 	r.bytes += size
 	r.added++
 	r.changed.Broadcast()
+	return ""
 }
 
 // write writes the queue. What is there while the server is away waits for it; at the end it

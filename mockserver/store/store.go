@@ -33,6 +33,10 @@ type Store interface {
 	// Ahead adds a response for the next requests of a session, after those that wait. It fails
 	// with [ErrTooMany] if there are a thousand.
 	Ahead(session string, response json.RawMessage, times int) error
+	// Next are the responses asked for ahead in a session, in order.
+	Next(session string) ([]Next, error)
+	// DropNext forgets them.
+	DropNext(session string) error
 	// Waiting reports that some session may have a response asked for ahead.
 	Waiting() bool
 
@@ -49,8 +53,8 @@ type Store interface {
 	// Enabled reports a journal that keeps anything.
 	Enabled() bool
 	// Append adds an entry to the journal and does not wait. The entry belongs to the journal
-	// then.
-	Append(e *Entry)
+	// then. It returns the entry's id; empty where that is given later.
+	Append(e *Entry) (id string)
 	// Entries are those after an id, the oldest first; all after "", or after what is no id.
 	Entries(after string) ([]*Entry, error)
 	// Entry is that of an id; nil if it is not there, or no longer.
@@ -89,6 +93,14 @@ const (
 
 // InitialState is the state of what nothing has set, as WireMock calls it.
 const InitialState = "Started"
+
+// Next is a response that was asked for ahead.
+type Next struct {
+	// Response is what [Store.Ahead] was given.
+	Response json.RawMessage `json:"response"`
+	// Times is how many requests will get it.
+	Times int `json:"times"`
+}
 
 // Step is what one scenario asks of the session. The zero value asks nothing and holds.
 type Step struct {

@@ -183,6 +183,9 @@ func TestAResponseAskedForAheadComesFirst(t *testing.T) {
 		require.NoError(t, s.Ahead("s", json.RawMessage("{\n\"a\": 1}"), 2))
 		require.NoError(t, s.Ahead("s", json.RawMessage(`{"b": 2}`), 1))
 		require.True(t, s.Waiting())
+		waiting, err := s.Next("s")
+		require.NoError(t, err)
+		assert.Equal(t, []store.Next{{json.RawMessage("{\n\"a\": 1}"), 2}, {json.RawMessage(`{"b": 2}`), 1}}, waiting)
 		assert.Nil(t, decide(t, s, "other").Next)
 		own, err := s.Decide("s", time.Now(), true, []store.Step{{}})
 		require.NoError(t, err)
@@ -197,6 +200,12 @@ func TestAResponseAskedForAheadComesFirst(t *testing.T) {
 			require.NoError(t, s.Ahead("s", json.RawMessage(`{}`), 1))
 		}
 		assert.ErrorIs(t, s.Ahead("s", json.RawMessage(`{}`), 1), store.ErrTooMany)
+		require.NoError(t, s.DropNext("s"))
+		require.NoError(t, s.DropNext("nobody"))
+		waiting, err = s.Next("s")
+		require.NoError(t, err)
+		assert.Empty(t, waiting)
+		assert.Nil(t, decide(t, s, "s").Next)
 	})
 }
 
