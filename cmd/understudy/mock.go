@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/seed47566266/understudy/contracts"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/mockserver/console"
 	"github.com/seed47566266/understudy/mockserver/store"
 	"github.com/seed47566266/understudy/testsuite"
 )
@@ -27,6 +29,7 @@ type mock struct {
 	scenarios, hidden                   []string
 	seed                                uint64
 	noAdmin, noMetrics, failOnUnused    bool
+	noConsole, openConsole              bool
 	store, journalFile                  string
 	proxy, record                       string
 	failOnDisagreement                  bool
@@ -53,6 +56,8 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there "+
 		"beyond loopback (better in UNDERSTUDY_ADMIN_TOKEN)")
 	flags.BoolVar(&m.noAdmin, "no-admin", false, "serve nothing under /__admin")
+	flags.BoolVar(&m.noConsole, "no-console", false, "serve no console, the page under /__admin that shows each request")
+	flags.BoolVar(&m.openConsole, "open", false, "open the console in a browser")
 	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
 	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as "+
 		"redis://HOST:6379/0 (default: memory)")
@@ -142,6 +147,14 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	case m.adminOff != "":
 		options = append(options, mockserver.WithHealthAlone())
 	}
+	switch {
+	case m.openConsole && (m.noConsole || m.adminOff != ""):
+		return nil, errors.New("--open opens the console, and there is none: it is " + cmp.Or(m.adminOff, "off by --no-console"))
+	case m.openConsole && strings.HasPrefix(cmp.Or(l.adminAddr, l.addr), unixPrefix):
+		return nil, errors.New("--open opens the console, which no browser reaches at a socket: give --admin-addr 127.0.0.1:4748")
+	case !m.noConsole && m.adminOff == "":
+		options = append(options, mockserver.WithConsole(console.New))
+	}
 	if m.noMetrics || m.adminOff != "" {
 		options = append(options, mockserver.WithoutMetrics())
 	}
@@ -223,8 +236,10 @@ func (m *mock) banner(c *contracts.Contract, url, adminURL string, file *configF
 	switch {
 	case m.adminOff != "":
 		fmt.Fprintf(&b, "  admin API: %s\n", m.adminOff)
+	case m.noConsole:
+		fmt.Fprintf(&b, "  admin API: %s%s/openapi.json\n", adminURL, mockserver.AdminPath)
 	case m.token != "":
-		fmt.Fprintf(&b, "  admin API: %s%s/ with the token\n", adminURL, mockserver.AdminPath)
+		fmt.Fprintf(&b, "  console: %s%s/ with the token\n", adminURL, mockserver.AdminPath)
 	default:
 		fmt.Fprintf(&b, "  console: %s%s/\n", adminURL, mockserver.AdminPath)
 	}

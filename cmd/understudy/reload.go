@@ -126,8 +126,14 @@ func (w *configWatch) look(ctx context.Context, events <-chan fsnotify.Event) {
 	}
 	w.seen = w.sum(text)
 	if err := w.reload(); err != nil {
-		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
+		w.failed(err)
 	}
+}
+
+// failed says that the last right configuration stays.
+func (w *configWatch) failed(err error) {
+	w.mock.ConfigureFailed(err)
+	w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
 }
 
 // missing looks whether the file stays away. Without the default one the mock responds by the page
@@ -148,7 +154,7 @@ func (w *configWatch) missing(ctx context.Context, problem error) {
 		return
 	}
 	if err := w.mock.Configure(mockserver.Config{}); err != nil {
-		w.logger.Error("configuration", "problem", err.Error(), "state", "the last right one stays")
+		w.failed(err)
 		return
 	}
 	w.logger.Info("configuration", "file", w.name, "state", "removed: the mock goes on without it")

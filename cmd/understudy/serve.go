@@ -122,6 +122,12 @@ func (v *serve) run(cmd *cobra.Command, s streams, file *configFile) (err error)
 		<-ended
 	}()
 	err = listenAndServe(ctx, s, &v.listening, mock, mock.Admin(), logger, func(url, adminURL string) string {
+		mock.ListensAt(url)
+		if v.mock.openConsole {
+			if problem := openBrowser(s, adminURL+mockserver.AdminPath+"/"); problem != nil {
+				logger.Warn("console", "problem", problem.Error())
+			}
+		}
 		return v.mock.banner(c, url, adminURL, file)
 	})
 	return v.mock.conclude(s, mock, err)

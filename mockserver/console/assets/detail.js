@@ -1,0 +1,235 @@
+// One exchange: what was wrong, with the page's line, and what can be done with it.
+import { html, signal, useEffect, useMemo, useState } from "./preact.js";
+import { Body, Headers, marksOf, sentAt } from "./exchange.js";
+import { locate } from "./body.js";
+import { oneLine, Text } from "./text.js";
+import { ask } from "./api.js";
+import * as state from "./state.js";
+import { took, wordOf } from "./list.js";
+import { compose } from "./compose.js";
+import { editScenario } from "./scenarios.js";
+import { rejectionOf, Violations } from "./violations.js";
+
+// shown is the exchange that is looked at: {entry, more}; gone where the journal has it no longer.
+export const shown = signal(null);
+// mended is the nearest valid request of it, with the changes; null until it is asked for.
+export const mended = signal(null);
+
+let loading = null;
+async function load(id) {
+  loading?.abort();
+  loading = new AbortController();
+  const { signal: stop } = loading;
+  const path = encodeURIComponent(id);
+  try {
+    const entry = await ask("GET", `/requests/${path}`, { signal: stop });
+    mended.value = null;
+    shown.value = { id, entry, more: {} };
+    const more = await ask("GET", `/console/requests/${path}`, { signal: stop });
+    shown.value = { id, entry, more };
+  } catch (problem) {
+    if (problem.name === "AbortError") return;
+    mended.value = null;
+    shown.value = { id, problem: problem.message };
+  }
+}
+
+// requestOf is the request of an entry as the mock takes one.
+export function requestOf({ request }) {
+  const headers = Object.entries(request.headers).map(([name, value]) => ({ name, value }));
+  return request.body || !request.bodyAsBase64
+    ? { method: request.method, url: request.url, headers, body: request.body }
+    : { method: request.method, url: request.url, headers, bodyAsBase64: request.bodyAsBase64 };
+}
+
+// transport are headers that the mock's own connection has.
+const transport = new Set(["host", "content-length", "connection", "accept-encoding", "origin", "referer", "cookie"]);
+const sendable = (request) => ({
+  ...request,
+  headers: request.headers.filter(({ name, value }) => !transport.has(name.toLowerCase()) && !/^sec-/i.test(name) && value !== "[hidden]"),
+});
+
+// send sends a request to the mock, and shows what came back.
+export async function send(request) {
+  const got = await state.attempt(() => ask("POST", "/send", { body: JSON.stringify(sendable(request)) }));
+  if (!got) return;
+  state.say(got.response ? `Sent: ${got.response.status}` : `Sent: ${got.problem}`);
+  if (got.id) {
+    state.following.value = false;
+    state.go("requests", got.id);
+  }
+}
+
+// copy puts a request, written as code, on the clipboard.
+export async function copy(kind) {
+  const entry = shown.value?.entry;
+  if (!entry) return;
+  await state.attempt(async () => {
+    const written = await ask("POST", `/console/code?base=${encodeURIComponent(state.base.value)}&status=${entry.response?.status ?? 200}`, {
+      body: JSON.stringify(requestOf(entry)),
+    });
+    if (!written[kind]) throw new Error("This request cannot be written so.");
+    await toClipboard(written[kind]);
+    state.say(`Copied as ${kinds.find(([key]) => key === kind)[1]}.`);
+  });
+}
+
+export async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    throw new Error("The browser does not let this page use the clipboard.");
+  }
+}
+
+const kinds = [
+  ["curl", "curl", "c"],
+  ["fetch", "fetch"],
+  ["playwright", "Playwright test", "t"],
+  ["go", "Go test"],
+  ["http", ".http file"],
+];
+
+export const again = () => shown.value?.entry && send(requestOf(shown.value.entry));
+export async function mend() {
+  const entry = shown.value?.entry;
+  if (!entry) return;
+  if (mended.value) return send(mended.value.request);
+  mended.value = await state.attempt(() => ask("POST", "/console/mend", { body: JSON.stringify(requestOf(entry)) }));
+  if (mended.value?.changes.length === 0) {
+    mended.value = null;
+    state.say("This request is valid as it is.");
+  }
+}
+export const edit = () => shown.value?.entry && compose(requestOf(shown.value.entry));
+
+function Actions({ entry, more }) {
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    if (!open) return;
+    const close = (e) => {
+      if (e.key === "Escape" || (e.type === "click" && !e.target.closest(".menu"))) setOpen(false);
+    };
+    addEventListener("click", close);
+    addEventListener("keydown", close);
+    return () => {
+      removeEventListener("click", close);
+      removeEventListener("keydown", close);
+    };
+  }, [open]);
+  const isBad = entry.violations?.length > 0 || entry.outcome === "rejected";
+  return html`<div class="actions">
+    ${isBad && html`<button class="primary" onClick=${mend} title="the nearest valid request (m)">Mend</button>`}
+    <button onClick=${again} title="send it again (r)">Send again</button>
+    <button onClick=${edit} title="change it and send it">Edit and send</button>
+    <div class="menu">
+      <button aria-haspopup="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>Copy as ▾</button>
+      ${open &&
+      html`<div role="menu">
+        ${kinds.map(
+          ([kind, name, key]) =>
+            html`<button role="menuitem" key=${kind} onClick=${() => { setOpen(false); copy(kind); }}>${name}${key && html` <kbd>${key}</kbd>`}</button>`,
+        )}
+      </div>`}
+    </div>
+    <button onClick=${() => editScenario(more.draft)} disabled=${!more.draft} title="answer requests like this one so">Make a scenario</button>
+  </div>`;
+}
+
+// Diff shows what was mended.
+function Diff({ found }) {
+  return html`<section class="mended" aria-label="The nearest valid request">
+    <h3>The nearest valid request</h3>
+    <table>
+      <thead><tr><th scope="col">Where</th><th scope="col">Sent</th><th scope="col">Valid</th><th scope="col">Why</th></tr></thead>
+      <tbody>
+        ${found.changes.map(
+          (c) => html`<tr key=${c.what}>
+            <th scope="row"><code>${oneLine(c.what.replace(/^\//, ""), 60)}</code></th>
+            <td>${c.before ? html`<del><${Text} value=${c.before} max=${60} /></del>` : html`<span class="soft">nothing</span>`}</td>
+            <td>${c.after ? html`<ins><${Text} value=${c.after} max=${60} /></ins>` : html`<span class="soft">nothing</span>`}</td>
+            <td>${c.why}${c.line > 0 && html` <${Line} line=${c.line} />`}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+    <div class="actions">
+      <button class="primary" onClick=${() => send(found.request)}>Send it <kbd>m</kbd></button>
+      <button onClick=${() => compose(found.request)}>Edit it first</button>
+    </div>
+  </section>`;
+}
+
+// Line is a line of the page, as a link to it.
+export function Line({ line }) {
+  return html`<a class="line" href=${`#/contract/${line}`}>line ${line}</a>`;
+}
+
+function Expectation({ page, entry }) {
+  if (!page) return null;
+  const accepted = entry.outcome === "accepted";
+  const differs = (page.outcome === "accept") !== accepted && (entry.outcome === "accepted" || entry.outcome === "rejected") && page.outcome !== "unspecified";
+  return html`<p class=${differs ? "differs" : "soft"}>
+    By the page alone: <strong>${page.outcome}</strong>, ${page.basis}${page.latitude && html` (${page.latitude})`}${page.line > 0 && html` <${Line} line=${page.line} />`}.
+    ${differs && " The framework reads it otherwise."}
+  </p>`;
+}
+
+export function Detail() {
+  const id = state.selected.value;
+  useEffect(() => {
+    if (id) load(id);
+    else shown.value = null;
+  }, [id]);
+  const now = shown.value;
+  const entry = now?.entry;
+  const request = entry?.request;
+  const located = useMemo(() => request && locate(request.body, request.headers["Content-Type"]), [entry]);
+  if (!id) return null;
+  if (!now || (now.id !== id && !entry)) return html`<p class="soft pad">…</p>`;
+  if (now.problem) {
+    return html`<div class="pad"><h2>No longer there</h2><p>${now.problem}. The journal keeps the last 1,000 requests unless <code>--journal-entries</code> says otherwise.</p></div>`;
+  }
+  const { more } = now;
+  const operation = state.about.value?.operations.find((o) => o.id === entry.operation);
+  const type = request.headers["Content-Type"] ?? "";
+  const broken = entry.broken ?? 0;
+  const status = entry.response?.status;
+  return html`<article class="detail" aria-label="Request ${id}">
+    <h2><span class=${`status ${entry.outcome}`}>${status ?? "No response"}</span> ${wordOf(entry.outcome)}${broken > 0 && `, breaks ${broken} ${broken === 1 ? "rule" : "rules"}`}${entry.fault && `: ${entry.fault}`}</h2>
+    <p class="target mono"><${Text} value=${`${request.method} ${request.url}`} max=${300} /></p>
+    <${Actions} entry=${entry} more=${more} />
+    ${entry.scenarios?.map((s) => html`<p class="because"><span class="badge scenario"><${Text} value=${s.name} max=${60} /></span> ${s.why ? html`because of <${Text} value=${s.why} max=${300} />` : "had a part in the response"}</p>`)}
+    ${entry.upstream && html`<p class="because"><span class="badge">real server</span> ${entry.upstream.status || entry.upstream.problem}: ${entry.upstream.verdict}</p>`}
+    ${entry.notes?.map((note) => html`<p class="because soft"><${Text} value=${note} max=${400} /></p>`)}
+    ${mended.value && html`<${Diff} found=${mended.value} />`}
+    ${broken > 0 &&
+    html`<${Violations}
+      violations=${entry.violations}
+      more=${broken - entry.violations.length}
+      rules=${operation?.rules ?? []}
+      sent=${(pointer) => sentAt(located, request.body, pointer)}
+      messages=${rejectionOf(entry.response?.body)}
+      Line=${Line}
+    />`}
+    <${Expectation} page=${more.page} entry=${entry} />
+    <div class="pair">
+      <section aria-label="Request">
+        <h3>Request</h3>
+        <${Body} text=${request.body} type=${type} bytes=${request.bodyBytes} label="Request body" marks=${marksOf(entry.violations, (v) => (v.found === "nothing" ? "missing" : v.found))} />
+        <details><summary>${Object.keys(request.headers).length} headers</summary><${Headers} headers=${request.headers} label="Request headers" /></details>
+      </section>
+      <section aria-label="Response">
+        <h3>Response</h3>
+        ${entry.response
+          ? html`<${Body} text=${entry.response.body} type=${entry.response.headers["Content-Type"]} bytes=${entry.response.bodyAsBase64 ? 1 : 0} label="Response body" />
+              <details><summary>${Object.keys(entry.response.headers).length} headers</summary><${Headers} headers=${entry.response.headers} label="Response headers" /></details>`
+          : html`<p class="soft">The connection was broken: ${entry.fault || "there is no response"}.</p>`}
+      </section>
+    </div>
+    <p class="soft">
+      ${new Date(request.loggedDateString).toLocaleString()}, ${took(entry.timing.totalTime)}${entry.timing.addedDelay > 0 && `, ${took(entry.timing.addedDelay)} of it added`}
+      ${request.clientIp && `, from ${request.clientIp}`}${entry.session && html`, session <code><${Text} value=${entry.session} max=${60} /></code>`}${entry.preflight && ", after a preflight"}
+    </p>
+  </article>`;
+}
