@@ -492,26 +492,32 @@ type scenariosBody struct {
 // addedJSON names the scenarios that were added, or would be.
 type addedJSON struct {
 	Scenarios []string `json:"scenarios"`
+	// Problem is what is wrong with them, where that alone was asked.
+	Problem string `json:"problem,omitempty"`
 }
 
 func (a *admin) addScenarios(w http.ResponseWriter, r *http.Request) {
 	text, err := io.ReadAll(r.Body)
-	var scenarios []Scenario
-	if err == nil {
-		scenarios, err = parseScenarios(text)
-	}
-	switch {
-	case err != nil:
-	case r.URL.Query().Get("check") == "true":
-		err = a.s.checkUse(scenarios)
-	default:
-		err = a.s.Use(scenarios...)
-	}
 	if err != nil {
 		respondError(w, err)
 		return
 	}
-	added := addedJSON{[]string{}}
+	added := addedJSON{Scenarios: []string{}}
+	scenarios, err := parseScenarios(text)
+	isCheck := r.URL.Query().Get("check") == "true"
+	switch {
+	case err == nil && isCheck:
+		err = a.s.checkUse(scenarios)
+	case err == nil:
+		err = a.s.Use(scenarios...)
+	}
+	switch {
+	case err != nil && isCheck:
+		added.Problem = err.Error()
+	case err != nil:
+		respondError(w, err)
+		return
+	}
 	for i := range scenarios {
 		added.Scenarios = append(added.Scenarios, scenarios[i].Name)
 	}

@@ -557,17 +557,17 @@ type entryJSON struct {
 }
 
 type requestJSON struct {
-	Method           string            `json:"method"`
-	URL              string            `json:"url"`
-	AbsoluteURL      string            `json:"absoluteUrl"`
-	ClientIP         string            `json:"clientIp"`
-	Headers          map[string]string `json:"headers"`
-	Body             string            `json:"body"`
-	BodyAsBase64     string            `json:"bodyAsBase64"`
+	Method       string            `json:"method"`
+	URL          string            `json:"url"`
+	AbsoluteURL  string            `json:"absoluteUrl"`
+	ClientIP     string            `json:"clientIp"`
+	Headers      map[string]string `json:"headers"`
+	Body         string            `json:"body"`
+	BodyAsBase64 string            `json:"bodyAsBase64"`
 	// BodyBytes is how long the body was: the journal may have its beginning alone.
-	BodyBytes        int               `json:"bodyBytes"`
-	LoggedDate       int64             `json:"loggedDate"`
-	LoggedDateString time.Time         `json:"loggedDateString"`
+	BodyBytes        int       `json:"bodyBytes"`
+	LoggedDate       int64     `json:"loggedDate"`
+	LoggedDateString time.Time `json:"loggedDateString"`
 }
 
 type responseJSON struct {

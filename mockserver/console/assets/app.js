@@ -4,7 +4,7 @@ import { Theme } from "./theme.js";
 import { oneLine } from "./text.js";
 import { ask, inSession, needsToken, setToken } from "./api.js";
 import * as state from "./state.js";
-import { Filter, List, move, took } from "./list.js";
+import { Filter, List, move, unfoldSelected } from "./list.js";
 import { again, copy, Detail, edit, mend, send, shown, toClipboard } from "./detail.js";
 import { Compose, sendDraft } from "./compose.js";
 import { Scenarios } from "./scenarios.js";
@@ -142,7 +142,7 @@ function Bottom() {
 }
 
 const keys = [
-  ["j k", "next and previous request"], ["Enter", "to the request, Escape back to the list"], ["/", "filter"], ["f", "follow: show each as it comes"],
+  ["j k", "next and previous request"], ["Enter", "to the request, Escape back to the list"], ["→ ←", "each of those that repeat, or together again"], ["/", "filter"], ["f", "follow: show each as it comes"],
   ["n", "then 1 slow, 2 503, 3 401, 4 429, 5 drop, 6 flaky, 7 taken, 0 real: the next response"], ["c", "copy as curl"], ["t", "copy as a Playwright test"],
   ["r", "send again"], ["e", "edit and send"], ["m", "mend: the nearest valid request; again to send it"], ["x", "clear"], ["?", "these keys"],
 ];
@@ -197,6 +197,8 @@ const actions = {
   k: () => move(-1),
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
+  ArrowRight: () => unfoldSelected(true),
+  ArrowLeft: () => unfoldSelected(false),
   "/": () => document.getElementById("filter").focus(),
   f: () => (state.following.value = !state.following.value),
   n: () => (arming.value = !arming.value),

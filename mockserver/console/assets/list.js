@@ -34,21 +34,33 @@ export function Row({ group, isSelected, index, of }) {
     <span class=${`status ${row.outcome}`}>${row.status ?? "✕"}</span>
     <span class="why">${why ? oneLine(why, 120) : html`<span class="soft">${oneLine(place || wordOf(row.outcome), 120)}</span>`}</span>
     ${rows.length > 1 &&
-    html`<button
-      class="badge"
-      title="show each of them"
-      tabindex="-1"
+    html`<span
+      class="badge count"
+      title="show each of them (right arrow)"
       onClick=${(e) => {
         e.stopPropagation();
-        state.unfolded.value = new Set([...state.unfolded.value, group.key]);
+        unfold(group, true);
       }}
-    >
-      ×${rows.length}
-    </button>`}
+      >×${rows.length}</span
+    >`}
     ${row.preflight && html`<span class="badge" title="the browser asked first whether it may (a preflight)">pre</span>`}
     ${row.scenarios?.slice(0, 1).map((name) => html`<span class="badge scenario">${oneLine(name, 16)}</span>`)}
     <span class="soft mono took">${took(row.millis)}</span>
   </div>`;
+}
+
+// unfold shows each of the requests that repeat one, or folds them again.
+function unfold(group, open) {
+  const keys = new Set(state.unfolded.value);
+  if (open) keys.add(group.key);
+  else keys.delete(group.key);
+  state.unfolded.value = keys;
+}
+
+// unfoldSelected does that with the one that is selected.
+export function unfoldSelected(open) {
+  const group = state.folded.value.find((g) => g.rows.some((r) => r.id === state.selected.value));
+  if (group) unfold(group, open);
 }
 
 // took is a time in few letters.

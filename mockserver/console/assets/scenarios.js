@@ -26,8 +26,8 @@ function Editor() {
     const stop = new AbortController();
     const soon = setTimeout(async () => {
       try {
-        const { scenarios } = await ask("POST", "/scenarios?check=true", { body: text, signal: stop.signal });
-        setFound({ names: scenarios });
+        const { scenarios, problem } = await ask("POST", "/scenarios?check=true", { body: text, signal: stop.signal });
+        setFound({ names: scenarios, problem });
       } catch (problem) {
         if (problem.name !== "AbortError") setFound({ problem: problem.message });
       }
