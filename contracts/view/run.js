@@ -112,7 +112,7 @@ export function Results({ results, Line }) {
   const findings = (results.findings ?? []).filter((f) => !test || test(valueOf(f, cases)));
   const count = (verdict) => results.cases.filter((c) => c.verdict === verdict).length;
   return html`<div class="results">
-    <p class=${`conclusion ${results.exit === 0 ? "takes" : "rejects"}`}><strong><${Text} value=${results.conclusion} max=${400} /></strong> Exit code ${results.exit}.</p>
+    <p class=${`conclusion ${results.exit === 0 ? "takes" : "rejects"}`}><strong><${Text} value=${results.conclusion.slice(0, 1).toUpperCase() + results.conclusion.slice(1)} max=${400} /></strong>. Exit code ${results.exit}.</p>
     <p class="soft"><code><${Text} value=${results.endpoint} max=${200} /></code> of <code><${Text} value=${results.target} max=${200} /></code>, ${new Date(results.started).toLocaleString()}, ${results.requests} requests, ${count("pass")} cases pass, ${count("fail")} fail</p>
     ${(results.findings ?? []).length > 0
       ? html`<input type="search" aria-label="Filter findings" placeholder="rule:Reason level:MUST text" value=${filter} onInput=${(e) => setFilter(e.target.value)} />

@@ -134,7 +134,7 @@ function Bottom() {
   return html`<footer>
     <span class=${`dot ${live}`} aria-hidden="true"></span>
     <span role="status">${live === "live" ? "live" : live === "lost" ? "the mock is away: trying again" : "connecting"}</span>
-    <span>${state.total.value.toLocaleString("en")} requests${state.filterText.value && `, ${state.folded.value.length.toLocaleString("en")} lines shown`}</span>
+    <span>${state.total.value.toLocaleString("en")} ${state.total.value === 1 ? "request" : "requests"}${state.filterText.value && `, ${state.folded.value.length.toLocaleString("en")} lines shown`}</span>
     ${dropped > 0 && html`<span title="the journal had no room for them; --journal-entries">${dropped.toLocaleString("en")} dropped</span>`}
     <span class="space"></span>
     <span class="hints"><kbd>j</kbd><kbd>k</kbd> move <kbd>/</kbd> filter <kbd>n</kbd> next response <kbd>c</kbd> curl <kbd>m</kbd> mend <kbd>?</kbd> keys</span>

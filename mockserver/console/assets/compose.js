@@ -172,7 +172,7 @@ function Field({ field, pointer, value, onChange, wrong }) {
     />
     <button class="null" title="send null" aria-pressed=${isNull} onClick=${() => onChange(isNull ? { raw: rawOf(field, "") } : { raw: "null" })}>null</button>
     <span class="about soft" id=${`${id}-about`}>
-      ${wrong ? html`<strong class="rejected">${wrong}</strong>` : html`${field.kind}${limits && `, ${limits}`}`} <${Line} line=${field.line} />
+      ${wrong ? html`<strong class="rejected">${wrong.found === "nothing" ? "missing" : wrong.found}</strong>` : html`${field.kind}${limits && `, ${limits}`}`} <${Line} line=${wrong?.line ?? field.line} />
     </span>
   </div>`;
 }
@@ -197,7 +197,7 @@ function Fields({ operation, values, pattern, at, wrongs, onChange }) {
         <span class="soft">${items.length} elements <${Line} line=${field.line} /></span>
         <button onClick=${() => set({ items: [...items, {}] })}>Add one</button>
       </legend>
-      ${wrongs.get(pointer.toLowerCase()) && html`<p class="rejected">${wrongs.get(pointer.toLowerCase())}</p>`}
+      ${wrongs.get(pointer.toLowerCase()) && html`<p class="rejected">${wrongs.get(pointer.toLowerCase()).found}</p>`}
       ${items.map(
         (item, i) => html`<div class="item" key=${i}>
           <div class="soft">${field.name}[${i}] <button class="link" onClick=${() => set({ items: items.filter((_, k) => k !== i) })}>remove</button></div>
@@ -226,6 +226,7 @@ function Verdict({ now }) {
       ${framework.violations.length > 0 && html` ${framework.violations.slice(0, 3).map((v) => oneLine(`${v.pointer.slice(1) || "request"}: ${v.found}`, 60)).join("; ")}${framework.broken > 3 && ` and ${framework.broken - 3} more`}`}
       ${!takes && framework.violations.length === 0 && html` <${Text} value=${framework.body} max=${160} />`}
     </div>
+    ${page?.outcome === "unspecified" && html`<p class="differs">The page leaves this open: the real server may decide otherwise.</p>`}
     ${differ && html`<p class="differs">They differ: a server of another framework may decide as the page does.</p>`}
   </div>`;
 }
@@ -289,7 +290,7 @@ export function Compose() {
     draft.value = now && isForm(d) !== isForm(next) ? { ...next, body: write(next, now) } : next;
   };
   const wrongs = new Map();
-  for (const v of verdict.value?.framework?.violations ?? []) wrongs.set(v.pointer.toLowerCase(), v.found === "nothing" ? "missing" : v.found);
+  for (const v of verdict.value?.framework?.violations ?? []) wrongs.set(v.pointer.toLowerCase(), v);
   const chosen = operation.formats.find((f) => d.media.toLowerCase() === f);
   return html`<div class="compose pad">
     <h2>Compose</h2>

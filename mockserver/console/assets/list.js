@@ -16,7 +16,7 @@ export const wordOf = (outcome) => words[outcome] ?? outcome;
 export function Row({ group, isSelected, index, of }) {
   const { row, rows } = group;
   const why = state.reasonOf(row);
-  const place = row.operation ? "" : `${row.method} ${row.url}`;
+  const place = row.operation ? "" : ` ${row.method} ${row.url}`;
   return html`<div
     role="option"
     id=${`row-${row.id}`}
@@ -32,7 +32,7 @@ export function Row({ group, isSelected, index, of }) {
   >
     <span class="soft mono">${time.format(new Date(row.time))}</span>
     <span class=${`status ${row.outcome}`}>${row.status ?? "✕"}</span>
-    <span class="why">${why ? oneLine(why, 120) : html`<span class="soft">${oneLine(place || wordOf(row.outcome), 120)}</span>`}</span>
+    <span class="why">${why && oneLine(why, 120)}${(place || !why) && html`<span class="soft">${oneLine(place || wordOf(row.outcome), 120)}</span>`}</span>
     ${rows.length > 1 &&
     html`<span
       class="badge count"
