@@ -466,7 +466,6 @@ func TestConsoleComposesARequest(t *testing.T) {
 	b.clickText("Edit and send")
 	b.clickText("Valid")
 	b.untilText(".verdict", "every rule is obeyed")
-	b.run(chromedp.Focus(`select[aria-label="Case"]`, chromedp.ByQuery))
 	b.until(`document.querySelectorAll('select[aria-label="Case"] option').length > 1000`)
 	b.run(chromedp.Evaluate(`(() => {
 		const select = document.querySelector('select[aria-label="Case"]');

@@ -249,16 +249,19 @@ function Fill({ d }) {
     const request = await state.attempt(() => ask("GET", `/console/payload?operation=${encodeURIComponent(d.operation)}&media=${encodeURIComponent(media)}&${query}`));
     if (request) compose(request);
   };
+  useEffect(() => {
+    loadCases(d.operation);
+  }, [d.operation]);
   const operation = operationOf(d);
   const shown = of?.cases.filter((c) => !tag || c.tags.includes(tag)) ?? [];
   return html`<div class="fill">
     <button onClick=${() => fill(`row=${row++}`)} title="a made-up booking">Valid</button>
     ${operation.sample && html`<button onClick=${() => compose({ method: operation.method, url: operation.path, headers: [{ name: "Content-Type", value: operation.formats[0] }], body: operation.sample })}>Sample</button>`}
-    <label>Case <select onFocus=${() => loadCases(d.operation)} onMouseDown=${() => loadCases(d.operation)} value=${tag} onChange=${(e) => setTag(e.target.value)} aria-label="Tag">
+    <label>Case <select value=${tag} onChange=${(e) => setTag(e.target.value)} aria-label="Tag">
       <option value="">all tags</option>
       ${of?.tags.map((t) => html`<option key=${t}>${t}</option>`)}
     </select></label>
-    <select aria-label="Case" onFocus=${() => loadCases(d.operation)} onMouseDown=${() => loadCases(d.operation)} onChange=${(e) => e.target.value && fill(`case=${encodeURIComponent(e.target.value)}`)}>
+    <select aria-label="Case" onChange=${(e) => e.target.value && fill(`case=${encodeURIComponent(e.target.value)}`)}>
       <option value="">${of ? `${shown.length} cases` : "a case"}</option>
       ${shown.slice(0, 1500).map((c) => html`<option key=${c.id} value=${c.id}>${`${c.outcome}: ${c.id}`}</option>`)}
     </select>
