@@ -602,7 +602,17 @@ func (a *admin) getNext(w http.ResponseWriter, r *http.Request) {
 		respondError(w, err)
 		return
 	}
-	respondJSON(w, http.StatusOK, nextJSON{append([]store.Next{}, waiting...)})
+	out := nextJSON{append([]store.Next{}, waiting...)}
+	for i := range out.Next {
+		var value any // it may have been asked for in YAML
+		if err := yaml.Unmarshal(out.Next[i].Response, &value); err == nil {
+			out.Next[i].Response, err = json.Marshal(value)
+			if err != nil {
+				out.Next[i].Response = json.RawMessage("null")
+			}
+		}
+	}
+	respondJSON(w, http.StatusOK, out)
 }
 
 func (a *admin) dropNext(w http.ResponseWriter, r *http.Request) {

@@ -203,7 +203,85 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	d.ask("PUT", "/next", `{"status": 503, "times": 2, "delay": "1ms"}`, 200)
 	d.ask("PUT", "/next", `{"stauts": 503}`, 422)
 	require.Equal(t, 503, post(sample))
+	waiting := has[struct {
+		Next []struct {
+			Response struct{ Status int }
+			Times    int
+		}
+	}](t, d.ask("GET", "/next", "", 200)).Next
+	require.Len(t, waiting, 1)
+	assert.Equal(t, 1, waiting[0].Times)
+	assert.Equal(t, 503, waiting[0].Response.Status)
+	d.ask("DELETE", "/next?session=other", "", 200)
+	assert.Contains(t, d.ask("GET", "/next", "", 200).body, "503")
+	d.ask("DELETE", "/next", "", 200)
+	assert.Equal(t, `{"next":[]}`, strings.Join(strings.Fields(d.ask("GET", "/next", "", 200).body), ""))
+	yaml := send(t, "PUT", server.URL+"/__admin/next", "", "status: 503\nheaders: {Retry-After: '7'}")
+	require.Equal(t, 200, yaml.status, yaml.body)
+	assert.Contains(t, d.ask("GET", "/next", "", 200).body, `"Retry-After": "7"`)
 	d.ask("POST", "/reset?session=s", "", 200)
+
+	// Scenarios from outside.
+	for body, problem := range map[string]string{
+		"": "the body is empty", "name: x\nthn: 1": "unknown key", "- name: x\n  then: {status: 99}": "99",
+		"scenarios: [{name: x, then: {file: /etc/passwd}}]": "file", "7": "unknown ready-made scenario",
+	} {
+		assert.Contains(t, d.ask("POST", "/scenarios", body, 422).body, problem, body)
+		yaml = send(t, "POST", server.URL+"/__admin/scenarios?check=true", "", body)
+		assert.Contains(t, has[map[string]any](t, yaml)["problem"], problem)
+	}
+	teapot := `{"scenarios": [{"name": "teapot", "when": {"headers": {"X-Tea": "yes"}}, "then": {"status": 418}}]}`
+	d.ask("POST", "/scenarios?check=true", teapot, 200)
+	d.ask("DELETE", "/next", "", 200)
+	require.NotEqual(t, 418, post(sample, "X-Tea", "yes"))
+	for _, body := range []string{
+		teapot, "name: teapot\nwhen: {headers: {X-Tea: 'yes'}}\nthen: {status: 418}",
+		"- name: teapot\n  when: {headers: {X-Tea: 'yes'}}\n  then: {status: 418}",
+	} {
+		assert.Contains(t, send(t, "POST", server.URL+"/__admin/scenarios", "", body).body, `"teapot"`)
+		require.Equal(t, 418, post(sample, "X-Tea", "yes"), body)
+	}
+	yaml = send(t, "GET", server.URL+"/__admin/config", "", "", "Accept", "application/yaml")
+	assert.Contains(t, yaml.body, "name: slot-taken")
+	d.ask("PUT", "/next", `{"status": 503}`, 200)
+
+	// Requests to the mock itself.
+	type sent struct {
+		ID, Problem string
+		Response    struct {
+			Status int
+			Body   string
+		}
+	}
+	d.ask("DELETE", "/next", "", 200)
+	through := func(request string) sent {
+		return has[sent](t, d.ask("POST", "/send", request, 200))
+	}
+	got := through(`{"method": "POST", "url": "` + endpoint + `", "headers": [{"name": "Content-Type", "value": "application/json"}], "body": "{}"}`)
+	assert.Equal(t, 422, got.Response.Status, "as the configuration has it")
+	assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"body": "{}"`)
+	assert.Equal(t, 404, through(`{"method": "GET", "url": "/nowhere"}`).Response.Status)
+	assert.Equal(t, 404, through(`{"method": "HEAD", "url": "/nowhere"}`).Response.Status)
+	assert.Equal(t, 413, through(`{"method": "POST", "url": "`+endpoint+`", "body": "`+strings.Repeat("x", 1<<20+1)+`"}`).Response.Status)
+	assert.Equal(t, 501, through(`{"method": "POST", "url": "`+endpoint+`", "headers": [{"name": "Transfer-Encoding", "value": "x"}]}`).
+		Response.Status, "net/http's own")
+	assert.Equal(t, 415, through(`{"method": "POST", "url": "`+endpoint+`", "bodyAsBase64": "/w=="}`).Response.Status)
+	for _, fault := range mockserver.FaultNames() {
+		if fault == string(mockserver.FaultTimeout) {
+			continue // it takes 50 s
+		}
+		got := through(`{"method": "POST", "url": "` + endpoint + `", "headers": [{"name": "Prefer", "value": "fault=` + fault + `"}]}`)
+		assert.NotEmpty(t, got.Problem, fault)
+		assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"fault": "`+fault+`"`)
+	}
+	for _, request := range []string{
+		"", "{", `{"x": 1}`, `{"method": "A B", "url": "/"}`, `{"method": "GET", "url": "x"}`, `{"method": "GET", "url": "/ x"}`,
+		`{"method": "GET", "url": "/__admin/reset"}`, `{"method": "GET", "url": "/", "headers": [{"name": "a\r\nb", "value": ""}]}`,
+		`{"method": "GET", "url": "/", "headers": [{"name": "a", "value": "b\r\nc"}]}`, `{"method": "GET", "url": "/", "bodyAsBase64": "%"}`,
+	} {
+		d.ask("POST", "/send", request, 422)
+	}
+	d.ask("PUT", "/next", `{"status": 503}`, 200)
 
 	// The configuration.
 	was := d.ask("GET", "/config", "", 200).body
@@ -301,6 +379,65 @@ func TestEventsAreSentAsTheyComeAndResume(t *testing.T) {
 	post()
 	post(mockserver.SessionHeader, "mine")
 	assert.Equal(t, "5", next(t, mine))
+}
+
+// lines reads the events of a stream, each as its name and data.
+func lines(t *testing.T, url string) func() (name string, data map[string]any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	scanner := bufio.NewScanner(response.Body)
+	return func() (name string, data map[string]any) {
+		t.Helper()
+		for scanner.Scan() {
+			if found, is := strings.CutPrefix(scanner.Text(), "event: "); is {
+				name = found
+			}
+			if text, is := strings.CutPrefix(scanner.Text(), "data: "); is {
+				require.NoError(t, json.Unmarshal([]byte(text), &data))
+				return name, data
+			}
+		}
+		t.Fatal("the stream ended")
+		return "", nil
+	}
+}
+
+func TestAStreamSaysWhatChangedInTheMock(t *testing.T) {
+	server := start(t)
+	next := lines(t, server.URL+"/__admin/events?view=row")
+	name, first := next()
+	require.Equal(t, "mock", name)
+	assert.NotEmpty(t, first["instance"])
+	send(t, "POST", server.URL+endpoint, "application/json", change(t, "Reason", nil), mockserver.SessionHeader, "s")
+	name, row := next()
+	require.Equal(t, "request", name)
+	delete(row, "time")
+	delete(row, "millis")
+	assert.Equal(t, map[string]any{
+		"id": "1", "session": "s", "method": "POST", "url": endpoint, "operation": operation(t).ID, "status": 400.0,
+		"outcome": "rejected", "reason": "Reason: missing", "rules": []any{"Reason/required"}, "broken": 1.0,
+	}, row)
+	for _, change := range []struct{ method, path, body, counts string }{
+		{"PUT", "/next", `{"status": 503}`, "changes"},
+		{"DELETE", "/next", "", "changes"},
+		{"PUT", "/scenarios/down", `{"enabled": false}`, "changes"},
+		{"POST", "/settings", `{"delay": "1ms"}`, "changes"},
+		{"POST", "/scenarios/reset", "", "changes"},
+		{"DELETE", "/requests", "", "removals"},
+	} {
+		send(t, change.method, server.URL+"/__admin"+change.path, "", change.body)
+		name, now := next()
+		require.Equal(t, "mock", name)
+		assert.Equal(t, first[change.counts].(float64)+1, now[change.counts], "%s %s", change.method, change.path)
+		first = now
+	}
+	assert.Equal(t, 400, send(t, "GET", server.URL+"/__admin/events?view=all", "", "").status)
 }
 
 func TestAFileGetsTheJournalToo(t *testing.T) {

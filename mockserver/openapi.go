@@ -2,6 +2,7 @@ package mockserver
 
 import (
 	"encoding"
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -96,6 +97,8 @@ func jsonSchema(t reflect.Type) any {
 		return jsonSchema(t.Elem())
 	}
 	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return map[string]any{}
 	case t == reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
 	case t.Implements(reflect.TypeFor[encoding.TextMarshaler]()):

@@ -160,11 +160,16 @@ func (s *Server) Hides() bool { return len(s.hidden) > 0 }
 
 // sendBody is a request to the mock. It is read by encoding/json: a body may be long.
 type sendBody struct {
-	Method       string             `json:"method" yaml:"method" doc:"method"`
-	URL          string             `json:"url" yaml:"url" doc:"path and query"`
-	Headers      []contracts.Header `json:"headers" yaml:"headers" doc:"headers in order"`
-	Body         string             `json:"body" yaml:"body" doc:"body as text"`
-	BodyAsBase64 string             `json:"bodyAsBase64" yaml:"bodyAsBase64" doc:"body in base64, in place of body"`
+	Method       string       `json:"method" yaml:"method" doc:"method"`
+	URL          string       `json:"url" yaml:"url" doc:"path and query"`
+	Headers      []sendHeader `json:"headers" yaml:"headers" doc:"headers in order"`
+	Body         string       `json:"body" yaml:"body" doc:"body as text"`
+	BodyAsBase64 string       `json:"bodyAsBase64" yaml:"bodyAsBase64" doc:"body in base64, in place of body"`
+}
+
+type sendHeader struct {
+	Name  string `json:"name" yaml:"name" doc:"name"`
+	Value string `json:"value" yaml:"value" doc:"value"`
 }
 
 // sentJSON is what came back.
@@ -187,7 +192,10 @@ func ReadRequest(from io.Reader) (*contracts.Request, error) {
 		return nil, fmt.Errorf(`send {"method": "POST", "url": "/path", "headers": [{"name": "", "value": ""}], "body": ""}: %w`,
 			err)
 	}
-	r := &contracts.Request{Method: b.Method, Path: b.URL, Headers: b.Headers, Body: []byte(b.Body)}
+	r := &contracts.Request{Method: b.Method, Path: b.URL, Body: []byte(b.Body)}
+	for _, h := range b.Headers {
+		r.Headers = append(r.Headers, contracts.Header(h))
+	}
 	if b.BodyAsBase64 != "" {
 		if r.Body, err = base64.StdEncoding.DecodeString(b.BodyAsBase64); err != nil {
 			return nil, errors.New("bodyAsBase64 is not base64")

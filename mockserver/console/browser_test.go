@@ -233,12 +233,6 @@ func (b *tab) axe(where string) {
 	}
 }
 
-// start serves a mock with a console.
-func start(t *testing.T, options ...mockserver.Option) *mockserver.TestServer {
-	t.Helper()
-	return mockserver.Start(t, pageContract(t), append(options, mockserver.WithConsole(console.New))...)
-}
-
 const consolePath = "/__admin/"
 
 // post sends a body to the mock, and returns the status; 0 for a connection that broke.

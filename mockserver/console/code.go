@@ -106,11 +106,13 @@ var plainBody = regexp.MustCompile(`^[\n\t\p{L}\p{N}\p{P}\p{S} ]*$`)
 
 // literal is a text in JavaScript.
 func literal(s string) string {
-	text, err := json.Marshal(s)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(s) != nil {
 		return `""` // it cannot fail
 	}
-	return string(text)
+	return strings.TrimSuffix(text.String(), "\n")
 }
 
 func indent(lines string) string {
