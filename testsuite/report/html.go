@@ -2,12 +2,17 @@ package report
 
 import (
 	"bytes"
-	_ "embed" // the page's template
+	"crypto/sha256"
+	_ "embed" // the page's template and script
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/seed47566266/understudy/contracts"
+	"github.com/seed47566266/understudy/contracts/view"
 	"github.com/seed47566266/understudy/fixtures"
 	"github.com/seed47566266/understudy/testsuite"
 )
@@ -42,6 +47,16 @@ type pageCase struct {
 	*testsuite.Result
 	Exchange *testsuite.Exchange
 	Curl     string
+	// Number is that of what the page's scripts show in its place.
+	Number int
+}
+
+// shownJSON is an exchange for the page's scripts.
+type shownJSON struct {
+	Exchange *testsuite.Exchange `json:"exchange"`
+	Field    contracts.Path      `json:"field"`
+	Expect   string              `json:"expect"`
+	Curl     string              `json:"curl,omitempty"`
 }
 
 // pageFinding is a finding in an HTML page, or a group of cases with the same reason.
@@ -52,6 +67,7 @@ type pageFinding struct {
 	Page   string
 	Hint   string
 	Fields string
+	Rules  string
 	Count  int
 	Cases  []pageCase
 	Rest   string
@@ -59,6 +75,7 @@ type pageFinding struct {
 
 type pageSection struct {
 	Title    string
+	Level    fixtures.Level
 	Class    string
 	Open     bool
 	Findings []pageFinding
@@ -78,7 +95,12 @@ func html(r *results) ([]byte, error) {
 		Sections        []pageSection
 		Groups          []pageSection
 		Open            []group
+		Style           template.CSS
+		Policy          string
+		Scripts         template.HTML
+		Exchanges       template.JS
 	}{
+		Style: style, Policy: pagePolicy, Scripts: scripts,
 		results: r, Headline: capital(r.Conclusion), Passed: r.Exit == testsuite.ExitOK,
 		Unclear: r.Exit == testsuite.ExitInconclusive || r.Exit == testsuite.ExitUnreachable,
 		Columns: usedVerdicts(r), WritesText: writes(r),
@@ -99,16 +121,20 @@ func html(r *results) ([]byte, error) {
 		anchors[r.Findings[i].ID] = i + 1
 	}
 	data.Rows = ruleRows(r, anchors)
+	exchanges := []shownJSON{}
 	for _, s := range r.sections() {
 		class := string(s.Part)
 		if s.Counts {
 			class += " counts"
 		}
-		section := pageSection{Title: s.Title(), Class: class, Open: s.Counts}
+		section := pageSection{Title: s.Title(), Level: s.Level, Class: class, Open: s.Counts}
 		for _, f := range s.Findings {
 			shown := pageFinding{
 				Anchor: anchors[f.ID], Title: f.Title, Page: strings.TrimSpace(r.page(f)), Hint: f.Hint,
 				Fields: about(f, len(f.Fields)), Count: len(f.Cases),
+			}
+			for _, rule := range f.Rules {
+				shown.Rules += rule.String() + " "
 			}
 			cases := []*testsuite.Result{}
 			if x := r.example(f); x != nil {
@@ -119,7 +145,7 @@ func html(r *results) ([]byte, error) {
 					cases = append(cases, x)
 				}
 			}
-			shown.show(r, cases)
+			exchanges = shown.show(r, cases, exchanges)
 			section.Findings = append(section.Findings, shown)
 		}
 		data.Sections = append(data.Sections, section)
@@ -131,10 +157,10 @@ func html(r *results) ([]byte, error) {
 			if words == "" || v == testsuite.VerdictFail || len(groups) == 0 {
 				continue
 			}
-			section := pageSection{Title: string(l) + " " + words, Class: "others"}
+			section := pageSection{Title: string(l) + " " + words, Level: l, Class: "others"}
 			for _, g := range groups {
 				shown := pageFinding{Title: g.Reason, Count: len(g.Cases)}
-				shown.show(r, g.Cases)
+				exchanges = shown.show(r, g.Cases, exchanges)
 				section.Findings = append(section.Findings, shown)
 			}
 			data.Groups = append(data.Groups, section)
@@ -143,24 +169,93 @@ func html(r *results) ([]byte, error) {
 	data.Open = append(
 		byReason(r, fixtures.LevelMust, testsuite.VerdictSkipped),
 		byReason(r, fixtures.LevelShould, testsuite.VerdictSkipped)...)
+	var err error
+	if data.Exchanges, err = plainJSON(exchanges); err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	err := page.Execute(&b, data)
+	err = page.Execute(&b, data)
 	return b.Bytes(), err
 }
 
-// show adds cases: the first ones whole.
-func (f *pageFinding) show(r *results, cases []*testsuite.Result) {
+// plainJSON is JSON of printable ASCII in which nothing looks like a command of a build log: whoever
+// prints the page does no more than that.
+func plainJSON(value any) (template.JS, error) {
+	text, err := json.Marshal(value) // which escapes < and >
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, r := range string(text) {
+		switch {
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		case r > '~' || r == '#':
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return template.JS(b.String()), nil //nolint:gosec // as said
+}
+
+// show adds cases: the first ones whole. Their exchanges are added to those of the page's scripts.
+func (f *pageFinding) show(r *results, cases []*testsuite.Result, shown []shownJSON) []shownJSON {
 	for i, x := range cases {
 		if i == pageCases {
 			f.Rest = strings.Join(caseIDs(cases[i:]), ", ")
-			return
+			break
 		}
-		c := pageCase{Result: x, Exchange: r.Exchange(x)}
+		c := pageCase{Result: x, Exchange: r.Exchange(x), Number: len(shown)}
 		if c.Exchange != nil {
 			c.Curl = r.Curl(c.Exchange)
+			shown = append(shown, shownJSON{c.Exchange, x.Path, string(x.Expect), c.Curl})
 		}
 		f.Cases = append(f.Cases, c)
 	}
+	return shown
+}
+
+//go:embed report.js
+var script string
+
+var (
+	style            = template.CSS(viewFile("view.css")) //nolint:gosec // a file of ours
+	scripts, digests = pageScripts()
+	// pagePolicy lets the page run what is in it, by its hash, and reach nothing.
+	pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src data: " + digests +
+		"; base-uri 'none'; form-action 'none'"
+)
+
+func viewFile(name string) string {
+	text, err := view.Files.ReadFile(name)
+	if err != nil {
+		panic(err) //nolint:forbidigo // a file that is embedded is there
+	}
+	return string(text)
+}
+
+// pageScripts are the modules of the page in one file, each as the address of its own text, and the
+// hashes of what runs.
+func pageScripts() (scripts template.HTML, digests string) {
+	imports := map[string]string{}
+	for _, name := range []string{"preact.js", "text.js", "body.js", "filter.js", "theme.js", "exchange.js", "run.js"} {
+		// An address that is a text has no others beside it.
+		text := strings.ReplaceAll(viewFile(name), `from "./`, `from "understudy/`)
+		imports["understudy/"+name] = "data:text/javascript;base64," + base64.StdEncoding.EncodeToString([]byte(text))
+	}
+	modules, err := json.Marshal(map[string]any{"imports": imports})
+	if err != nil {
+		panic(err) //nolint:forbidigo // texts are JSON
+	}
+	var all strings.Builder
+	for _, part := range []struct{ kind, text string }{{"importmap", string(modules)}, {"module", script}} {
+		digest := sha256.Sum256([]byte(part.text))
+		digests += "'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "' "
+		all.WriteString(`<script type="` + part.kind + `">` + part.text + "</script>\n")
+	}
+	return template.HTML(all.String()), strings.TrimSpace(digests) //nolint:gosec // files of ours
 }
 
 // ruleRows are the rules with how they did; anchors are those of the findings.

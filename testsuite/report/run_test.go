@@ -169,15 +169,19 @@ func readHTML(t *testing.T, _ *testsuite.Results, out []byte) {
 	root, err := html.Parse(bytes.NewReader(out))
 	require.NoError(t, err)
 	text := &strings.Builder{}
-	cases, titles := 0, 0
+	cases, titles, scripts := 0, 0, 0
 	links, anchors := map[string]bool{}, map[string]bool{}
 	for n := range root.Descendants() {
 		switch n.Type {
 		case html.TextNode:
 			text.WriteString(n.Data + " ")
 		case html.ElementNode:
-			require.NotContains(t,
-				[]string{"script", "link", "img", "iframe", "object", "embed", "base"}, n.Data)
+			require.NotContains(t, []string{"link", "img", "iframe", "object", "embed", "base"}, n.Data)
+			if n.Data == "script" { // the page's own, and no other
+				require.Less(t, scripts, 3)
+				require.Equal(t, []string{"application/json", "importmap", "module"}[scripts], n.Attr[0].Val)
+				scripts++
+			}
 			if n.Data == "details" {
 				cases++
 			}
@@ -197,6 +201,7 @@ func readHTML(t *testing.T, _ *testsuite.Results, out []byte) {
 		}
 	}
 	require.Equal(t, 1, titles)
+	require.Equal(t, 3, scripts)
 	require.NotEmpty(t, links)
 	require.Subset(t, anchors, links)
 	require.Greater(t, cases, 10)
