@@ -35,7 +35,7 @@ check: ## formatting, vet, linters, vulnerabilities, tidiness
 	go vet ./...
 	go vet -tags clients ./cmd/understudy ./contracts/export
 	go vet -tags pact ./testsuite/pact/...
-	go vet -tags redis,browser ./mockserver/...
+	go vet -tags redis,browser ./mockserver/... ./contracts/view
 	go vet -tags peers ./testsuite
 	go mod tidy -diff
 	@! grep -rnE '\.\./share[d]|TO[D]O|FIX[M]E' --exclude='*.gz' --exclude='*.sum' --exclude=tap.golden --exclude-dir=.git --exclude-dir=bin --exclude-dir=node_modules .
@@ -64,11 +64,17 @@ load: ## 1,000 clients for a minute while the configuration is edited
 	go test -count 1 -v -run '^TestTheMockUnderLoad$$' ./cmd/understudy -load 60s
 
 .PHONY: test-browser
-test-browser: ## the examples in Chromium and node, which it needs
+test-browser: ## console, report and examples in Chromium (needs node)
 	@command -v chromium > /dev/null || { echo "installing chromium"; \
 	apt-get install -y chromium > /dev/null 2>&1 || { echo "install the package chromium first"; exit 1; }; }
 	cd mockserver/examples && npm ci --no-audit --no-fund --loglevel=error
+	cd contracts/view/vendor && npm ci --no-audit --no-fund --loglevel=error
 	go test -tags browser -count 1 -run '^TestBrowser$$' ./mockserver
+	go test -tags browser -count 1 -run '^Test(Console|Report|Modules|WhatIsVendored)' ./mockserver/console ./contracts/view
+
+.PHONY: vendor-console
+vendor-console: ## make contracts/view/preact.js again of its packages (needs npm)
+	cd contracts/view/vendor && npm ci --no-audit --no-fund --loglevel=error && node build.mjs ..
 
 .PHONY: test-redis
 test-redis: ## the store against real servers (needs redis-server)

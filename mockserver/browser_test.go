@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed47566266/understudy/mockserver"
+	"github.com/seed47566266/understudy/mockserver/console"
 )
 
 // TestBrowser has Chromium, driven by Playwright, and node's fetch run the examples against a
 // mock, from pages of two other origins.
 func TestBrowser(t *testing.T) {
-	mock := mockserver.Start(t, pageContract(t))
+	mock := mockserver.Start(t, pageContract(t), mockserver.WithConsole(console.New))
 	files := http.FileServer(http.Dir("examples"))
 	page, secure := httptest.NewServer(files), httptest.NewTLSServer(files)
 	t.Cleanup(page.Close)

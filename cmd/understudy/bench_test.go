@@ -131,6 +131,95 @@ func BenchmarkHTTP(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// pace sends the body so many times a second for a while, and returns the requests per second that
+// were answered.
+func pace(b *testing.B, url string, body []byte, perSecond int, duration time.Duration) float64 {
+	b.Helper()
+	const connections = 16
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	due := make(chan struct{}, perSecond)
+	var group sync.WaitGroup
+	for range connections {
+		group.Go(func() {
+			for range due {
+				resp, err := client.Post(url, "application/json", bytes.NewReader(body))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	began, total := time.Now(), int(float64(perSecond)*duration.Seconds())
+	for n := range total {
+		time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / time.Duration(perSecond))))
+		due <- struct{}{}
+	}
+	close(due)
+	group.Wait()
+	return float64(total) / time.Since(began).Seconds()
+}
+
+// cpu is the processor time that a process has had, in seconds. It needs /proc.
+func cpu(b *testing.B, pid int) float64 {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(b, err)
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	ticks := 0
+	for _, field := range fields[11:13] { // utime and stime, counted from the state
+		n, err := strconv.Atoi(field)
+		require.NoError(b, err)
+		ticks += n
+	}
+	return float64(ticks) / 100 // USER_HZ
+}
+
+// BenchmarkConsole compares the mock at 1,000 requests a second, and at as many as it can, with a
+// reader of the console's stream and without, by turns.
+func BenchmarkConsole(b *testing.B) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(b, err)
+	url, pid := spawn(b, "understudy", "serve", "--addr", "127.0.0.1:0")
+	target, body := url+"/"+c.Operations[0].Route, c.Operations[0].Sample
+	const turn = 2 * time.Second
+	read := func() (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/__admin/events?view=row", nil)
+		require.NoError(b, err)
+		resp, err := http.DefaultClient.Do(r)
+		require.NoError(b, err)
+		go func() { _, _ = io.Copy(io.Discard, resp.Body) }()
+		return func() {
+			cancel()
+			_ = resp.Body.Close()
+		}
+	}
+	var paced, most, costs []float64
+	load(b, target, body, 16, turn)
+	for b.Loop() {
+		before := cpu(b, pid)
+		alone := pace(b, target, body, 1000, turn)
+		between := cpu(b, pid)
+		aloneMost := load(b, target, body, 16, turn)
+		stop := read()
+		again := cpu(b, pid)
+		watched := pace(b, target, body, 1000, turn)
+		after := cpu(b, pid)
+		watchedMost := load(b, target, body, 16, turn)
+		stop()
+		paced, most = append(paced, watched/alone), append(most, watchedMost/aloneMost)
+		costs = append(costs, ((after-again)-(between-before))/turn.Seconds()*100)
+	}
+	b.ReportMetric(median(paced), "watched/alone-at-1000/s")
+	b.ReportMetric(median(most), "watched/alone-at-most")
+	b.ReportMetric(median(costs), "%-of-a-core-at-1000/s")
+	b.ReportMetric(0, "ns/op")
+}
+
 func median(all []float64) float64 {
 	slices.Sort(all)
 	return all[len(all)/2]

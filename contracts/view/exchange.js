@@ -71,6 +71,9 @@ export function Headers({ headers, label }) {
   </table>`;
 }
 
+// counted is a number of things.
+export const counted = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
+
 // marksOf are the marks that violations make in a body.
 export function marksOf(violations, about) {
   return (violations ?? [])

@@ -1,6 +1,6 @@
 // A run of the suite: its findings, and each failing case with what was sent and received.
 import { html, useMemo, useState } from "./preact.js";
-import { Body, Headers } from "./exchange.js";
+import { Body, counted, Headers } from "./exchange.js";
 import { parse } from "./filter.js";
 import { oneLine, Text } from "./text.js";
 
@@ -37,7 +37,7 @@ export function Sent({ exchange, path, note, curl }) {
       <h4>Request</h4>
       <p class="mono"><${Text} value=${`${sent.method} ${sent.path}`} max=${300} /></p>
       <${Body} text=${body} type=${type} marks=${marks} bytes=${sent.body?.cut ? sent.body.bytes : 0} label="Request body" />
-      ${Object.keys(headers).length > 0 && html`<details><summary>${Object.keys(headers).length} headers</summary><${Headers} headers=${headers} label="Request headers" /></details>`}
+      ${Object.keys(headers).length > 0 && html`<details><summary>${counted(Object.keys(headers).length, "header")}</summary><${Headers} headers=${headers} label="Request headers" /></details>`}
     </section>
     <section aria-label="Response">
       <h4>Response</h4>
@@ -45,7 +45,7 @@ export function Sent({ exchange, path, note, curl }) {
         ? html`<p class="rejected"><${Text} value=${received.problem} max=${300} /></p>`
         : html`<p class="mono">${received.status}</p>
             <${Body} text=${bytesOf(received.body)} bytes=${received.body?.cut ? received.body.bytes : 0} label="Response body" />
-            ${received.headers?.length > 0 && html`<details><summary>${received.headers.length} headers</summary><${Headers} headers=${headersOf(received.headers)} label="Response headers" /></details>`}`}
+            ${received.headers?.length > 0 && html`<details><summary>${counted(received.headers.length, "header")}</summary><${Headers} headers=${headersOf(received.headers)} label="Response headers" /></details>`}`}
     </section>
     ${curl && html`<section class="across" aria-label="Again from a shell"><h4>Again from a shell</h4><pre tabindex="0"><${Text} value=${curl} max=${2000} /></pre></section>`}
   </div>`;

@@ -3,6 +3,7 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -37,6 +38,7 @@ import (
 	"github.com/seed47566266/understudy/mockserver"
 	"github.com/seed47566266/understudy/mockserver/console"
 	"github.com/seed47566266/understudy/mockserver/store"
+	"github.com/seed47566266/understudy/testsuite/report"
 )
 
 var screenshots = flag.String("screenshots", "", "`folder` for pictures of the console")
@@ -72,7 +74,8 @@ func open(t *testing.T, address string, before ...chromedp.Action) *tab {
 	t.Helper()
 	allocated, closeAll := chromedp.NewExecAllocator(t.Context(), browserOptions(t)...)
 	t.Cleanup(closeAll)
-	ctx, closeTab := chromedp.NewContext(allocated)
+	// The library says that it does not know events of this Chromium.
+	ctx, closeTab := chromedp.NewContext(allocated, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(closeTab)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -799,4 +802,30 @@ func TestConsoleIsForItsOwnOriginAlone(t *testing.T) {
 	entries, err := mock.Requests()
 	require.NoError(t, err)
 	assert.Len(t, entries, 1, "nothing was removed")
+}
+
+func TestReportOfARunHasTheSameParts(t *testing.T) {
+	text, err := os.ReadFile("testdata/results.json")
+	require.NoError(t, err)
+	results, err := report.Read(bytes.NewReader(text))
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "report.html")
+	out, err := os.Create(file)
+	require.NoError(t, err)
+	require.NoError(t, report.Write(out, "html", results))
+	require.NoError(t, out.Close())
+	b := open(t, "file://"+file)
+	b.untilText(".body", "must be rejected")
+	b.until(`document.querySelectorAll(".body mark").length === 1`)
+	b.axe("the report")
+	b.run(chromedp.SendKeys("#tools input", "rule:UserId", chromedp.ByQuery))
+	b.untilText("#tools", "1 of 2 findings")
+	b.until(`document.querySelectorAll("details.finding:not([hidden])").length === 1`)
+	b.click("button.theme")
+	b.click("button.theme")
+	b.until(`getComputedStyle(document.body).backgroundColor === "rgb(18, 22, 29)"`)
+	b.axe("the report in the dark")
+	b.picture("report")
+	b.run(emulation.SetDeviceMetricsOverride(360, 740, 1, true))
+	assert.LessOrEqual(t, is[float64](b, "document.documentElement.scrollWidth"), 360.0)
 }

@@ -99,8 +99,8 @@ func (c *console) request(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		respondError(w, http.StatusServiceUnavailable, err)
 		return
-	case e == nil:
-		respondError(w, http.StatusNotFound, errors.New("no request with this id is in the journal"))
+	case e == nil: // who asked for the entry knows that it is gone
+		respondJSON(w, http.StatusOK, struct{}{})
 		return
 	}
 	asked := requestOf(e)

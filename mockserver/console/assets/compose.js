@@ -2,6 +2,7 @@
 // it is sent.
 import { html, signal, useEffect, useState } from "./preact.js";
 import { decoded, locate } from "./body.js";
+import { counted } from "./exchange.js";
 import { oneLine, Text } from "./text.js";
 import { ask } from "./api.js";
 import * as state from "./state.js";
@@ -194,7 +195,7 @@ function Fields({ operation, values, pattern, at, wrongs, onChange }) {
     return html`<fieldset key=${pointer} class="list">
       <legend>
         <label><input type="checkbox" checked=${value !== undefined} onChange=${(e) => set(e.target.checked ? { items: [] } : undefined)} /> ${field.name}</label>
-        <span class="soft">${items.length} elements <${Line} line=${field.line} /></span>
+        <span class="soft">${counted(items.length, "element")} <${Line} line=${field.line} /></span>
         <button onClick=${() => set({ items: [...items, {}] })}>Add one</button>
       </legend>
       ${wrongs.get(pointer.toLowerCase()) && html`<p class="rejected">${wrongs.get(pointer.toLowerCase()).found}</p>`}
@@ -322,7 +323,7 @@ export function Compose() {
     ${values
       ? html`<div class="fields"><${Fields} operation=${operation} values=${values} pattern="" at="" wrongs=${wrongs} onChange=${(to) => set({ body: write(d, to), base64: "" })} /></div>`
       : html`<textarea class="mono" aria-label="Body" spellcheck="false" rows="18" value=${d.base64 ? "" : d.body} placeholder=${d.base64 ? "bytes that are no text; typing replaces them" : ""} onInput=${(e) => set({ body: e.target.value, base64: "" })}></textarea>`}
-    ${d.headers.length > 0 && html`<details><summary>${d.headers.length} further headers</summary>
+    ${d.headers.length > 0 && html`<details><summary>${counted(d.headers.length, "further header")}</summary>
       <table class="headers"><tbody>${d.headers.map((h, i) => html`<tr key=${i}><th scope="row"><${Text} value=${h.name} max=${60} /></th><td><${Text} value=${h.value} max=${200} /> <button class="link" onClick=${() => set({ headers: d.headers.filter((_, k) => k !== i) })}>remove</button></td></tr>`)}</tbody></table></details>`}
     ${operation.differences.length > 0 && html`<details><summary>Where page and framework differ: ${operation.differences.length} places</summary>
       <table><thead><tr><th scope="col">Field</th><th scope="col">The page</th><th scope="col">The framework</th></tr></thead>

@@ -1,6 +1,6 @@
 // One exchange: what was wrong, with the page's line, and what can be done with it.
 import { html, signal, useEffect, useMemo, useState } from "./preact.js";
-import { Body, Headers, marksOf, sentAt } from "./exchange.js";
+import { Body, counted, Headers, marksOf, sentAt } from "./exchange.js";
 import { locate } from "./body.js";
 import { oneLine, Text } from "./text.js";
 import { ask } from "./api.js";
@@ -178,8 +178,12 @@ function Expectation({ page, entry }) {
 export function Detail() {
   const id = state.selected.value;
   useEffect(() => {
-    if (id) load(id);
-    else shown.value = null;
+    if (id) {
+      load(id);
+    } else {
+      loading?.abort();
+      shown.value = null;
+    }
   }, [id]);
   const now = shown.value;
   const entry = now?.entry;
@@ -217,13 +221,13 @@ export function Detail() {
       <section aria-label="Request">
         <h3>Request</h3>
         <${Body} text=${request.body} type=${type} bytes=${request.bodyBytes} label="Request body" marks=${marksOf(entry.violations, (v) => (v.found === "nothing" ? "missing" : v.found))} />
-        <details><summary>${Object.keys(request.headers).length} headers</summary><${Headers} headers=${request.headers} label="Request headers" /></details>
+        <details><summary>${counted(Object.keys(request.headers).length, "header")}</summary><${Headers} headers=${request.headers} label="Request headers" /></details>
       </section>
       <section aria-label="Response">
         <h3>Response</h3>
         ${entry.response
           ? html`<${Body} text=${entry.response.body} type=${entry.response.headers["Content-Type"]} bytes=${entry.response.bodyAsBase64 ? 1 : 0} label="Response body" />
-              <details><summary>${Object.keys(entry.response.headers).length} headers</summary><${Headers} headers=${entry.response.headers} label="Response headers" /></details>`
+              <details><summary>${counted(Object.keys(entry.response.headers).length, "header")}</summary><${Headers} headers=${entry.response.headers} label="Response headers" /></details>`
           : html`<p class="soft">The connection was broken: ${entry.fault || "there is no response"}.</p>`}
       </section>
     </div>
