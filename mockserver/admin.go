@@ -134,7 +134,11 @@ func (s *Server) newAdmin() http.Handler {
 		{del, "/requests/{id}", "remove one request", a.deleteRequest, nil, nil, struct{}{}, []int{unknown}},
 		{
 			get, "/events", "requests as they come, as server-sent events; Last-Event-ID resumes", a.events,
-			[]parameter{sessionParameter, {"after", "id of an entry: those after it first"}, {"view", "row: without headers and bodies"}}, nil,
+			[]parameter{
+				sessionParameter,
+				{"after", "id of an entry: those after it first"},
+				{"view", "row: without headers and bodies"},
+			}, nil,
 			"text/event-stream",
 			[]int{http.StatusServiceUnavailable},
 		},
@@ -144,7 +148,8 @@ func (s *Server) newAdmin() http.Handler {
 		},
 		{
 			post, "/scenarios", "put scenarios in front of all others until a reset, in YAML or JSON: one, or a list",
-			a.addScenarios, []parameter{{"check", "true: only say what is wrong with them"}}, scenariosBody{}, addedJSON{},
+			a.addScenarios, []parameter{{"check",
+				"true: only say what is wrong with them"}}, scenariosBody{}, addedJSON{},
 			[]int{invalid},
 		},
 		{
@@ -163,10 +168,19 @@ func (s *Server) newAdmin() http.Handler {
 			put, "/next", "the response for the next requests of a session", a.next, ofSession,
 			Next{}, struct{}{}, []int{invalid, http.StatusTooManyRequests},
 		},
-		{get, "/next", "the responses that the next requests of a session get", a.getNext, ofSession, nil, nextJSON{}, nil},
+		{
+			get,
+			"/next",
+			"the responses that the next requests of a session get",
+			a.getNext,
+			ofSession,
+			nil,
+			nextJSON{},
+			nil,
+		},
 		{del, "/next", "forget them", a.dropNext, ofSession, nil, struct{}{}, nil},
 		{
-			post, sendPath, "send a request to the mock itself, as who cannot reach where it listens; its id in the journal",
+			post, sendPath, "send a request to the mock, wherever it listens; its id in the journal, and the response",
 			a.send, nil, sendBody{}, sentJSON{}, []int{invalid},
 		},
 		{

@@ -223,7 +223,7 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 
 	// Scenarios from outside.
 	for body, problem := range map[string]string{
-		"": "the body is empty", "name: x\nthn: 1": "unknown key", "- name: x\n  then: {status: 99}": "99",
+		"": "the body is empty", "name: x\ncolor: 1": "unknown key", "- name: x\n  then: {status: 99}": "99",
 		"scenarios: [{name: x, then: {file: /etc/passwd}}]": "file", "7": "unknown ready-made scenario",
 	} {
 		assert.Contains(t, d.ask("POST", "/scenarios", body, 422).body, problem, body)
@@ -257,27 +257,51 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	through := func(request string) sent {
 		return has[sent](t, d.ask("POST", "/send", request, 200))
 	}
-	got := through(`{"method": "POST", "url": "` + endpoint + `", "headers": [{"name": "Content-Type", "value": "application/json"}], "body": "{}"}`)
+	got := through(
+		`{"method": "POST", "url": "` + endpoint +
+			`", "headers": [{"name": "Content-Type", "value": "application/json"}], "body": "{}"}`,
+	)
 	assert.Equal(t, 422, got.Response.Status, "as the configuration has it")
 	assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"body": "{}"`)
 	assert.Equal(t, 404, through(`{"method": "GET", "url": "/nowhere"}`).Response.Status)
 	assert.Equal(t, 404, through(`{"method": "HEAD", "url": "/nowhere"}`).Response.Status)
-	assert.Equal(t, 413, through(`{"method": "POST", "url": "`+endpoint+`", "body": "`+strings.Repeat("x", 1<<20+1)+`"}`).Response.Status)
-	assert.Equal(t, 501, through(`{"method": "POST", "url": "`+endpoint+`", "headers": [{"name": "Transfer-Encoding", "value": "x"}]}`).
-		Response.Status, "net/http's own")
+	assert.Equal(
+		t,
+		413,
+		through(
+			`{"method": "POST", "url": "`+endpoint+`", "body": "`+strings.Repeat("x", 1<<20+1)+`"}`,
+		).Response.Status,
+	)
+	assert.Equal(
+		t,
+		501,
+		through(`{"method": "POST", "url": "`+endpoint+`", "headers": [{"name": "Transfer-Encoding", "value": "x"}]}`).
+			Response.Status,
+		"net/http's own",
+	)
 	assert.Equal(t, 415, through(`{"method": "POST", "url": "`+endpoint+`", "bodyAsBase64": "/w=="}`).Response.Status)
 	for _, fault := range mockserver.FaultNames() {
 		if fault == string(mockserver.FaultTimeout) {
 			continue // it takes 50 s
 		}
-		got := through(`{"method": "POST", "url": "` + endpoint + `", "headers": [{"name": "Prefer", "value": "fault=` + fault + `"}]}`)
+		got := through(
+			`{"method": "POST", "url": "` + endpoint + `", "headers": [{"name": "Prefer", "value": "fault=` +
+				fault + `"}]}`,
+		)
 		assert.NotEmpty(t, got.Problem, fault)
 		assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"fault": "`+fault+`"`)
 	}
 	for _, request := range []string{
-		"", "{", `{"x": 1}`, `{"method": "A B", "url": "/"}`, `{"method": "GET", "url": "x"}`, `{"method": "GET", "url": "/ x"}`,
-		`{"method": "GET", "url": "/__admin/reset"}`, `{"method": "GET", "url": "/", "headers": [{"name": "a\r\nb", "value": ""}]}`,
-		`{"method": "GET", "url": "/", "headers": [{"name": "a", "value": "b\r\nc"}]}`, `{"method": "GET", "url": "/", "bodyAsBase64": "%"}`,
+		"",
+		"{",
+		`{"x": 1}`,
+		`{"method": "A B", "url": "/"}`,
+		`{"method": "GET", "url": "x"}`,
+		`{"method": "GET", "url": "/ x"}`,
+		`{"method": "GET", "url": "/__admin/reset"}`,
+		`{"method": "GET", "url": "/", "headers": [{"name": "a\r\nb", "value": ""}]}`,
+		`{"method": "GET", "url": "/", "headers": [{"name": "a", "value": "b\r\nc"}]}`,
+		`{"method": "GET", "url": "/", "bodyAsBase64": "%"}`,
 	} {
 		d.ask("POST", "/send", request, 422)
 	}
@@ -386,7 +410,7 @@ func lines(t *testing.T, url string) func() (name string, data map[string]any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)

@@ -115,10 +115,10 @@ func WithoutMetrics() Option { return func(s *Server) { s.noMetrics = true } }
 // WithShutdown has the admin API's shutdown call stop; without it there is no shutdown.
 func WithShutdown(stop func()) Option { return func(s *Server) { s.shutdown = stop } }
 
-// WithConsole has a page served at the root of the admin API, and under [ConsolePath], as make
-// makes it of the mock; see package console.
-func WithConsole(make func(*Server) (http.Handler, error)) Option {
-	return func(s *Server) { s.newConsole = make }
+// WithConsole has a page served at the root of the admin API, and under [ConsolePath], which
+// newConsole makes of the mock; see package console.
+func WithConsole(newConsole func(*Server) (http.Handler, error)) Option {
+	return func(s *Server) { s.newConsole = newConsole }
 }
 
 // WithVersion sets the version that the admin API says.

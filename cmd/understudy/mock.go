@@ -56,7 +56,12 @@ func mockFlags(cmd *cobra.Command) *mock {
 	flags.StringVar(&m.token, "admin-token", "", "`TOKEN` that requests to /__admin must bear; required there "+
 		"beyond loopback (better in UNDERSTUDY_ADMIN_TOKEN)")
 	flags.BoolVar(&m.noAdmin, "no-admin", false, "serve nothing under /__admin")
-	flags.BoolVar(&m.noConsole, "no-console", false, "serve no console, the page under /__admin that shows each request")
+	flags.BoolVar(
+		&m.noConsole,
+		"no-console",
+		false,
+		"serve no console, the page under /__admin that shows each request",
+	)
 	flags.BoolVar(&m.openConsole, "open", false, "open the console in a browser")
 	flags.BoolVar(&m.failOnUnused, "fail-on-unused", false, "exit 1 if a scenario that is enabled never matched")
 	flags.StringVar(&m.store, "store", "", "`URL` of a Redis server that several mocks share, as "+
@@ -149,9 +154,13 @@ func (m *mock) options(root *cobra.Command, l *listening, file *configFile) ([]m
 	}
 	switch {
 	case m.openConsole && (m.noConsole || m.adminOff != ""):
-		return nil, errors.New("--open opens the console, and there is none: it is " + cmp.Or(m.adminOff, "off by --no-console"))
+		return nil, errors.New(
+			"--open opens the console, and there is none: it is " + cmp.Or(m.adminOff, "off by --no-console"),
+		)
 	case m.openConsole && strings.HasPrefix(cmp.Or(l.adminAddr, l.addr), unixPrefix):
-		return nil, errors.New("--open opens the console, which no browser reaches at a socket: give --admin-addr 127.0.0.1:4748")
+		return nil, errors.New(
+			"--open opens the console, which no browser reaches at a socket: give --admin-addr 127.0.0.1:4748",
+		)
 	case !m.noConsole && m.adminOff == "":
 		options = append(options, mockserver.WithConsole(console.New))
 	}

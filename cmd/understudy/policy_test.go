@@ -25,8 +25,8 @@ var mayImport = map[string][]string{
 	"fixtures/export":         {"contracts", "contracts/oracle", "fixtures"},
 	"mockserver":              {"contracts", "contracts/webapi", "mockserver/store"},
 	"mockserver/console": {
-		"contracts", "contracts/export", "contracts/oracle", "contracts/view", "contracts/webapi", "fixtures", "mockserver",
-		"mockserver/store",
+		"contracts", "contracts/export", "contracts/oracle", "contracts/view", "contracts/webapi", "fixtures",
+		"mockserver", "mockserver/store",
 	},
 	"mockserver/store":      {"contracts/webapi"},
 	"testsuite":             {"contracts", "contracts/oracle", "fixtures"},

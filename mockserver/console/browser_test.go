@@ -201,7 +201,10 @@ func (b *tab) click(selector string) {
 // clickText clicks a button by its text.
 func (b *tab) clickText(text string) {
 	b.t.Helper()
-	find := fmt.Sprintf(`[...document.querySelectorAll("button, label")].find((e) => e.innerText.trim().startsWith(%q) && !e.disabled)`, text)
+	find := fmt.Sprintf(
+		`[...document.querySelectorAll("button, label")].find((e) => e.innerText.trim().startsWith(%q) && !e.disabled)`,
+		text,
+	)
 	b.until(find + " !== undefined")
 	b.run(chromedp.Evaluate(find+".click()", nil))
 }
@@ -282,7 +285,9 @@ func TestConsoleShowsARequestAsItComes(t *testing.T) {
 	for _, text := range []string{"Note is 0 to 1000 characters long.", "line 36", "1005 of 1000 characters", "ModelState"} {
 		b.untilText(".violations", text)
 	}
-	b.until(`[...document.querySelectorAll(".body mark")].length === 2 && document.querySelector(".body ins").innerText === '"AccountId":'`)
+	b.until(
+		`[...document.querySelectorAll(".body mark")].length === 2 && document.querySelector(".body ins").innerText === '"AccountId":'`,
+	)
 	assert.Contains(t, is[string](b, "document.title"), "400 PaidAmount")
 	b.axe("a rejected request")
 	b.picture("rejected")
@@ -364,8 +369,13 @@ scenarios:
 	b.picture("scenarios")
 	b.click("#scenario-slot-taken")
 	b.until(`document.getElementById("scenario-slot-taken").ariaChecked === "false"`)
-	b.run(chromedp.SetValue("#state-payment", "paid", chromedp.ByQuery),
-		chromedp.Evaluate(`document.getElementById("state-payment").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
+	b.run(
+		chromedp.SetValue("#state-payment", "paid", chromedp.ByQuery),
+		chromedp.Evaluate(
+			`document.getElementById("state-payment").dispatchEvent(new Event("change", {bubbles: true}))`,
+			nil,
+		),
+	)
 	b.until(`fetch("/__admin/scenarios").then((r) => r.json()).then((s) => s.states.payment === "paid")`)
 	require.Equal(t, 202, post(t, mock.URL, "application/json", sample(t)))
 	mock.ConfigureFailed(fmt.Errorf("understudy.yaml:3:5: unknown key"))
@@ -443,8 +453,13 @@ func TestConsoleComposesARequest(t *testing.T) {
 	b.untilText(".verdict", "400")
 	b.clickText("remove")
 	b.untilText(".verdict", "every rule is obeyed")
-	b.run(chromedp.SetValue(".compose select", "application/x-www-form-urlencoded", chromedp.ByQuery),
-		chromedp.Evaluate(`document.querySelector(".compose select").dispatchEvent(new Event("change", {bubbles: true}))`, nil))
+	b.run(
+		chromedp.SetValue(".compose select", "application/x-www-form-urlencoded", chromedp.ByQuery),
+		chromedp.Evaluate(
+			`document.querySelector(".compose select").dispatchEvent(new Event("change", {bubbles: true}))`,
+			nil,
+		),
+	)
 	b.untilText(".verdict", "200")
 	b.clickText("Send")
 	b.untilText("main h2", "200 Accepted")
@@ -582,19 +597,30 @@ func TestConsoleKeepsUpWithTenThousandRequests(t *testing.T) {
 		assert.Less(t, millis, 200.0)
 	}
 	b.axe("many requests")
-	t.Logf("first paint after %.0f ms", is[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`))
+	t.Logf(
+		"first paint after %.0f ms",
+		is[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`),
+	)
 }
 
 func TestConsoleFitsASmallScreenInTheDark(t *testing.T) {
 	mock := start(t)
 	require.Equal(t, 400, post(t, mock.URL, "application/json", fmt.Sprintf(rejected, strings.Repeat("long", 300))))
 	post(t, mock.URL, "application/json", sample(t), "Prefer", "code=503")
-	b := open(t, mock.URL+consolePath, emulation.SetDeviceMetricsOverride(360, 740, 1, true),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+	b := open(
+		t,
+		mock.URL+consolePath,
+		emulation.SetDeviceMetricsOverride(360, 740, 1, true),
+		emulation.SetEmulatedMedia().
+			WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}),
+	)
 	b.untilText("footer", "2 requests")
 	fits := func(where string) {
 		t.Helper()
-		width := is[float64](b, `Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll("main, .rows, header")].map((e) => e.scrollWidth + e.getBoundingClientRect().left))`)
+		width := is[float64](
+			b,
+			`Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll("main, .rows, header")].map((e) => e.scrollWidth + e.getBoundingClientRect().left))`,
+		)
 		assert.LessOrEqual(t, width, 360.0, where)
 		b.axe(where + " at 360 px in the dark")
 	}
@@ -620,7 +646,10 @@ func TestConsoleShowsHostileRequestsHarmlessly(t *testing.T) {
 	texts := []string{
 		`<script>throw Error("ran")</script>`, `"><img src=x onerror=alert(1)>`, "\x1b[2J\x1b]0;owned\x07", "\u202egnp.exe\u202c\u2066x\u2069",
 		"\u0000\u0001\u0007\u0008", strings.Repeat("x", 1<<20-100), strings.Repeat("\u202e", 3000), "\xff\xfe\x80broken\xc3",
-		strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 30_000), "javascript:alert(1)", "{{constructor.constructor('alert(1)')()}}",
+		strings.Repeat(
+			"[",
+			100_000,
+		), strings.Repeat(`{"a":`, 30_000), "javascript:alert(1)", "{{constructor.constructor('alert(1)')()}}",
 		"${alert(1)}", "</pre></main><h1>taken over</h1>", strings.Repeat("\u0301", 5000), "\U000E0041\U000E0042", "\u2028\u2029", "id: 7\n\nevent: mock\ndata: {}\n\n",
 		`{"__proto__":{"polluted":true},"constructor":1}`, strings.Repeat("A\u200b", 500),
 	}
@@ -645,7 +674,12 @@ func TestConsoleShowsHostileRequestsHarmlessly(t *testing.T) {
 				return r
 			}, text[:min(len(text), 900)]))
 		case 7:
-			r := httptest.NewRequestWithContext(t.Context(), "POST", "/x?"+url.QueryEscape(text[:min(len(text), 2000)]), strings.NewReader(text))
+			r := httptest.NewRequestWithContext(
+				t.Context(),
+				"POST",
+				"/x?"+url.QueryEscape(text[:min(len(text), 2000)]),
+				strings.NewReader(text),
+			)
 			mock.ServeHTTP(httptest.NewRecorder(), r)
 		case 8:
 			post(t, mock.URL, text[:min(len(text), 30)], text)
@@ -675,10 +709,19 @@ func TestConsoleShowsHostileRequestsHarmlessly(t *testing.T) {
 		}
 	})(); undefined`, list), nil))
 	b.until(fmt.Sprintf("looked === %d", len(ids)))
-	assert.Empty(t, is[[]string](b, `[...document.querySelectorAll("#app script, #app iframe, #app img:not([src$='favicon.svg']), #app h1 ~ h1")].map((e) => e.outerHTML)`))
+	assert.Empty(
+		t,
+		is[[]string](
+			b,
+			`[...document.querySelectorAll("#app script, #app iframe, #app img:not([src$='favicon.svg']), #app h1 ~ h1")].map((e) => e.outerHTML)`,
+		),
+	)
 	assert.False(t, is[bool](b, `({}).polluted === true`))
-	layout := is[[]float64](b, `[document.documentElement.scrollWidth, document.querySelector("header").getBoundingClientRect().top,
-		document.querySelector("footer").getBoundingClientRect().bottom, document.querySelectorAll("header h1").length]`)
+	layout := is[[]float64](
+		b,
+		`[document.documentElement.scrollWidth, document.querySelector("header").getBoundingClientRect().top,
+		document.querySelector("footer").getBoundingClientRect().bottom, document.querySelectorAll("header h1").length]`,
+	)
 	assert.Equal(t, []float64{1360, 0, 860, 1}, layout)
 	b.axe("hostile requests")
 	b.picture("hostile")
@@ -783,16 +826,35 @@ func TestConsoleIsForItsOwnOriginAlone(t *testing.T) {
 	}))
 	t.Cleanup(other.Close)
 	b := open(t, other.URL)
-	b.expect("CORS policy", "ERR_FAILED", "ERR_BLOCKED", "403 (Forbidden)", "request to another host: "+mock.URL, "frame", "X-Frame")
+	b.expect(
+		"CORS policy",
+		"ERR_FAILED",
+		"ERR_BLOCKED",
+		"403 (Forbidden)",
+		"request to another host: "+mock.URL,
+		"frame",
+		"X-Frame",
+	)
 	for _, attack := range []string{
 		`fetch(M + "/__admin/requests")`, `fetch(M + "/__admin/events?after=0")`, `fetch(M + "/__admin/console/about")`,
 		`fetch(M + "/__admin/reset", {method: "POST"})`, `fetch(M + "/__admin/requests", {method: "DELETE"})`,
 		`fetch(M + "/__admin/send", {method: "POST", body: "{}"})`, `fetch(M + "/__admin/console/assets/app.js")`,
 		`fetch(M + "/__admin/scenarios", {method: "POST", body: "name: x"})`,
 	} {
-		assert.Equal(t, "rejected", is[string](b, fmt.Sprintf(`((M) => %s.then(() => "read", () => "rejected"))(%q)`, attack, mock.URL)), attack)
+		assert.Equal(
+			t,
+			"rejected",
+			is[string](b, fmt.Sprintf(`((M) => %s.then(() => "read", () => "rejected"))(%q)`, attack, mock.URL)),
+			attack,
+		)
 	}
-	is[string](b, fmt.Sprintf(`fetch(%q, {method: "POST", mode: "no-cors", body: "{}"}).then(() => "", () => "")`, mock.URL+"/__admin/reset"))
+	is[string](
+		b,
+		fmt.Sprintf(
+			`fetch(%q, {method: "POST", mode: "no-cors", body: "{}"}).then(() => "", () => "")`,
+			mock.URL+"/__admin/reset",
+		),
+	)
 	assert.Equal(t, "", is[string](b, fmt.Sprintf(`new Promise((done) => {
 		const frame = document.createElement("iframe");
 		frame.src = %q;

@@ -49,8 +49,11 @@ func snippets(r *contracts.Request, address string, status int) snippetsJSON {
 		return s
 	}
 	url := base + r.Path
-	s.Fetch = fmt.Sprintf("const response = await fetch(%s, {\n%s});\nconsole.log(response.status, await response.text());\n",
-		literal(url), options(r, "body", bodyOfScript))
+	s.Fetch = fmt.Sprintf(
+		"const response = await fetch(%s, {\n%s});\nconsole.log(response.status, await response.text());\n",
+		literal(url),
+		options(r, "body", bodyOfScript),
+	)
 	s.Playwright = fmt.Sprintf(
 		"import { expect, test } from \"@playwright/test\";\n\ntest(%s, async ({ request }) => {\n"+
 			"  const response = await request.fetch(%s, {\n%s  });\n  expect(response.status()).toBe(%d);\n});\n",
@@ -154,7 +157,8 @@ func bodyOfPlaywright(body []byte) string {
 
 // template is a text in JavaScript that keeps its lines.
 func template(s string) string {
-	if !strings.Contains(s, "\n") || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {
+	if !strings.Contains(s, "\n") ||
+		strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {
 		return literal(s)
 	}
 	return "`" + strings.NewReplacer(`\`, `\\`, "`", "\\`", "${", `\${`).Replace(s) + "`"
@@ -176,13 +180,19 @@ func goTest(r *contracts.Request, url string, status int) string {
 		b.WriteString("\"strings\"\n")
 	}
 	b.WriteString("\"testing\"\n)\n\nfunc TestRequest(t *testing.T) {\n")
-	fmt.Fprintf(&b, "request, err := http.NewRequestWithContext(t.Context(), %q, %q, %s)\nif err != nil {\nt.Fatal(err)\n}\n",
-		r.Method, url, body)
+	fmt.Fprintf(
+		&b,
+		"request, err := http.NewRequestWithContext(t.Context(), %q, %q, %s)\nif err != nil {\nt.Fatal(err)\n}\n",
+		r.Method,
+		url,
+		body,
+	)
 	for _, h := range r.Headers {
 		fmt.Fprintf(&b, "request.Header.Add(%q, %q)\n", h.Name, h.Value)
 	}
 	fmt.Fprintf(&b, "response, err := http.DefaultClient.Do(request)\nif err != nil {\nt.Fatal(err)\n}\n"+
-		"defer response.Body.Close()\nif response.StatusCode != %d {\nt.Fatalf(\"status %%d\", response.StatusCode)\n}\n}\n",
+		"defer response.Body.Close()\n"+
+		"if response.StatusCode != %d {\nt.Fatalf(\"status %%d\", response.StatusCode)\n}\n}\n",
 		status)
 	text, err := format.Source([]byte(b.String()))
 	if err != nil {

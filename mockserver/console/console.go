@@ -239,7 +239,8 @@ type exportJSON struct {
 func (c *console) about(w http.ResponseWriter, _ *http.Request) {
 	out := aboutJSON{
 		Version: c.mock.Version(), Address: c.mock.Address(), PassesOn: c.mock.PassesOn(), Hides: c.mock.Hides(),
-		Operations: []operationJSON{}, Page: strings.Split(strings.ReplaceAll(string(c.contract.Page), "\r\n", "\n"), "\n"),
+		Operations: []operationJSON{}, Page: strings.Split(strings.ReplaceAll(string(c.contract.Page), "\r\n",
+			"\n"), "\n"),
 	}
 	for i := range c.contract.Operations {
 		out.Operations = append(out.Operations, describe(&c.contract.Operations[i]))

@@ -133,7 +133,13 @@ func TestThePageIsItsOwnFilesAndNothingElse(t *testing.T) {
 	for _, path := range paths {
 		got := send(t, "GET", mock.URL+path, "")
 		assert.Equal(t, 200, got.status, "%s needs no token, as it holds nothing", path)
-		assert.NotRegexp(t, `(src|href|from|import|fetch|url)\W{0,4}(https?:)?//`, got.body, "%s loads from another host", path)
+		assert.NotRegexp(
+			t,
+			`(src|href|from|import|fetch|url)\W{0,4}(https?:)?//`,
+			got.body,
+			"%s loads from another host",
+			path,
+		)
 		assert.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"), path)
 		policy := got.header.Get("Content-Security-Policy")
 		assert.Contains(t, policy, "default-src 'self'; require-trusted-types-for 'script'", path)
@@ -145,16 +151,23 @@ func TestThePageIsItsOwnFilesAndNothingElse(t *testing.T) {
 	for _, path := range []string{"check", "mend", "code"} {
 		assert.Equal(t, 401, send(t, "POST", mock.URL+mockserver.ConsolePath+path, "{}").status, path)
 	}
-	for _, path := range []string{"assets/nothing.js", "assets/../console.go", "assets/%2e%2e/console.go", "nothing", ""} {
+	for _, path := range []string{"assets/nothing.js", "assets/../console.go", "assets/%2e%2e/console.go",
+		"nothing", ""} {
 		got := send(t, "GET", mock.URL+mockserver.ConsolePath+path, "", "Authorization", "Bearer secret")
 		assert.Equal(t, 404, got.status, path)
 	}
-	assert.Contains(t, send(t, "GET", mock.URL+"/", "", "Accept", "text/html").body, `<div id="app">`, "a browser is led there")
+	assert.Contains(
+		t,
+		send(t, "GET", mock.URL+"/", "", "Accept", "text/html").body,
+		`<div id="app">`,
+		"a browser is led there",
+	)
 }
 
 func TestWithoutAConsoleThereIsNoPage(t *testing.T) {
 	mock := mockserver.Start(t, pageContract(t))
-	for _, path := range []string{"/__admin/", "/__admin", mockserver.ConsolePath + "about", mockserver.AssetPath + "app.js"} {
+	for _, path := range []string{"/__admin/", "/__admin", mockserver.ConsolePath + "about", mockserver.AssetPath +
+		"app.js"} {
 		assert.Equal(t, 404, send(t, "GET", mock.URL+path, "").status, path)
 	}
 	assert.Contains(t, send(t, "GET", mock.URL+"/", "", "Accept", "text/html").body, "No HTTP resource was found")
@@ -287,14 +300,27 @@ func TestARequestIsWrittenAsCodeThatSendsIt(t *testing.T) {
 	requests := map[string]request{
 		"a booking": {"POST", endpoint, []header{{"Content-Type", "application/json"}}, sample(t), ""},
 		"quotes and a template": {
-			"POST", endpoint + "?a=b&c=[1]", []header{{"Content-Type", "application/json"}, {"X-It's", `"x" '$HOME' ${x} \` + "`y`"}},
+			"POST", endpoint + "?a=b&c=[1]", []header{{"Content-Type", "application/json"}, {"X-It's",
+				`"x" '$HOME' ${x} \` + "`y`"}},
 			`{"Reason": "it's ` + "`$HOME`" + ` \\ ${x}"}` + "\n", "",
 		},
-		"bytes":           {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "", "/wABgP8K"},
-		"a file's name":   {"POST", endpoint, []header{{"Content-Type", "text/plain"}}, "@/etc/passwd", ""},
-		"a form":          {"POST", endpoint, []header{{"Content-Type", "application/x-www-form-urlencoded"}}, "Reason=a+b&Note=%C3%A9", ""},
-		"dots":            {"PUT", "/x/../y", nil, "", ""},
-		"control and far": {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "{\"a\": \"\u001b[2J\u202e\U0001F600\"}\r\n", ""},
+		"bytes":         {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "", "/wABgP8K"},
+		"a file's name": {"POST", endpoint, []header{{"Content-Type", "text/plain"}}, "@/etc/passwd", ""},
+		"a form": {
+			"POST",
+			endpoint,
+			[]header{{"Content-Type", "application/x-www-form-urlencoded"}},
+			"Reason=a+b&Note=%C3%A9",
+			"",
+		},
+		"dots": {"PUT", "/x/../y", nil, "", ""},
+		"control and far": {
+			"POST",
+			endpoint,
+			[]header{{"Content-Type", "application/json"}},
+			"{\"a\": \"\u001b[2J\u202e\U0001F600\"}\r\n",
+			"",
+		},
 	}
 	type sent struct {
 		Method, URL, Body string
@@ -316,8 +342,11 @@ func TestARequestIsWrittenAsCodeThatSendsIt(t *testing.T) {
 	for name, r := range requests {
 		read[map[string]any](t, send(t, "POST", mock.URL+"/__admin/send", r.String()))
 		want := last()
-		code := read[map[string]string](t, send(t, "POST", mock.URL+mockserver.ConsolePath+"code?base="+mock.URL+"&status=400",
-			r.String()))
+		code := read[map[string]string](
+			t,
+			send(t, "POST", mock.URL+mockserver.ConsolePath+"code?base="+mock.URL+"&status=400",
+				r.String()),
+		)
 		for client, run := range clients {
 			if client == "fetch" && name == "dots" {
 				continue // no browser keeps them
@@ -338,8 +367,11 @@ func TestARequestIsWrittenAsCodeThatSendsIt(t *testing.T) {
 
 	// A test in Go builds, and passes.
 	folder := t.TempDir()
-	code := read[map[string]string](t, send(t, "POST", mock.URL+mockserver.ConsolePath+"code?base="+mock.URL+"&status=400",
-		requests["quotes and a template"].String()))
+	code := read[map[string]string](
+		t,
+		send(t, "POST", mock.URL+mockserver.ConsolePath+"code?base="+mock.URL+"&status=400",
+			requests["quotes and a template"].String()),
+	)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "a_test.go"), []byte(code["go"]), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "go.mod"), []byte("module booking\n\ngo 1.26\n"), 0o600))
 	test := exec.CommandContext(t.Context(), "go", "test", "./...")
@@ -349,7 +381,10 @@ func TestARequestIsWrittenAsCodeThatSendsIt(t *testing.T) {
 
 	// At a socket there is curl alone.
 	mock.ListensAt("unix:/run/it's.sock")
-	code = read[map[string]string](t, send(t, "POST", mock.URL+mockserver.ConsolePath+"code", requests["a form"].String()))
+	code = read[map[string]string](
+		t,
+		send(t, "POST", mock.URL+mockserver.ConsolePath+"code", requests["a form"].String()),
+	)
 	assert.Contains(t, code["curl"], `--unix-socket' '/run/it'\''s.sock'`)
 	assert.Empty(t, code["fetch"])
 }
@@ -360,7 +395,10 @@ func TestPayloadsAreWhatTheyAreCalled(t *testing.T) {
 	for _, media := range []string{"application/json", "text/json", "application/x-www-form-urlencoded"} {
 		made := read[request](t, send(t, "GET", api+"payload?row=7&media="+media, ""))
 		assert.Equal(t, media, made.Headers[0].Value)
-		sent := read[struct{ Response struct{ Status int } }](t, send(t, "POST", mock.URL+"/__admin/send", made.String()))
+		sent := read[struct{ Response struct{ Status int } }](
+			t,
+			send(t, "POST", mock.URL+"/__admin/send", made.String()),
+		)
 		assert.Equal(t, 200, sent.Response.Status, made)
 	}
 	all := read[struct {
@@ -371,7 +409,8 @@ func TestPayloadsAreWhatTheyAreCalled(t *testing.T) {
 	require.Greater(t, len(all.Cases), 1000)
 	made := read[request](t, send(t, "GET", api+"payload?case=Reason/length/251", ""))
 	assert.Contains(t, made.Body, strings.Repeat("a", 251))
-	for _, query := range []string{"payload?case=Reason/length/x", "payload?row=-1", "payload?operation=x", "cases?operation=x", "exports/x"} {
+	for _, query := range []string{"payload?case=Reason/length/x", "payload?row=-1", "payload?operation=x",
+		"cases?operation=x", "exports/x"} {
 		got := send(t, "GET", api+query, "")
 		assert.Contains(t, []int{400, 404}, got.status, query)
 		assert.Contains(t, got.body, `"title":`, query)
@@ -386,8 +425,18 @@ func TestHiddenValuesStayHidden(t *testing.T) {
 	mock := start(t, mockserver.WithHidden("PatientId"))
 	patient := "a25ad686-2f86-43e7-b238-9251e37e2c50"
 	require.Contains(t, sample(t), patient)
-	send(t, "POST", mock.URL+endpoint, sample(t), "Content-Type", "application/json", "Authorization", "Bearer planted-secret")
-	for _, path := range []string{"/__admin/requests/1", mockserver.ConsolePath + "requests/1", "/__admin/events?after=0&view=row"} {
+	send(
+		t,
+		"POST",
+		mock.URL+endpoint,
+		sample(t),
+		"Content-Type",
+		"application/json",
+		"Authorization",
+		"Bearer planted-secret",
+	)
+	for _, path := range []string{"/__admin/requests/1", mockserver.ConsolePath + "requests/1",
+		"/__admin/events?after=0&view=row"} {
 		client := http.Client{Timeout: 5 * time.Second}
 		got, err := client.Get(mock.URL + path)
 		require.NoError(t, err)

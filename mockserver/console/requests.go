@@ -280,7 +280,11 @@ func draft(e *store.Entry) string {
 			}
 		}
 	}
-	status := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(cmp.Or(e.Status, http.StatusServiceUnavailable))}
+	status := &yaml.Node{
+		Kind:  yaml.ScalarNode,
+		Tag:   "!!int",
+		Value: strconv.Itoa(cmp.Or(e.Status, http.StatusServiceUnavailable)),
+	}
 	add(then, "status", status)
 	var body any
 	switch {

@@ -200,7 +200,8 @@ func withoutModules(t *testing.T, page []byte) []byte {
 	require.Contains(t, string(page), string(styles))
 	page = bytes.Replace(page, styles, []byte("/* view.css */\n"), 1)
 	for _, part := range []string{
-		`data:text/javascript;base64,([\w+/=]+)`, `sha256-([\w+/=&#;]+)&#39;`, `(?s)<script type="module">(.*?)</script>`,
+		`data:text/javascript;base64,([\w+/=]+)`, `sha256-([\w+/=&#;]+)&#39;`,
+		`(?s)<script type="module">(.*?)</script>`,
 	} {
 		pattern := regexp.MustCompile(part)
 		require.Regexp(t, pattern, string(page))
