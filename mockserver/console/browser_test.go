@@ -258,6 +258,9 @@ func post(t *testing.T, base, contentType, body string, headers ...string) int {
 	return response.StatusCode
 }
 
+// noteOf is a note of a length.
+func noteOf(length int) string { return strings.Repeat("Dry cough since Monday, worse at night. ", 40)[:length] }
+
 const rejected = `{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-12-03T09:00:00Z",` +
 	`"Reason":"Cough","PaidAmount":"a lot","Note":"%s"}`
 
@@ -274,7 +277,7 @@ func TestConsoleShowsARequestAsItComes(t *testing.T) {
 			const look = () => document.getElementById("row-%d") ? done(Date.now()) : requestAnimationFrame(look);
 			look();
 		}); undefined`, n+1), nil))
-		require.Equal(t, 400, post(t, mock.URL, "application/json", fmt.Sprintf(rejected, strings.Repeat("x", 1001+n))))
+		require.Equal(t, 400, post(t, mock.URL, "application/json", fmt.Sprintf(rejected, noteOf(1001+n))))
 		sent := time.Now()
 		seen := time.UnixMilli(int64(is[float64](b, "window.seen")))
 		best = min(best, seen.Sub(sent))
@@ -289,6 +292,7 @@ func TestConsoleShowsARequestAsItComes(t *testing.T) {
 		`[...document.querySelectorAll(".body mark")].length === 2 && document.querySelector(".body ins").innerText === '"AccountId":'`,
 	)
 	assert.Contains(t, is[string](b, "document.title"), "400 PaidAmount")
+	b.until(`[...document.querySelectorAll("article ol.page li.now")].map((li) => li.value).join() === "36,44,48"`)
 	b.axe("a rejected request")
 	b.picture("rejected")
 }
@@ -420,7 +424,7 @@ func TestConsoleComposesARequest(t *testing.T) {
 			field.dispatchEvent(new Event("input", {bubbles: true}));
 		})()`, id, value), nil))
 	}
-	set("field-Note", strings.Repeat("é", 1001))
+	set("field-Note", noteOf(1001))
 	b.untilText(".verdict", "1001 of 1000 characters")
 	b.until(`document.getElementById("field-Note").ariaInvalid === "true"`)
 	b.axe("compose")

@@ -28,6 +28,22 @@ const files = {
   zod: "contract.zod.ts", csharp: "Contract.cs", markdown: "contract.md",
 };
 
+// around is how many lines are shown before and after one that is cited.
+const around = 1;
+
+// Excerpt shows the lines of the page that are cited, with those around them.
+export function Excerpt({ lines }) {
+  const page = state.about.value?.page ?? [];
+  const shown = new Set();
+  for (const line of lines) for (let n = line - around; n <= line + around; n++) if (n >= 1 && n <= page.length) shown.add(n);
+  if (shown.size === 0) return null;
+  const cited = new Set(lines);
+  return html`<section aria-label="The page at the lines cited">
+    <h3>The page</h3>
+    <ol class="page">${[...shown].sort((a, b) => a - b).map((n) => html`<li key=${n} value=${n} class=${`${cited.has(n) ? "now" : ""}${shown.has(n - 1) || n === 1 ? "" : " gap"}`}><${Text} value=${page[n - 1] || " "} max=${300} /></li>`)}</ol>
+  </section>`;
+}
+
 export function Contract() {
   const about = state.about.value;
   const at = Number(state.route.value.id) || 0;
@@ -60,6 +76,6 @@ export function Contract() {
       </section>`,
     )}
     <h3>The page</h3>
-    <ol class="page">${about.page.map((line, i) => html`<li key=${i} id=${`line-${i + 1}`} class=${[lines.has(i + 1) && "cited", at === i + 1 && "now"].filter(Boolean).join(" ")}><${Text} value=${line || " "} max=${2000} /></li>`)}</ol>
+    <ol class="page">${about.page.map((line, i) => html`<li key=${i} value=${i + 1} id=${`line-${i + 1}`} class=${[lines.has(i + 1) && "cited", at === i + 1 && "now"].filter(Boolean).join(" ")}><${Text} value=${line || " "} max=${2000} /></li>`)}</ol>
   </div>`;
 }

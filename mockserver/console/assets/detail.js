@@ -7,6 +7,7 @@ import { ask } from "./api.js";
 import * as state from "./state.js";
 import { took, wordOf } from "./list.js";
 import { compose } from "./compose.js";
+import { Excerpt } from "./contract.js";
 import { editScenario } from "./scenarios.js";
 import { rejectionOf, Violations } from "./violations.js";
 
@@ -231,6 +232,7 @@ export function Detail() {
           : html`<p class="soft">The connection was broken: ${entry.fault || "there is no response"}.</p>`}
       </section>
     </div>
+    ${broken > 0 && html`<${Excerpt} lines=${entry.violations.map((v) => v.line)} />`}
     <p class="soft">
       ${new Date(request.loggedDateString).toLocaleString()}, ${took(entry.timing.totalTime)}${entry.timing.addedDelay > 0 && `, ${took(entry.timing.addedDelay)} of it added`}
       ${request.clientIp && `, from ${request.clientIp}`}${entry.session && html`, session <code><${Text} value=${entry.session} max=${60} /></code>`}${entry.preflight && ", after a preflight"}
