@@ -788,13 +788,29 @@ func (a *admin) config(w http.ResponseWriter, r *http.Request) {
 		respondJSON(w, http.StatusOK, now)
 		return
 	}
-	text, err := yaml.Marshal(encode(reflect.ValueOf(now)))
+	text, err := json.Marshal(now)
+	var root yaml.Node
+	if err == nil {
+		err = yaml.Unmarshal(text, &root) // JSON is YAML
+	}
+	if err == nil {
+		asBlock(&root)
+		text, err = yaml.Marshal(&root)
+	}
 	if err != nil {
 		respondError(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 	_, _ = w.Write(text) // a client that went away is not an error
+}
+
+// asBlock has YAML written line by line, and not as JSON.
+func asBlock(n *yaml.Node) {
+	n.Style = 0
+	for _, inner := range n.Content {
+		asBlock(inner)
+	}
 }
 
 func (a *admin) setConfig(w http.ResponseWriter, r *http.Request) {

@@ -243,6 +243,7 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	}
 	yaml = send(t, "GET", server.URL+"/__admin/config", "", "", "Accept", "application/yaml")
 	assert.Contains(t, yaml.body, "name: slot-taken")
+	assert.Contains(t, yaml.body, "Message: ", "bodies are as they are written")
 	d.ask("PUT", "/next", `{"status": 503}`, 200)
 
 	// Requests to the mock itself.

@@ -1,7 +1,8 @@
 // Where the fields of a body are in its text. What is not JSON is read as far as it goes.
 
 // locate reads a body. It returns places, each with the pointer of a value, where its name and its
-// value are, and for objects and lists where they end; whole says that all of it is one value.
+// value are, and for objects and lists where they end; whole says that all of it is one value, or stopped
+// where it is none.
 export function locate(text, contentType = "") {
   if (/x-www-form-urlencoded/i.test(contentType)) return locateForm(text);
   const places = [];
@@ -25,6 +26,11 @@ export function locate(text, contentType = "") {
   // A stack, since a hostile body can go as deep as it is long.
   const stack = [];
   let ok = true;
+  let stopped = 0;
+  const fail = () => {
+    if (ok) stopped = at;
+    ok = false;
+  };
   const finish = (place) => {
     place.value[1] = at;
   };
@@ -46,7 +52,10 @@ export function locate(text, contentType = "") {
       while (at < text.length && !",:{}[]\" \t\r\n".includes(text[at])) at++;
       const word = text.slice(place.value[0], at);
       place.kind = /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(word) ? "number" : word;
-      if (!["number", "true", "false", "null"].includes(place.kind)) ok = false;
+      if (!["number", "true", "false", "null"].includes(place.kind)) {
+        if (ok) stopped = place.value[0];
+        ok = false;
+      }
     }
     finish(place);
   };
@@ -56,7 +65,7 @@ export function locate(text, contentType = "") {
     space();
     const closer = top.place.kind === "{" ? "}" : "]";
     if (at >= text.length) {
-      ok = false;
+      fail();
       for (const open of stack) finish(open.place);
       break;
     }
@@ -68,7 +77,7 @@ export function locate(text, contentType = "") {
     }
     if (top.index > 0) {
       if (text[at] !== ",") {
-        ok = false;
+        fail();
         for (const open of stack) finish(open.place);
         break;
       }
@@ -81,7 +90,7 @@ export function locate(text, contentType = "") {
       continue;
     }
     if (text[at] !== '"') {
-      ok = false;
+      fail();
       for (const open of stack) finish(open.place);
       break;
     }
@@ -90,7 +99,7 @@ export function locate(text, contentType = "") {
     const range = [start, at];
     space();
     if (text[at] !== ":") {
-      ok = false;
+      fail();
       for (const open of stack) finish(open.place);
       break;
     }
@@ -99,7 +108,8 @@ export function locate(text, contentType = "") {
     places[places.length - 1].name = key;
   }
   space();
-  return { places, whole: ok && at >= text.length && stack.length === 0 };
+  if (at < text.length) fail();
+  return { places, whole: ok && stack.length === 0, stopped };
 }
 
 // locateForm reads a form, whose pairs may be on lines of their own.

@@ -14,7 +14,7 @@ export function Body({ text, type = "", marks = [], bytes = 0, label }) {
   const shaped = useMemo(() => (isForm ? (text.includes("&") ? text.replaceAll("&", "\n&") : null) : pretty(text)), [text, isForm]);
   const shown = shaped !== null && !asSent ? shaped : text;
   const parts = useMemo(() => cut(shown, type, marks, isForm), [shown, type, marks, isForm]);
-  if (text === "" && marks.length === 0) return html`<p class="soft">${bytes > 0 ? "Not a text." : "No body."}</p>`;
+  if (text === "" && marks.length === 0) return html`<p class="soft">${bytes > 0 ? `${bytes.toLocaleString("en")} bytes, which are no text or were not kept.` : "No body."}</p>`;
   return html`<div class="body">
     <pre tabindex="0" aria-label=${label}>${parts}</pre>
     ${shaped !== null &&
@@ -29,6 +29,13 @@ function cut(shown, type, marks, isForm) {
   const { places } = locate(shown, type);
   const spans = [];
   for (const mark of marks) {
+    if (mark.at !== undefined) {
+      const at = Math.min(mark.at, shown.length);
+      const end = shown.indexOf("\n", at);
+      spans.push({ from: at, to: end < 0 ? shown.length : Math.max(end, at), mark });
+      continue;
+    }
+    if (mark.missing && find(places, mark.pointer)) continue; // it is there, and could not be read
     if (mark.missing) {
       const parent = find(places, mark.pointer.slice(0, mark.pointer.lastIndexOf("/")));
       const at = parent?.end ?? parent?.value[1] ?? shown.length;
@@ -42,14 +49,15 @@ function cut(shown, type, marks, isForm) {
   spans.sort((a, b) => a.from - b.from || a.to - b.to);
   const out = [];
   let at = 0;
-  for (const span of spans) {
+  for (const [i, span] of spans.entries()) {
     if (span.from < at) continue; // within one that is marked already
     const plain = shown.slice(at, span.from);
     if (span.to === span.from && span.name !== undefined) {
       const trimmed = plain.trimEnd();
-      out.push(html`<${Text} value=${trimmed} max=${20000} />`);
+      if (trimmed) out.push(html`<${Text} value=${trimmed} max=${20000} />`);
       out.push(html`<span class="missing">${"\n"}  <ins>${isForm ? "" : '"'}${oneLine(span.name)}${isForm ? "=" : '":'}</ins> <span class="note">${span.mark.note}</span></span>`);
-      out.push(plain.slice(trimmed.length) || (shown[span.from] ? "\n" : ""));
+      const next = spans[i + 1];
+      if (next?.from !== span.from || next.name === undefined) out.push(shown[span.from] ? "\n" : "");
     } else {
       out.push(html`<${Text} value=${plain} max=${20000} />`);
       out.push(html`<mark><${Text} value=${shown.slice(span.from, span.to) || "∅"} max=${120} /></mark> <span class="note">${span.mark.note}</span>`);

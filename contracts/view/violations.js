@@ -28,6 +28,10 @@ export function messagesOf(messages, pointer) {
   return key === undefined ? [] : [...new Set([].concat(messages[key]))].map((text) => ({ key, text: String(text) }));
 }
 
+// once are violations without those that a value which could not be read has as well: it counts as
+// missing then.
+const once = (violations) => violations.filter((v) => v.found !== "nothing" || !violations.some((o) => o !== v && o.pointer === v.pointer && o.found !== "nothing"));
+
 // Violations is the table. Rules are those of the operation; sent says what a body has at a pointer;
 // Line shows a line of the page.
 export function Violations({ violations, more, rules, sent, messages, Line }) {
@@ -36,7 +40,7 @@ export function Violations({ violations, more, rules, sent, messages, Line }) {
       <tr><th scope="col">Field</th><th scope="col">Sent</th><th scope="col">The page asks</th>${messages && html`<th scope="col">ModelState</th>`}</tr>
     </thead>
     <tbody>
-      ${violations.map((v) => {
+      ${once(violations).map((v) => {
         const rule = rules.find((r) => r.id === v.rule);
         const was = sent(v.pointer);
         return html`<tr key=${v.rule + v.pointer}>

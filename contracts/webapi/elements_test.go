@@ -1,6 +1,7 @@
 package webapi_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,5 +67,26 @@ func TestElementsAreValidatedBeforeTheirList(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAFieldThatIsMissingWhereTheTextEndsIsOneOfItsObject(t *testing.T) {
+	c, err := helppage.Parse(contracts.Page())
+	require.NoError(t, err)
+	endpoint, err := webapi.New(&c.Operations[0], webapi.Profile{})
+	require.NoError(t, err)
+	for _, body := range []string{`{"Reason":"x"`, `{"Reason":"x","PatientId":`, `{"Reason":"x","Note":"y`, `{"Reasons":[{"ReasonId":`, `{"Reason":"x"}`, `{"Reason": }`} {
+		response := endpoint.Respond(&webapi.Request{
+			Method: "POST", Target: "/" + c.Operations[0].Route, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: []byte(body),
+		}, nil)
+		missing := 0
+		for _, v := range response.Violations {
+			if v.Rule.Kind == contracts.RuleRequired && v.Found == webapi.FoundNothing {
+				require.Equal(t, "/"+string(v.Rule.Path), v.Pointer, body)
+				missing++
+			}
+		}
+		require.Positive(t, missing, body)
 	}
 }

@@ -196,6 +196,8 @@ func (c *call) populate(m *modelPlan, model []value, id string) *fault {
 	}
 	if !finished {
 		c.log(c.serialization(faultEnd, "Unexpected end when deserializing object."), nil)
+		c.unclosed = depth
+		defer func() { c.unclosed = 0 }()
 	}
 	for i := range m.fields {
 		field := &m.fields[i]

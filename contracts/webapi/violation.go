@@ -144,14 +144,18 @@ func (c *call) pointer(field string) string {
 		model = nil
 	}
 	r := &c.r
+	around, isInside := r.stack, false
+	if c.unclosed > 0 { // the reader stands in the object, and at whatever came last there
+		around, isInside = around[:min(len(around), c.unclosed-1)], true
+	}
 	if r.here.in != inNone {
-		for i := range r.stack {
+		for i := range around {
 			if i == maxPointerSteps {
 				return b.String() + "/…"
 			}
-			write(&r.stack[i])
+			write(&around[i])
 		}
-		if r.state != stateArrayStart && r.state != stateConstructorStart && r.state != stateObjectStart {
+		if !isInside && r.state != stateArrayStart && r.state != stateConstructorStart && r.state != stateObjectStart {
 			write(&r.here)
 		}
 	}

@@ -104,6 +104,7 @@ type call struct {
 	unknown    []Unknown
 	trusting   bool // the action does not look at ModelState
 	onlyGiven  bool // what is written are the fields that the body has
+	unclosed   int  // objects around the one that the text ends in, and that one; 0 for none
 	limit      int  // of the response and of what is kept for it, in bytes
 	full       bool
 }

@@ -259,7 +259,9 @@ func post(t *testing.T, base, contentType, body string, headers ...string) int {
 }
 
 // noteOf is a note of a length.
-func noteOf(length int) string { return strings.Repeat("Dry cough since Monday, worse at night. ", 40)[:length] }
+func noteOf(length int) string {
+	return strings.Repeat("Dry cough since Monday, worse at night. ", 40)[:length]
+}
 
 const rejected = `{"UserId":"84ef7a81-c643-4b8e-85e5-1ff52fc35f3d","AppointmentOn":"2026-12-03T09:00:00Z",` +
 	`"Reason":"Cough","PaidAmount":"a lot","Note":"%s"}`

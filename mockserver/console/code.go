@@ -66,7 +66,7 @@ func snippets(r *contracts.Request, address string, status int) snippetsJSON {
 
 // curl is a line of shell, with the body in the open where that needs no printf.
 func curl(r *contracts.Request, base string, args []string) string {
-	if len(r.Body) > 0 && !plainBody.Match(r.Body) || strings.HasPrefix(string(r.Body), "@") {
+	if !utf8.Valid(r.Body) || len(r.Body) > 0 && !plainBody.Match(r.Body) || strings.HasPrefix(string(r.Body), "@") {
 		return fixtures.Curl(r, base, append(args, "-i")...)
 	}
 	var b strings.Builder

@@ -194,10 +194,11 @@ type operationJSON struct {
 	Line    int      `json:"line"`
 	Formats []string `json:"formats"`
 	Sample  string   `json:"sample"`
-	// Model is the model of the body.
-	Model  string           `json:"model"`
-	Fields []fieldJSON      `json:"fields"`
-	Rules  []contracts.Rule `json:"rules"`
+	// Model is the model of the body, and BodyRule the id of the rule that the body is one.
+	Model    string           `json:"model"`
+	BodyRule string           `json:"bodyRule"`
+	Fields   []fieldJSON      `json:"fields"`
+	Rules    []contracts.Rule `json:"rules"`
 	// Differences are where page and framework disagree.
 	Differences []differenceJSON `json:"differences"`
 }
@@ -256,6 +257,7 @@ func describe(o *contracts.Operation) operationJSON {
 	out := operationJSON{
 		ID: o.ID, Method: o.Method, Path: "/" + o.Route, Line: o.RouteFact.Line, Sample: string(o.Sample),
 		Rules: o.Rules(), Fields: []fieldJSON{}, Differences: []differenceJSON{},
+		BodyRule: contracts.RuleID{Kind: contracts.RuleBody}.String(),
 	}
 	for _, f := range o.RequestFormats {
 		out.Formats = append(out.Formats, f.MediaType)

@@ -14,6 +14,13 @@ try {
 
 // needsToken is set when a request was turned away for want of one.
 export const needsToken = signal(false);
+// wasRejected says that there was one.
+export const wasRejected = signal(false);
+
+function askForToken() {
+  wasRejected.value = token !== "";
+  needsToken.value = true;
+}
 
 export function setToken(text) {
   token = text;
@@ -37,7 +44,7 @@ export async function ask(method, path, { body, headers = {}, as = "json", signa
     if (problem.name === "AbortError") throw problem;
     throw new Error("The mock does not respond: is it still running?");
   }
-  if (response.status === 401) needsToken.value = true;
+  if (response.status === 401) askForToken();
   if (response.ok && as === "text") return response.text();
   const text = await response.text();
   let value;
@@ -108,7 +115,7 @@ export async function follow(on) {
       const headers = { ...authorized(), "Last-Event-ID": last };
       const response = await fetch(`${admin}/events?view=row`, { headers, cache: "no-store" });
       if (response.status === 401) {
-        needsToken.value = true;
+        askForToken();
         await tokenGiven();
         continue;
       }

@@ -2,7 +2,7 @@
 import { html, render, signal, useEffect, useRef, useState } from "./preact.js";
 import { Theme } from "./theme.js";
 import { oneLine } from "./text.js";
-import { ask, inSession, needsToken, setToken } from "./api.js";
+import { ask, inSession, needsToken, setToken, wasRejected } from "./api.js";
 import * as state from "./state.js";
 import { Filter, List, move, unfoldSelected } from "./list.js";
 import { again, copy, Detail, edit, mend, send, shown, toClipboard } from "./detail.js";
@@ -78,6 +78,7 @@ function Top() {
     ${first && html`<button class="link endpoint mono" title="copy the address" onClick=${() => state.attempt(async () => { await toClipboard(state.base.value + first.path); state.say("The address is copied."); })}>${first.method} <bdi>${state.base.value}${first.path}</bdi></button>`}
     ${about?.passesOn && html`<span class="chip">passed on to ${oneLine(about.passesOn, 40)}</span>`}
     <span class="space"></span>
+    ${state.scenarios.value?.problem && html`<a class="chip broken" href="#/scenarios" role="status">${state.scenarios.value.file || "understudy.yaml"} was not taken up</a>`}
     <${Armed} />
     <label class="delay">Delay <select value=${delayText} onChange=${(e) => state.attempt(async () => {
       await ask("POST", "/settings", { body: JSON.stringify(e.target.value === "0" ? { fixedDelay: 0 } : { delay: e.target.value }) });
@@ -124,7 +125,10 @@ function Tabs() {
     e.preventDefault();
   };
   return html`<div class="tabs" role="tablist" aria-label="Parts of the console" onKeyDown=${onKey}>
-    ${tabs.map(([name, title]) => html`<button key=${name} role="tab" id=${`tab-${name}`} aria-selected=${tab === name} aria-controls="main" tabindex=${tab === name ? 0 : -1} onClick=${() => state.go(name, name === "requests" && state.wide.matches ? shown.value?.id ?? "" : "")}>${title}</button>`)}
+    ${tabs.map(([name, title]) => html`<button key=${name} role="tab" id=${`tab-${name}`} aria-selected=${tab === name} aria-controls="main" tabindex=${tab === name ? 0 : -1} onClick=${() => {
+      state.go(name, name === "requests" && state.wide.matches && !state.following.value ? shown.value?.id ?? "" : "");
+      if (name === "requests" && state.wide.matches && state.following.value) state.follow(true);
+    }}>${title}</button>`)}
   </div>`;
 }
 
@@ -134,7 +138,7 @@ function Bottom() {
   return html`<footer>
     <span class=${`dot ${live}`} aria-hidden="true"></span>
     <span role="status">${live === "live" ? "live" : live === "lost" ? "the mock is away: trying again" : "connecting"}</span>
-    <span>${state.total.value.toLocaleString("en")} ${state.total.value === 1 ? "request" : "requests"}${state.filterText.value && `, ${state.folded.value.length.toLocaleString("en")} lines shown`}</span>
+    <span>${state.total.value.toLocaleString("en")} ${state.total.value === 1 ? "request" : "requests"}${state.filterText.value && `, ${state.folded.value.length.toLocaleString("en")} ${state.folded.value.length === 1 ? "line" : "lines"} shown`}</span>
     ${dropped > 0 && html`<span title="the journal had no room for them; --journal-entries">${dropped.toLocaleString("en")} dropped</span>`}
     <span class="space"></span>
     <span class="hints"><kbd>j</kbd><kbd>k</kbd> move <kbd>/</kbd> filter <kbd>n</kbd> next response <kbd>c</kbd> curl <kbd>m</kbd> mend <kbd>?</kbd> keys</span>
@@ -161,9 +165,10 @@ function Dialog({ label, onClose, children }) {
 function Token() {
   const [text, setText] = useState("");
   return html`<${Dialog} label="Token">
-    <form method="dialog" onSubmit=${(e) => { e.preventDefault(); setToken(text); state.refresh().catch(() => {}); }}>
+    <form method="dialog" onSubmit=${(e) => { e.preventDefault(); setToken(text); }}>
       <h2>This mock asks for a token</h2>
-      <p class="soft">It is the value of UNDERSTUDY_ADMIN_TOKEN, and is kept for this tab alone.</p>
+      ${wasRejected.value && html`<p class="rejected" role="alert">The mock rejected this token.</p>`}
+      <p class="soft">It is that of --admin-token or UNDERSTUDY_ADMIN_TOKEN, and is kept for this tab alone.</p>
       <label>Token <input type="password" autocomplete="off" value=${text} onInput=${(e) => setText(e.target.value)} /></label>
       <button class="primary">Go on</button>
     </form>
@@ -200,7 +205,7 @@ const actions = {
   ArrowRight: () => unfoldSelected(true),
   ArrowLeft: () => unfoldSelected(false),
   "/": () => document.getElementById("filter").focus(),
-  f: () => (state.following.value = !state.following.value),
+  f: () => state.follow(!state.following.value),
   n: () => (arming.value = !arming.value),
   c: () => copy("curl"),
   t: () => copy("playwright"),

@@ -317,7 +317,7 @@ export function Compose() {
     <${Verdict} now=${verdict.value} />
     <div class="actions">
       <button class="primary" onClick=${() => send(requestOf(d))} title="Ctrl+Enter">Send</button>
-      <label><input type="checkbox" checked=${!values} disabled=${!asText && !values} onChange=${(e) => setAsText(e.target.checked)} /> as text</label>
+      <label><input type="checkbox" checked=${!values} disabled=${!asText && !values} onChange=${(e) => setAsText(e.target.checked)} /> as text${!asText && !values && html` <span class="soft">(no form of fields says this body)</span>`}</label>
       ${about.passesOn && html`<span class="differs">It is passed on to ${oneLine(about.passesOn, 60)}.</span>`}
     </div>
     ${values

@@ -43,6 +43,27 @@ export function requestOf({ request }) {
     : { method: request.method, url: request.url, headers, bodyAsBase64: request.bodyAsBase64 };
 }
 
+// isWhole reports that the journal has all of a request, so that it can be sent again; it says why not.
+function isWhole({ request }) {
+  const kept = (request.bodyAsBase64.length * 3) / 4 - (request.bodyAsBase64.match(/=*$/)[0].length);
+  const isHidden = request.body.includes("[hidden]") || request.url.includes("[hidden]");
+  if (isHidden) state.say("Values of this request are hidden in the journal: it cannot be sent again.", "problem");
+  else if (kept < request.bodyBytes) state.say(`The journal has ${kept.toLocaleString("en")} of ${request.bodyBytes.toLocaleString("en")} bytes of this body: it cannot be sent again.`, "problem");
+  else return true;
+  return false;
+}
+
+// textOf is a body in the charset that it was sent in.
+function textOf({ body, bodyAsBase64, headers }) {
+  const charset = /charset="?([\w-]+)/i.exec(headers["Content-Type"] ?? "")?.[1];
+  if (!charset || /^utf-?8$/i.test(charset)) return body;
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(Uint8Array.from(atob(bodyAsBase64), (c) => c.charCodeAt(0)));
+  } catch {
+    return body;
+  }
+}
+
 // transport are headers that the mock's own connection has.
 const transport = new Set(["host", "content-length", "connection", "accept-encoding", "origin", "referer", "cookie"]);
 const sendable = (request) => ({
@@ -64,7 +85,7 @@ export async function send(request) {
 // copy puts a request, written as code, on the clipboard.
 export async function copy(kind) {
   const entry = shown.value?.entry;
-  if (!entry) return;
+  if (!entry || !isWhole(entry)) return;
   await state.attempt(async () => {
     const written = await ask("POST", `/console/code?base=${encodeURIComponent(state.base.value)}&status=${entry.response?.status ?? 200}`, {
       body: JSON.stringify(requestOf(entry)),
@@ -91,18 +112,25 @@ const kinds = [
   ["http", ".http file"],
 ];
 
-export const again = () => shown.value?.entry && send(requestOf(shown.value.entry));
+const whole = () => shown.value?.entry && isWhole(shown.value.entry) && requestOf(shown.value.entry);
+export const again = () => {
+  const request = whole();
+  if (request) send(request);
+};
 export async function mend() {
-  const entry = shown.value?.entry;
-  if (!entry) return;
   if (mended.value) return send(mended.value.request);
-  mended.value = await state.attempt(() => ask("POST", "/console/mend", { body: JSON.stringify(requestOf(entry)) }));
+  const request = whole();
+  if (!request) return;
+  mended.value = await state.attempt(() => ask("POST", "/console/mend", { body: JSON.stringify(request) }));
   if (mended.value?.changes.length === 0) {
     mended.value = null;
     state.say("This request is valid as it is.");
   }
 }
-export const edit = () => shown.value?.entry && compose(requestOf(shown.value.entry));
+export const edit = () => {
+  const request = whole();
+  if (request) compose(request);
+};
 
 function Actions({ entry, more }) {
   const [open, setOpen] = useState(false);
@@ -137,6 +165,18 @@ function Actions({ entry, more }) {
   </div>`;
 }
 
+// excerpt cuts two texts to where they differ.
+function excerpt(before, after) {
+  const context = 16;
+  let from = 0;
+  while (from < before.length && before[from] === after[from]) from++;
+  let end = 0;
+  while (end < Math.min(before.length, after.length) - from && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const start = from > 2 * context ? from - context : 0;
+  const cut = (text) => `${start > 0 ? "…" : ""}${text.slice(start, Math.max(text.length - end + (end > 2 * context ? context : end), start))}${end > 2 * context ? "…" : ""}`;
+  return before && after ? [cut(before), cut(after)] : [before, after];
+}
+
 // Diff shows what was mended.
 function Diff({ found }) {
   return html`<section class="mended" aria-label="The nearest valid request">
@@ -145,12 +185,15 @@ function Diff({ found }) {
       <thead><tr><th scope="col">Where</th><th scope="col">Sent</th><th scope="col">Valid</th><th scope="col">Why</th></tr></thead>
       <tbody>
         ${found.changes.map(
-          (c) => html`<tr key=${c.what}>
+          (c) => {
+            const [before, after] = excerpt(c.before, c.after);
+            return html`<tr key=${c.what}>
             <th scope="row"><code>${oneLine(c.what.replace(/^\//, ""), 60)}</code></th>
-            <td>${c.before ? html`<del><${Text} value=${c.before} max=${60} /></del>` : html`<span class="soft">nothing</span>`}</td>
-            <td>${c.after ? html`<ins><${Text} value=${c.after} max=${60} /></ins>` : html`<span class="soft">nothing</span>`}</td>
+            <td>${before ? html`<del><${Text} value=${before} max=${90} /></del>` : html`<span class="soft">nothing</span>`}</td>
+            <td>${after ? html`<ins><${Text} value=${after} max=${90} /></ins>` : html`<span class="soft">nothing</span>`}</td>
             <td>${c.why}${c.line > 0 && html` <${Line} line=${c.line} />`}</td>
-          </tr>`,
+          </tr>`;
+          },
         )}
       </tbody>
     </table>
@@ -166,10 +209,16 @@ export function Line({ line }) {
   return html`<a class="line" href=${`#/contract/${line}`}>line ${line}</a>`;
 }
 
+// lineOf is the line and column of a place in a text.
+function lineOf(text, at) {
+  const lines = text.slice(0, at).split("\n");
+  return `${lines.length}, column ${lines[lines.length - 1].length + 1}`;
+}
+
 function Expectation({ page, entry }) {
   if (!page) return null;
   const accepted = entry.outcome === "accepted";
-  const differs = (page.outcome === "accept") !== accepted && (entry.outcome === "accepted" || entry.outcome === "rejected") && page.outcome !== "unspecified";
+  const differs = !entry.upstream && (page.outcome === "accept") !== accepted && (entry.outcome === "accepted" || entry.outcome === "rejected") && page.outcome !== "unspecified";
   return html`<p class=${differs ? "differs" : "soft"}>
     By the page alone: <strong>${page.outcome}</strong>, ${page.basis}${page.latitude && html` (${page.latitude})`}${page.line > 0 && html` <${Line} line=${page.line} />`}.
     ${differs && " The framework reads it otherwise."}
@@ -189,22 +238,27 @@ export function Detail() {
   const now = shown.value;
   const entry = now?.entry;
   const request = entry?.request;
-  const located = useMemo(() => request && locate(request.body, request.headers["Content-Type"]), [entry]);
+  const text = useMemo(() => request && textOf(request), [entry]);
+  const located = useMemo(() => request && locate(text, request.headers["Content-Type"]), [entry]);
   if (!id) return null;
   if (!now || (now.id !== id && !entry)) return html`<p class="soft pad">…</p>`;
   if (now.problem) {
-    return html`<div class="pad"><h2>No longer there</h2><p>${now.problem}. The journal keeps the last 1,000 requests unless <code>--journal-entries</code> says otherwise.</p></div>`;
+    return html`<div class="pad"><h2>No longer there</h2><p>The journal has no request ${oneLine(id, 20)}: it was cleared, or others came. <code>--journal-entries</code> says how many are kept.</p><p class="soft">${now.problem}</p></div>`;
   }
   const { more } = now;
-  const operation = state.about.value?.operations.find((o) => o.id === entry.operation);
+  const operations = state.about.value?.operations ?? [];
+  const operation = operations.find((o) => o.id === entry.operation) ?? operations[0];
   const type = request.headers["Content-Type"] ?? "";
+  // Where text is no JSON, the server names the value that it read last; the fault is where it stops.
+  const isMalformed = !located.whole && text !== "" && entry.violations?.some((v) => v.rule === operation?.bodyRule);
+  const marks = isMalformed ? [{ at: located.stopped, note: `not JSON from here: line ${lineOf(text, located.stopped)}` }] : marksOf(entry.violations, (v) => (v.found === "nothing" ? "missing" : v.found));
   const broken = entry.broken ?? 0;
   const status = entry.response?.status;
   return html`<article class="detail" aria-label="Request ${id}">
     <h2><span class=${`status ${entry.outcome}`}>${status ?? "No response"}</span> ${wordOf(entry.outcome)}${broken > 0 && `, breaks ${broken} ${broken === 1 ? "rule" : "rules"}`}${entry.fault && `: ${entry.fault}`}</h2>
     <p class="target mono"><${Text} value=${`${request.method} ${request.url}`} max=${300} /></p>
     <${Actions} entry=${entry} more=${more} />
-    ${entry.scenarios?.map((s) => html`<p class="because"><span class="badge scenario"><${Text} value=${s.name} max=${60} /></span> ${s.why ? html`because of <${Text} value=${s.why} max=${300} />` : "had a part in the response"}</p>`)}
+    ${entry.scenarios?.map((s) => html`<p class="because"><span class="badge scenario"><${Text} value=${s.name} max=${60} /></span> ${s.why ? html`<${Text} value=${s.why} max=${300} />` : "had a part in the response"}</p>`)}
     ${entry.upstream && html`<p class="because"><span class="badge">real server</span> ${entry.upstream.status || entry.upstream.problem}: ${entry.upstream.verdict}</p>`}
     ${entry.notes?.map((note) => html`<p class="because soft"><${Text} value=${note} max=${400} /></p>`)}
     ${mended.value && html`<${Diff} found=${mended.value} />`}
@@ -213,7 +267,7 @@ export function Detail() {
       violations=${entry.violations}
       more=${broken - entry.violations.length}
       rules=${operation?.rules ?? []}
-      sent=${(pointer) => sentAt(located, request.body, pointer)}
+      sent=${(pointer) => sentAt(located, text, pointer)}
       messages=${rejectionOf(entry.response?.body)}
       Line=${Line}
     />`}
@@ -221,7 +275,7 @@ export function Detail() {
     <div class="pair">
       <section aria-label="Request">
         <h3>Request</h3>
-        <${Body} text=${request.body} type=${type} bytes=${request.bodyBytes} label="Request body" marks=${marksOf(entry.violations, (v) => (v.found === "nothing" ? "missing" : v.found))} />
+        <${Body} text=${text} type=${type} bytes=${state.about.value?.hides ? 0 : request.bodyBytes} label="Request body" marks=${marks} />
         <details><summary>${counted(Object.keys(request.headers).length, "header")}</summary><${Headers} headers=${request.headers} label="Request headers" /></details>
       </section>
       <section aria-label="Response">

@@ -117,8 +117,7 @@ export function move(by) {
   const at = groups.findIndex((g) => g.rows.some((r) => r.id === state.selected.value));
   const to = Math.max(0, Math.min(groups.length - 1, at + by));
   state.following.value = false;
-  history.replaceState(null, "", `#/requests/${encodeURIComponent(groups[to].row.id)}`);
-  state.route.value = { tab: "requests", id: groups[to].row.id };
+  state.show(groups[to].row.id);
 }
 
 export function Filter() {
@@ -140,7 +139,7 @@ export function Filter() {
     <button aria-pressed=${state.paused.value} title="hold the list as it is" onClick=${() => state.pause(!state.paused.value)}>
       ${state.paused.value ? `Go on${state.heldCount.value ? ` (${state.heldCount.value})` : ""}` : "Pause"}
     </button>
-    <button aria-pressed=${state.following.value} title="show each request as it comes (f)" onClick=${() => (state.following.value = !state.following.value)}>Follow</button>
+    <button aria-pressed=${state.following.value} title="show each request as it comes (f)" onClick=${() => state.follow(!state.following.value)}>Follow</button>
     ${isOn && html`<span class="visually-hidden" role="status">${state.folded.value.length} shown</span>`}
   </div>`;
 }

@@ -99,7 +99,7 @@ export function Scenarios() {
     <div class="actions">
       ${edited.value === null && html`<button onClick=${() => (edited.value = example)}>New scenario</button>`}
       <button onClick=${() => change("POST", inSession("/scenarios/reset", of))} title="states, counters, quotas, kept and next responses">Reset states and counters${of && ` of ${oneLine(of, 20)}`}</button>
-      <button onClick=${() => change("POST", "/reset")} title="also the journal, and what was changed here">Reset everything</button>
+      <button onClick=${() => change("POST", "/reset")} title="also what was changed here">Reset everything, journal too</button>
     </div>
     ${edited.value !== null && html`<${Editor} />`}
     ${own.length > 0 && html`<ul class="switches">${own.map((s) => html`<${Switch} key=${s.name} scenario=${s} />`)}</ul>`}

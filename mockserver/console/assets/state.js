@@ -1,6 +1,6 @@
 // What the parts of the console share.
 import { batch, computed, signal } from "./preact.js";
-import { ask, follow, inSession } from "./api.js";
+import { ask, follow as followMock, inSession } from "./api.js";
 import { parse } from "./filter.js";
 
 // most is how many requests the list keeps; the oldest go.
@@ -23,7 +23,8 @@ export const session = signal("");
 export const filterText = signal("");
 // route is what the address says: {tab, id}.
 export const route = signal(readRoute());
-export const following = signal(true);
+// following shows each request as it comes; an address of one request is followed by nobody.
+export const following = signal(route.value.tab !== "requests" || route.value.id === "");
 // selected is the id of a request.
 export const selected = computed(() => (route.value.tab === "requests" ? route.value.id : ""));
 // waiting are the responses that the next requests get; setup counts what may have changed them.
@@ -50,6 +51,19 @@ export function go(tab, id = "") {
   const hash = `#/${tab}${id === "" ? "" : "/" + encodeURIComponent(id)}`;
   if (location.hash !== hash) history.pushState(null, "", hash);
   route.value = { tab, id: String(id) };
+}
+
+// show shows a request in the place of the one that is shown: the way back leads past both.
+export function show(id) {
+  history.replaceState(null, "", `#/requests/${encodeURIComponent(id)}`);
+  route.value = { tab: "requests", id };
+}
+
+// follow shows each request as it comes, from the newest on, or no longer does.
+export function follow(on) {
+  following.value = on;
+  const newest = folded.value[0];
+  if (on && newest && route.value.tab === "requests") show(newest.row.id);
 }
 
 let leaving = 0;
@@ -148,7 +162,7 @@ function take(added) {
   version.value++;
   const newest = folded.value[0];
   if (following.value && wide.matches && route.value.tab === "requests" && newest) {
-    route.value = { tab: "requests", id: newest.row.id };
+    show(newest.row.id);
   }
 }
 
@@ -174,7 +188,10 @@ function forget() {
     version.value++;
     worst.value = null;
     unseen.value = 0;
-    if (route.value.tab === "requests") route.value = { tab: "requests", id: "" };
+    if (route.value.tab === "requests") {
+      history.replaceState(null, "", "#/requests");
+      route.value = { tab: "requests", id: "" };
+    }
   });
 }
 
@@ -216,7 +233,7 @@ export function start() {
     await refresh();
   };
   let loaded = false;
-  follow({
+  followMock({
     state(now) {
       live.value = now;
       if (now === "live" && !loaded) {
