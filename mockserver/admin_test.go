@@ -265,6 +265,8 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	assert.Equal(t, 422, got.Response.Status, "as the configuration has it")
 	assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"body": "{}"`)
 	assert.Equal(t, 404, through(`{"method": "GET", "url": "/nowhere"}`).Response.Status)
+	expecting := through(`{"method": "POST", "url": "/x", "headers": [{"name": "Expect", "value": "100-continue"}], "body": "x"}`)
+	assert.Equal(t, 404, expecting.Response.Status, "not 100")
 	assert.Equal(t, 404, through(`{"method": "HEAD", "url": "/nowhere"}`).Response.Status)
 	assert.Equal(
 		t,
@@ -300,6 +302,7 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 		`{"method": "GET", "url": "x"}`,
 		`{"method": "GET", "url": "/ x"}`,
 		`{"method": "GET", "url": "/__admin/reset"}`,
+		`{"method": "GET", "url": "/%5F_admin/events"}`,
 		`{"method": "GET", "url": "/", "headers": [{"name": "a\r\nb", "value": ""}]}`,
 		`{"method": "GET", "url": "/", "headers": [{"name": "a", "value": "b\r\nc"}]}`,
 		`{"method": "GET", "url": "/", "bodyAsBase64": "%"}`,

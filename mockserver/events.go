@@ -179,6 +179,9 @@ func newEventStream(w http.ResponseWriter) *eventStream {
 
 // add adds an event; one without a name is a comment.
 func (o *eventStream) add(name, id string, data any) {
+	if o.failed {
+		return
+	}
 	if name == "" {
 		o.pending.WriteString(": still here\n\n")
 		return

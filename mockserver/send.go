@@ -12,6 +12,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -66,15 +67,24 @@ func (s *Server) Send(ctx context.Context, r *contracts.Request, client string) 
 		defer close(written)
 		_, _ = near.Write(r.Wire("localhost")) // a server may respond before it has read all
 	}()
-	response, err := http.ReadResponse(bufio.NewReader(near), &http.Request{Method: r.Method})
+	reader := bufio.NewReader(near)
+	response, err := http.ReadResponse(reader, &http.Request{Method: r.Method})
+	for err == nil && response.StatusCode < http.StatusOK { // 100, where the request expects it
+		response, err = http.ReadResponse(reader, &http.Request{Method: r.Method})
+	}
 	if err != nil {
 		sent.Problem = "the connection ended without a response"
 	} else {
 		sent.Status, sent.Header = response.StatusCode, response.Header
-		sent.Body, err = io.ReadAll(io.LimitReader(response.Body, s.maxBody+1<<20))
+		most := s.maxBody + 1<<20
+		sent.Body, err = io.ReadAll(io.LimitReader(response.Body, most+1))
 		_ = response.Body.Close() // it was read
-		if err != nil {
+		switch {
+		case err != nil:
 			sent.Problem = "the connection ended within the response"
+		case int64(len(sent.Body)) > most:
+			sent.Body = sent.Body[:most]
+			sent.Problem = fmt.Sprintf("the response is longer than %d bytes", most)
 		}
 	}
 	_ = near.Close() // whatever is left to be said, nobody reads it
@@ -91,6 +101,9 @@ func (s *Server) Send(ctx context.Context, r *contracts.Request, client string) 
 // checkSent looks whether a connection could carry a request, to the mock and not its admin API.
 func checkSent(r *contracts.Request) error {
 	path, _, _ := strings.Cut(r.Path, "?")
+	if decoded, err := url.PathUnescape(path); err == nil {
+		path = decoded // as net/http decides by
+	}
 	switch {
 	case !httpguts.ValidHeaderFieldName(r.Method): // a token, as a method is
 		return fmt.Errorf("invalid method %q: use one such as POST", printableText(r.Method))
@@ -129,6 +142,9 @@ func (s *Server) Preview(r *contracts.Request) (*contracts.Operation, webapi.Res
 		if !found.endpoint.Matches(r.Path) {
 			found = o
 		}
+	}
+	if int64(len(r.Body)) > s.maxBody {
+		return found.Operation, found.endpoint.TooLarge(&request, nil)
 	}
 	return found.Operation, found.endpoint.Respond(&request, nil)
 }

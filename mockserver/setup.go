@@ -68,6 +68,7 @@ func (s *Server) checkUse(scenarios []Scenario) error {
 	next := s.setup
 	next.use(scenarios)
 	_, err := s.compile(&next)
+	s.closeUnused(s.rules.Load()) // what the check alone has opened
 	return err
 }
 

@@ -12,7 +12,7 @@ export function parse(filter) {
   return (of) =>
     parts.every(({ not, key, text }) => {
       const value = key ? of(key) : of("text");
-      if (value === undefined) return not;
+      if (value === undefined) return of("text").toLowerCase().includes(`${key}:${text}`) !== not; // no key of ours
       const has = key === "status" ? matchesStatus(String(value), text) : String(value).toLowerCase().includes(text);
       return has !== not;
     });

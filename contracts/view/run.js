@@ -1,6 +1,7 @@
 // A run of the suite: its findings, and each failing case with what was sent and received.
 import { html, useMemo, useState } from "./preact.js";
 import { Body, counted, Headers } from "./exchange.js";
+import { find, locate } from "./body.js";
 import { parse } from "./filter.js";
 import { oneLine, Text } from "./text.js";
 
@@ -30,8 +31,7 @@ export function Sent({ exchange, path, note, curl }) {
   const pointer = pointerOf(path);
   const body = bytesOf(sent.body);
   const type = Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "";
-  const name = pointer.slice(pointer.lastIndexOf("/") + 1);
-  const marks = pointer && !sent.raw ? [{ pointer, note, missing: !new RegExp(`["&]?${name.replace(/[^\w]/g, ".")}["=]`, "i").test(body) }] : [];
+  const marks = pointer && !sent.raw ? [{ pointer, note, missing: !find(locate(body, type).places, pointer) }] : [];
   return html`<div class="pair">
     <section aria-label="Request">
       <h4>Request</h4>
@@ -118,7 +118,7 @@ export function Results({ results, Line }) {
       ? html`<input type="search" aria-label="Filter findings" placeholder="rule:Reason level:MUST text" value=${filter} onInput=${(e) => setFilter(e.target.value)} />
           <p class="visually-hidden" role="status">${findings.length} findings</p>
           ${findings.map((f, i) => html`<${Finding} key=${f.id} finding=${f} cases=${cases} exchanges=${exchanges} Line=${Line} isOpen=${i === 0} />`)}
-          ${findings.length === 0 && html`<p class="soft">No finding is like that.</p>`}`
+          ${findings.length === 0 && html`<p class="soft">No finding matches.</p>`}`
       : html`<p>Nothing fails.</p>`}
   </div>`;
 }

@@ -395,7 +395,7 @@ func TestConsoleMakesAScenarioOfARequest(t *testing.T) {
 	require.Equal(t, 400, post(t, mock.URL, "application/json", `{"Reason": "{{nothing}}"}`))
 	b.untilText("main h2", "400")
 	b.clickText("Make a scenario")
-	b.untilText("main [role=status]", "Right: like-1")
+	b.untilText("main [role=status]", "Valid: like-1")
 	b.run(chromedp.Evaluate(`(() => {
 		const area = document.querySelector(".editor textarea");
 		area.value = area.value.replace("status: 400", "staus: 418");
@@ -407,7 +407,7 @@ func TestConsoleMakesAScenarioOfARequest(t *testing.T) {
 		area.value = area.value.replace("staus: 418", "status: 418");
 		area.dispatchEvent(new Event("input", {bubbles: true}));
 	})()`, nil))
-	b.untilText("main [role=status]", "Right: like-1")
+	b.untilText("main [role=status]", "Valid: like-1")
 	b.axe("the editor of scenarios")
 	b.clickText("Apply until a reset")
 	b.untilText(".switches", "like-1")

@@ -108,7 +108,7 @@ func (c *console) request(w http.ResponseWriter, r *http.Request) {
 		// Page is nil where the body is not whole in the journal.
 		Page  *expectationJSON `json:"page,omitempty"`
 		Draft string           `json:"draft"`
-	}{Draft: draft(e)}
+	}{Draft: c.draft(e)}
 	if e.BodyBytes == len(e.Body) && !c.mock.Hides() {
 		out.Page = c.expect(e.Operation, asked)
 	}
@@ -161,11 +161,19 @@ func (c *console) mend(w http.ResponseWriter, r *http.Request) {
 		respondError(w, http.StatusUnprocessableEntity, err)
 		return
 	}
-	asked.Headers = slices.DeleteFunc(asked.Headers, func(h contracts.Header) bool { return isOfClients(h.Name) })
+	var ofClient []contracts.Header // which the page is not asked about, and which stay
+	asked.Headers = slices.DeleteFunc(asked.Headers, func(h contracts.Header) bool {
+		if isOfClients(h.Name) {
+			ofClient = append(ofClient, h)
+			return true
+		}
+		return false
+	})
 	mended, changes := m.generator.Mend(*asked, func(r *contracts.Request) bool {
 		_, response := c.mock.Preview(r)
 		return response.Status < http.StatusBadRequest
 	})
+	mended.Headers = append(mended.Headers, ofClient...)
 	respondJSON(w, http.StatusOK, struct {
 		Request requestJSON       `json:"request"`
 		Changes []fixtures.Mended `json:"changes"`
@@ -186,7 +194,7 @@ func (c *console) code(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	asked.Headers = slices.DeleteFunc(asked.Headers, func(h contracts.Header) bool { return isOfTransport(h) })
-	respondJSON(w, http.StatusOK, snippets(asked, cmp.Or(c.mock.Address(), q.Get("base")), status))
+	respondJSON(w, http.StatusOK, snippets(asked, cmp.Or(q.Get("base"), c.mock.Address()), status))
 }
 
 // caseJSON is a case without its request.
@@ -260,7 +268,7 @@ func (c *console) payload(w http.ResponseWriter, r *http.Request) {
 const longestDraft = 16 << 10
 
 // draft is a scenario for requests like one of the journal: they get what that got.
-func draft(e *store.Entry) string {
+func (c *console) draft(e *store.Entry) string {
 	when, then := mapping(), mapping()
 	if len(e.Violations) > 0 {
 		add(when, "outcome", text(e.Violations[0].Rule.String()))
@@ -271,25 +279,22 @@ func draft(e *store.Entry) string {
 	d := json.NewDecoder(bytes.NewReader(e.Body))
 	d.UseNumber()
 	if len(e.Violations) == 0 && d.Decode(&members) == nil {
-		for _, name := range slices.Sorted(keys(members)) {
-			if value, isText := members[name].(string); isText && strings.HasSuffix(name, "Id") {
-				fields := mapping()
-				add(fields, name, text(value))
-				add(when, "fields", fields)
-				break
-			}
+		if name := c.identifying(e.Operation, members); name != "" {
+			fields := mapping()
+			add(fields, name, text(members[name].(string)))
+			add(when, "fields", fields)
 		}
 	}
-	status := &yaml.Node{
-		Kind:  yaml.ScalarNode,
-		Tag:   "!!int",
-		Value: strconv.Itoa(cmp.Or(e.Status, http.StatusServiceUnavailable)),
+	if e.Fault != "" {
+		add(then, "fault", text(e.Fault))
 	}
-	add(then, "status", status)
+	if e.Status != 0 {
+		add(then, "status", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(e.Status)})
+	}
 	var body any
 	switch {
-	case len(e.ResponseBody) == 0 || len(e.ResponseBody) > longestDraft || !utf8.Valid(e.ResponseBody):
-	case json.Unmarshal(e.ResponseBody, &body) == nil:
+	case e.Fault != "", len(e.ResponseBody) == 0 || len(e.ResponseBody) > longestDraft || !utf8.Valid(e.ResponseBody):
+	case json.Unmarshal(e.ResponseBody, &body) == nil && escaped(e.ResponseBody) != nil:
 		add(then, "json", escaped(e.ResponseBody))
 	default:
 		add(then, "text", text(withoutTemplates(string(e.ResponseBody))))
@@ -312,14 +317,20 @@ func draft(e *store.Entry) string {
 	return out.String()
 }
 
-func keys[V any](m map[string]V) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
+// identifying is the first field with an id that a body has; empty for none.
+func (c *console) identifying(operation string, members map[string]any) string {
+	for i := range c.contract.Operations {
+		o := &c.contract.Operations[i]
+		if o.ID != operation || o.Model() == nil {
+			continue
+		}
+		for _, f := range o.Model().Fields {
+			if _, isText := members[f.Name].(string); isText && f.Type.Kind == contracts.KindGUID {
+				return f.Name
 			}
 		}
 	}
+	return ""
 }
 
 func mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
@@ -334,11 +345,11 @@ func add(to *yaml.Node, key string, value *yaml.Node) {
 	to.Content = append(to.Content, text(key), value)
 }
 
-// escaped is a body in JSON, whose texts are no templates.
+// escaped is a body in JSON, whose texts are no templates; nil where YAML cannot say it as it is.
 func escaped(body []byte) *yaml.Node {
 	var n yaml.Node
 	if yaml.Unmarshal(body, &n) != nil || len(n.Content) == 0 {
-		return text(withoutTemplates(string(body)))
+		return nil
 	}
 	var visit func(n *yaml.Node)
 	visit = func(n *yaml.Node) {

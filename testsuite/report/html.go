@@ -223,7 +223,8 @@ var script string
 var (
 	style            = template.CSS(viewFile("view.css")) //nolint:gosec // a file of ours
 	scripts, digests = pageScripts()
-	// pagePolicy lets the page run what is in it, by its hash, and reach nothing.
+	// pagePolicy lets the page run its two scripts, by their hashes, and modules that are texts, and reach
+	// nothing.
 	pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src data: " + digests +
 		"; base-uri 'none'; form-action 'none'"
 )

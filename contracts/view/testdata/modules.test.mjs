@@ -57,7 +57,7 @@ test("a filter has words, keys, quotes and minuses", () => {
   for (const [filter, expected] of [
     ["status:400", true], ["status:4xx", true], ["status:5xx", false], ["status:4", true], ["-status:400", false],
     ["rule:reason", true], ["rule:Note", false], ["reason 251", true], ['"251 of 250"', true], ['"250 of 251"', false],
-    ["-nothing", true], ["nobody:x", false], ["-nobody:x", true], ["status:400 rule:Reason /x", true], ['"', undefined], ["  ", undefined],
+    ["-nothing", true], ["nobody:x", false], ["-nobody:x", true], ["reason:", true], ["status:400 rule:Reason /x", true], ['"', undefined], ["  ", undefined],
   ]) {
     assert.equal(parse(filter)?.(of), expected, filter);
   }

@@ -12,7 +12,7 @@ try {
   // it holds until the page is left
 }
 
-// needsToken is set when a request was turned away for want of one.
+// needsToken is set when a request was rejected for want of one.
 export const needsToken = signal(false);
 // wasRejected says that there was one.
 export const wasRejected = signal(false);
@@ -53,7 +53,7 @@ export async function ask(method, path, { body, headers = {}, as = "json", signa
   } catch {
     value = null;
   }
-  if (!response.ok) throw new Error(value?.errors?.[0]?.title ?? `status ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(value?.errors?.[0]?.title ?? `status ${response.status}`), { status: response.status });
   return value;
 }
 
@@ -61,6 +61,9 @@ export async function ask(method, path, { body, headers = {}, as = "json", signa
 export const inSession = (path, session) => (session ? `${path}${path.includes("?") ? "&" : "?"}session=${encodeURIComponent(session)}` : path);
 
 const longestWait = 4000;
+
+// many is how many events are shown before the page gets its turn.
+const many = 50;
 
 // tokenGiven waits until somebody has given a token.
 function tokenGiven() {
@@ -129,6 +132,8 @@ export async function follow(on) {
           last = "0";
           break;
         }
+        // What is there already would come in one go, and hold the page for as long.
+        if (events.length > many) await new Promise((done) => setTimeout(done));
       }
     } catch {
       // the mock is away

@@ -27,7 +27,7 @@ const ahead = {
   4: ["429", { status: 429, json: { Message: "Too many requests. Try again later." }, headers: { "Retry-After": "5" } }],
   5: ["drop", { fault: "connection-reset" }],
   6: ["flaky", { status: 503, times: 2 }],
-  7: ["taken", { status: 409, json: { Message: "The provider has another appointment at this time." } }],
+  7: ["taken", { status: 409, json: { Message: "Conflict." } }],
 };
 
 const arming = signal(false);
@@ -55,11 +55,11 @@ function Armed() {
     ${waiting.length > 0
       ? html`<span class="chip" role="status">next: ${waiting.slice(0, 3).map(inWords).join(", ")}${waiting.length > 3 && ` and ${waiting.length - 3} more`}, then real
           <button class="icon" aria-label="forget the next responses" title="real again (n 0)" onClick=${() => arm("0")}>✕</button></span>`
-      : html`<button aria-haspopup="menu" aria-expanded=${arming.value} onClick=${() => (arming.value = !arming.value)} title="the response to the next request (n)">Next response ▾</button>`}
+      : html`<button aria-expanded=${arming.value} onClick=${() => (arming.value = !arming.value)} title=${`the response to the next request ${state.session.value ? "of this session" : "without a session"} (n)`}>Next response${state.session.value && ` of ${oneLine(state.session.value, 16)}`} ▾</button>`}
     ${arming.value &&
-    html`<div role="menu">
-      ${Object.entries(ahead).map(([key, [name]]) => html`<button role="menuitem" key=${key} onClick=${() => arm(key)}><kbd>${key}</kbd> ${name}${key === "6" ? " (503 twice)" : ""}</button>`)}
-      <button role="menuitem" onClick=${() => arm("0")}><kbd>0</kbd> real</button>
+    html`<div class="items">
+      ${Object.entries(ahead).map(([key, [name]]) => html`<button key=${key} onClick=${() => arm(key)}><kbd>${key}</kbd> ${name}${key === "6" ? " (503 twice)" : ""}</button>`)}
+      <button onClick=${() => arm("0")}><kbd>0</kbd> real</button>
     </div>`}
   </div>`;
 }
@@ -100,9 +100,9 @@ function Exchange() {
   const url = state.base.value + first.path;
   const isSocket = state.base.value.startsWith("unix:");
   const curl = isSocket
-    ? `curl --unix-socket ${state.base.value.slice(5)} http://localhost${first.path} -H 'Content-Type: ${first.formats[0]}' -d '{"Reason": "Cough"}'`
-    : `curl -i ${url} -H 'Content-Type: ${first.formats[0]}' -d '{"Reason": "Cough"}'`;
-  const script = `await fetch("${url}", {\n  method: "${first.method}",\n  headers: { "Content-Type": "${first.formats[0]}" },\n  body: JSON.stringify(booking),\n});`;
+    ? `curl --unix-socket ${state.base.value.slice(5)} http://localhost${first.path} -H 'Content-Type: ${first.formats[0]}' -d '{}'`
+    : `curl -i ${url} -H 'Content-Type: ${first.formats[0]}' -d '{}'`;
+  const script = `await fetch("${url}", {\n  method: "${first.method}",\n  headers: { "Content-Type": "${first.formats[0]}" },\n  body: JSON.stringify(values),\n});`;
   return html`<div class="pad first">
     <h2>No request yet</h2>
     <p>Point your form at the mock. Every request appears here as it comes, with the field, the rule and the line of the page where it was rejected.</p>
@@ -159,7 +159,7 @@ function Dialog({ label, onClose, children }) {
     dialog.showModal();
     return () => dialog.close();
   }, []);
-  return html`<dialog ref=${box} aria-label=${label} onClose=${onClose} onClick=${(e) => e.target === box.current && onClose?.()}>${children}</dialog>`;
+  return html`<dialog ref=${box} aria-label=${label} onCancel=${(e) => !onClose && e.preventDefault()} onClose=${onClose} onClick=${(e) => e.target === box.current && onClose?.()}>${children}</dialog>`;
 }
 
 function Token() {
@@ -196,6 +196,13 @@ function App() {
     ${helping.value && html`<${Dialog} label="Keys" onClose=${() => (helping.value = false)}><h2>Keys</h2><table>${keys.map(([key, what]) => html`<tr key=${key}><td>${key.split(" ").map((k) => html`<kbd>${k}</kbd> `)}</td><td>${what}</td></tr>`)}</table></${Dialog}>`}
     ${needsToken.value && html`<${Token} />`}`;
 }
+
+// ofRequest are the keys that do something with the request that is shown.
+const ofRequest = new Set(["c", "t", "r", "e", "m", "x"]);
+
+addEventListener("click", (e) => {
+  if (arming.value && !e.target.closest(".armed")) arming.value = false;
+});
 
 const actions = {
   j: () => move(1),
@@ -242,7 +249,7 @@ addEventListener("keydown", (e) => {
   }
   if (/^Arrow/.test(e.key) && !inList) return;
   const action = actions[e.key];
-  if (!action) return;
+  if (!action || (ofRequest.has(e.key) && state.route.value.tab !== "requests")) return;
   e.preventDefault();
   action();
 });

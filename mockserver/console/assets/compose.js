@@ -256,7 +256,7 @@ function Fill({ d }) {
   const operation = operationOf(d);
   const shown = of?.cases.filter((c) => !tag || c.tags.includes(tag)) ?? [];
   return html`<div class="fill">
-    <button onClick=${() => fill(`row=${row++}`)} title="a made-up booking">Valid</button>
+    <button onClick=${() => fill(`row=${row++}`)} title="a made-up valid request">Valid</button>
     ${operation.sample && html`<button onClick=${() => compose({ method: operation.method, url: operation.path, headers: [{ name: "Content-Type", value: operation.formats[0] }], body: operation.sample })}>Sample</button>`}
     <label>Case <select value=${tag} onChange=${(e) => setTag(e.target.value)} aria-label="Tag">
       <option value="">all tags</option>

@@ -41,7 +41,7 @@ export function Conformance() {
   };
   return html`<div class=${`pad conformance${over ? " over" : ""}`} ...${drop}>
     <h2>Conformance</h2>
-    <p>Verify a real server, and drop the record of the run here: <code>understudy verify https://test.example.com --report json=results.json</code></p>
+    <p>Verify a real server, and drop its results record here: <code>understudy verify https://test.example.com --report json=results.json</code></p>
     <p><label class="file">Open results.json <input type="file" accept=".json,application/json" onChange=${(e) => open(e.target.files[0])} /></label></p>
     ${results.value && html`<${Results} results=${results.value} Line=${Line} />`}
   </div>`;

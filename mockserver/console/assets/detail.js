@@ -16,13 +16,22 @@ export const shown = signal(null);
 // mended is the nearest valid request of it, with the changes; null until it is asked for.
 export const mended = signal(null);
 
+// pause is how long after one request the next is loaded at the earliest, in milliseconds: of those that
+// come quickly only some are looked at.
+const pause = 120;
+
 let loading = null;
+let loaded = 0;
 async function load(id) {
   loading?.abort();
   loading = new AbortController();
   const { signal: stop } = loading;
   const path = encodeURIComponent(id);
   try {
+    const wait = loaded + pause - Date.now();
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    if (stop.aborted) return;
+    loaded = Date.now();
     const entry = await ask("GET", `/requests/${path}`, { signal: stop });
     mended.value = null;
     shown.value = { id, entry, more: {} };
@@ -31,7 +40,7 @@ async function load(id) {
   } catch (problem) {
     if (problem.name === "AbortError") return;
     mended.value = null;
-    shown.value = { id, problem: problem.message };
+    shown.value = { id, problem: problem.message, isGone: problem.status === 404 };
   }
 }
 
@@ -65,7 +74,7 @@ function textOf({ body, bodyAsBase64, headers }) {
 }
 
 // transport are headers that the mock's own connection has.
-const transport = new Set(["host", "content-length", "connection", "accept-encoding", "origin", "referer", "cookie"]);
+const transport = new Set(["host", "content-length", "connection", "accept-encoding", "expect", "transfer-encoding", "origin", "referer"]);
 const sendable = (request) => ({
   ...request,
   headers: request.headers.filter(({ name, value }) => !transport.has(name.toLowerCase()) && !/^sec-/i.test(name) && value !== "[hidden]"),
@@ -121,7 +130,10 @@ export async function mend() {
   if (mended.value) return send(mended.value.request);
   const request = whole();
   if (!request) return;
-  mended.value = await state.attempt(() => ask("POST", "/console/mend", { body: JSON.stringify(request) }));
+  const { id } = shown.value;
+  const found = await state.attempt(() => ask("POST", "/console/mend", { body: JSON.stringify(request) }));
+  if (shown.value?.id !== id) return; // somebody looks at another one
+  mended.value = found;
   if (mended.value?.changes.length === 0) {
     mended.value = null;
     state.say("This request is valid as it is.");
@@ -146,22 +158,22 @@ function Actions({ entry, more }) {
       removeEventListener("keydown", close);
     };
   }, [open]);
-  const isBad = entry.violations?.length > 0 || entry.outcome === "rejected";
+  const isInvalid = entry.violations?.length > 0 || entry.outcome === "rejected";
   return html`<div class="actions">
-    ${isBad && html`<button class="primary" onClick=${mend} title="the nearest valid request (m)">Mend</button>`}
+    ${isInvalid && html`<button class="primary" onClick=${mend} title="the nearest valid request (m)">Mend</button>`}
     <button onClick=${again} title="send it again (r)">Send again</button>
     <button onClick=${edit} title="change it and send it">Edit and send</button>
     <div class="menu">
-      <button aria-haspopup="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>Copy as ▾</button>
+      <button aria-expanded=${open} onClick=${() => setOpen(!open)}>Copy as ▾</button>
       ${open &&
-      html`<div role="menu">
+      html`<div class="items">
         ${kinds.map(
           ([kind, name, key]) =>
-            html`<button role="menuitem" key=${kind} onClick=${() => { setOpen(false); copy(kind); }}>${name}${key && html` <kbd>${key}</kbd>`}</button>`,
+            html`<button key=${kind} onClick=${() => { setOpen(false); copy(kind); }}>${name}${key && html` <kbd>${key}</kbd>`}</button>`,
         )}
       </div>`}
     </div>
-    <button onClick=${() => editScenario(more.draft)} disabled=${!more.draft} title="answer requests like this one so">Make a scenario</button>
+    <button onClick=${() => editScenario(more.draft)} disabled=${!more.draft} title="respond to requests like this one in this way">Make a scenario</button>
   </div>`;
 }
 
@@ -242,6 +254,7 @@ export function Detail() {
   const located = useMemo(() => request && locate(text, request.headers["Content-Type"]), [entry]);
   if (!id) return null;
   if (!now || (now.id !== id && !entry)) return html`<p class="soft pad">…</p>`;
+  if (now.problem && !now.isGone) return html`<p class="differs pad">${now.problem}</p>`;
   if (now.problem) {
     return html`<div class="pad"><h2>No longer there</h2><p>The journal has no request ${oneLine(id, 20)}: it was cleared, or others came. <code>--journal-entries</code> says how many are kept.</p><p class="soft">${now.problem}</p></div>`;
   }

@@ -13,7 +13,7 @@ const words = { accepted: "Accepted", rejected: "Rejected", scenario: "Scenario"
 // wordOf is the outcome in a word.
 export const wordOf = (outcome) => words[outcome] ?? outcome;
 
-export function Row({ group, isSelected, index, of }) {
+function Row({ group, isSelected, index, of }) {
   const { row, rows } = group;
   const why = state.reasonOf(row);
   const place = row.operation ? "" : ` ${row.method} ${row.url}`;
@@ -78,12 +78,19 @@ export function List() {
     return () => resized.disconnect();
   }, []);
   // Whoever looks at older ones keeps them in sight when others come.
-  const seen = useRef(groups.length);
+  const anchor = useRef(null);
   useLayoutEffect(() => {
-    const more = groups.length - seen.current;
-    seen.current = groups.length;
-    if (more > 0 && box.current.scrollTop > rowHeight && !state.following.value) box.current.scrollTop += more * rowHeight;
+    const list = box.current;
+    const was = anchor.current;
+    if (was && list.scrollTop > rowHeight && !state.following.value) {
+      const now = groups.findIndex((g) => g.rows.some((r) => r.id === was.id));
+      if (now >= 0) list.scrollTop = now * rowHeight + was.offset;
+    }
   }, [groups]);
+  const keepAnchor = (top) => {
+    const row = groups[Math.floor(top / rowHeight)]?.row;
+    anchor.current = row ? { id: row.id, offset: top % rowHeight } : null;
+  };
   useLayoutEffect(() => {
     if (at < 0) return;
     const top = at * rowHeight;
@@ -100,7 +107,10 @@ export function List() {
     tabindex="0"
     id="rows"
     aria-activedescendant=${at >= first && at < last ? `row-${groups[at].row.id}` : undefined}
-    onScroll=${(e) => setView({ top: e.currentTarget.scrollTop, height: e.currentTarget.clientHeight })}
+    onScroll=${(e) => {
+      keepAnchor(e.currentTarget.scrollTop);
+      setView({ top: e.currentTarget.scrollTop, height: e.currentTarget.clientHeight });
+    }}
   >
     <div style=${{ height: `${groups.length * rowHeight}px`, position: "relative" }} role="presentation">
       <div style=${{ position: "absolute", top: `${first * rowHeight}px`, left: 0, right: 0 }} role="presentation">

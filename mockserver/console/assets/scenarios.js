@@ -45,7 +45,7 @@ function Editor() {
     });
   return html`<section class="editor" aria-label="New scenario">
     <textarea class="mono" aria-label="Scenario in YAML" spellcheck="false" rows=${Math.min(24, text.split("\n").length + 2)} value=${text} onInput=${(e) => (edited.value = e.target.value)}></textarea>
-    <p role="status" class=${found?.problem ? "rejected" : "accepted"}>${found?.problem ? html`<${Text} value=${found.problem} max=${400} />` : found ? `Right: ${found.names.join(", ")}` : "…"}</p>
+    <p role="status" class=${found?.problem ? "rejected" : "accepted"}>${found?.problem ? html`<${Text} value=${found.problem} max=${400} />` : found ? `Valid: ${found.names.join(", ")}` : "…"}</p>
     <div class="actions">
       <button class="primary" disabled=${!found || found.problem} onClick=${apply}>Apply until a reset</button>
       <button onClick=${() => state.attempt(async () => { await toClipboard(text); state.say("Copied: put it into understudy.yaml to keep it."); })}>Copy for understudy.yaml</button>

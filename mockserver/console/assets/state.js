@@ -40,7 +40,11 @@ export const unseen = signal(0);
 
 function readRoute() {
   const [, tab = "requests", id = ""] = location.hash.split("/");
-  return { tab: tab || "requests", id: decodeURIComponent(id) };
+  try {
+    return { tab: tab || "requests", id: decodeURIComponent(id) };
+  } catch {
+    return { tab: "requests", id: "" }; // somebody's own address
+  }
 }
 addEventListener("hashchange", () => {
   route.value = readRoute();
@@ -85,7 +89,7 @@ export async function attempt(action) {
 }
 
 // isWrong is a request that somebody may want to look at.
-export const isWrong = (row) => row.outcome !== "accepted" && row.outcome !== "preflight";
+const isWrong = (row) => row.outcome !== "accepted" && row.outcome !== "preflight";
 
 // reasonOf says in a few words why a request got what it got.
 export function reasonOf(row) {
@@ -126,7 +130,7 @@ export const folded = computed(() => {
     if (before && !open.has(before.key) && same(before.row, row)) {
       before.rows.push(row);
     } else {
-      out.push({ row, key: keyOf(row), rows: [row] });
+      out.push({ row, key: (row.same ??= keyOf(row)), rows: [row] });
     }
   }
   return out;
@@ -143,19 +147,17 @@ export const sessions = computed(() => {
   version.value;
   return [...new Set(rows.map((row) => row.session).filter(Boolean))].sort();
 });
-export const rowOf = (id) => rows.find((row) => row.id === id);
 
 function take(added) {
   if (added.length === 0) return;
   if (paused.value) {
-    held.push(...added);
+    held = held.concat(added).slice(-most);
     heldCount.value = held.length;
     return;
   }
-  rows.push(...added);
-  if (rows.length > most) rows = rows.slice(-most);
+  rows = rows.concat(added).slice(-most);
   for (const row of added) {
-    if (!isWrong(row)) continue;
+    if (!isWrong(row) || Date.parse(row.time) < since) continue; // it was there before
     worst.value = row;
     if (document.hidden || !document.hasFocus()) unseen.value++;
   }
@@ -179,16 +181,25 @@ export function pause(on) {
   take(added);
 }
 
-// forget empties the list.
-function forget() {
+// since is when the list began, in milliseconds of the clock: what is older is no news.
+let since = Date.now();
+// replacing says that the list comes again from its beginning: requests were removed, or the mock is
+// another one. What there is stays until then.
+let replacing = false;
+
+// replaced empties the list when it comes again.
+function replaced(isEmpty) {
+  replacing = false;
+  since = Date.now();
   rows = [];
   held = [];
   batch(() => {
+    paused.value = false;
     heldCount.value = 0;
     version.value++;
     worst.value = null;
     unseen.value = 0;
-    if (route.value.tab === "requests") {
+    if (isEmpty && route.value.tab === "requests") {
       history.replaceState(null, "", "#/requests");
       route.value = { tab: "requests", id: "" };
     }
@@ -222,8 +233,10 @@ export async function refresh() {
 
 let refreshing = 0;
 function refreshSoon() {
-  clearTimeout(refreshing);
-  refreshing = setTimeout(() => refresh().catch(() => {}), 60);
+  refreshing ||= setTimeout(() => {
+    refreshing = 0;
+    refresh().catch(() => {});
+  }, 60);
 }
 
 // start loads what the console needs, and follows the mock from then on.
@@ -256,13 +269,14 @@ export function start() {
           if (!before) continue;
           if (before.instance !== data.instance) loaded = false;
           if (before.instance !== data.instance || before.removals !== data.removals) {
-            forget();
+            replacing = true;
             added.length = 0;
             again = true;
             break;
           }
           if (before.changes !== data.changes) refreshSoon();
         }
+        if (replacing && !again) replaced(added.length === 0);
         take(added);
       });
       if (added.some((row) => row.scenarios)) refreshSoon();
