@@ -265,7 +265,9 @@ func TestTheAdminAPIIsAsItsDescriptionSays(t *testing.T) {
 	assert.Equal(t, 422, got.Response.Status, "as the configuration has it")
 	assert.Contains(t, d.ask("GET", "/requests/"+got.ID, "", 200).body, `"body": "{}"`)
 	assert.Equal(t, 404, through(`{"method": "GET", "url": "/nowhere"}`).Response.Status)
-	expecting := through(`{"method": "POST", "url": "/x", "headers": [{"name": "Expect", "value": "100-continue"}], "body": "x"}`)
+	expecting := through(
+		`{"method": "POST", "url": "/x", "headers": [{"name": "Expect", "value": "100-continue"}], "body": "x"}`,
+	)
 	assert.Equal(t, 404, expecting.Response.Status, "not 100")
 	assert.Equal(t, 404, through(`{"method": "HEAD", "url": "/nowhere"}`).Response.Status)
 	assert.Equal(

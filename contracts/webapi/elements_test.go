@@ -75,9 +75,11 @@ func TestAFieldThatIsMissingWhereTheTextEndsIsOneOfItsObject(t *testing.T) {
 	require.NoError(t, err)
 	endpoint, err := webapi.New(&c.Operations[0], webapi.Profile{})
 	require.NoError(t, err)
-	for _, body := range []string{`{"Reason":"x"`, `{"Reason":"x","PatientId":`, `{"Reason":"x","Note":"y`, `{"Reasons":[{"ReasonId":`, `{"Reason":"x"}`, `{"Reason": }`} {
+	for _, body := range []string{`{"Reason":"x"`, `{"Reason":"x","PatientId":`, `{"Reason":"x","Note":"y`,
+		`{"Reasons":[{"ReasonId":`, `{"Reason":"x"}`, `{"Reason": }`} {
 		response := endpoint.Respond(&webapi.Request{
-			Method: "POST", Target: "/" + c.Operations[0].Route, Header: http.Header{"Content-Type": {"application/json"}},
+			Method: "POST", Target: "/" +
+				c.Operations[0].Route, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: []byte(body),
 		}, nil)
 		missing := 0

@@ -213,6 +213,16 @@ func (b *tab) click(selector string) {
 	b.run(chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
 }
 
+// choose chooses an option, at once: a page that is drawn between value and event has its own value again.
+func (b *tab) choose(selector, value string) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(fmt.Sprintf(`(() => {
+		const select = document.querySelector(%q);
+		select.value = %q;
+		select.dispatchEvent(new Event("change", {bubbles: true}));
+	})()`, selector, value), nil))
+}
+
 // clickText clicks a button by its text.
 func (b *tab) clickText(text string) {
 	b.t.Helper()
@@ -390,13 +400,7 @@ scenarios:
 	b.picture("scenarios")
 	b.click("#scenario-slot-taken")
 	b.until(`document.getElementById("scenario-slot-taken").ariaChecked === "false"`)
-	b.run(
-		chromedp.SetValue("#state-payment", "paid", chromedp.ByQuery),
-		chromedp.Evaluate(
-			`document.getElementById("state-payment").dispatchEvent(new Event("change", {bubbles: true}))`,
-			nil,
-		),
-	)
+	b.choose("#state-payment", "paid")
 	b.until(`fetch("/__admin/scenarios").then((r) => r.json()).then((s) => s.states.payment === "paid")`)
 	require.Equal(t, 202, post(t, mock.URL, "application/json", sample(t)))
 	mock.ConfigureFailed(fmt.Errorf("understudy.yaml:3:5: unknown key"))
@@ -474,13 +478,7 @@ func TestConsoleComposesARequest(t *testing.T) {
 	b.untilText(".verdict", "400")
 	b.clickText("remove")
 	b.untilText(".verdict", "every rule is obeyed")
-	b.run(
-		chromedp.SetValue(".compose select", "application/x-www-form-urlencoded", chromedp.ByQuery),
-		chromedp.Evaluate(
-			`document.querySelector(".compose select").dispatchEvent(new Event("change", {bubbles: true}))`,
-			nil,
-		),
-	)
+	b.choose(".compose select", "application/x-www-form-urlencoded")
 	b.untilText(".verdict", "200")
 	b.clickText("Send")
 	b.untilText("main h2", "200 Accepted")

@@ -307,7 +307,8 @@ func TestARequestIsWrittenAsCodeThatSendsIt(t *testing.T) {
 				`"x" '$HOME' ${x} \` + "`y`"}},
 			`{"Reason": "it's ` + "`$HOME`" + ` \\ ${x}"}` + "\n", "",
 		},
-		"not UTF-8":     {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "", "eyJSZWFzb24iOiL//ukifQ=="},
+		"not UTF-8": {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "",
+			"eyJSZWFzb24iOiL//ukifQ=="},
 		"bytes":         {"POST", endpoint, []header{{"Content-Type", "application/json"}}, "", "/wABgP8K"},
 		"a file's name": {"POST", endpoint, []header{{"Content-Type", "text/plain"}}, "@/etc/passwd", ""},
 		"a form": {
