@@ -137,6 +137,7 @@ fuzz: ## fuzz everything that reads foreign bytes, FUZZTIME (60s) each
 	go test -run '^$$' -fuzz '^FuzzHeaders$$' -fuzztime $(FUZZTIME) ./contracts/webapi
 	go test -run '^$$' -fuzz '^FuzzExpect$$' -fuzztime $(FUZZTIME) ./contracts/oracle
 	go test -run '^$$' -fuzz '^FuzzRecorded$$' -fuzztime $(FUZZTIME) ./fixtures
+	go test -run '^$$' -fuzz '^FuzzMend$$' -fuzztime $(FUZZTIME) ./fixtures
 	go test -run '^$$' -fuzz '^FuzzFieldSpec$$' -fuzztime $(FUZZTIME) ./fixtures
 	go test -run '^$$' -fuzz '^FuzzConfig$$' -fuzzminimizetime 1x -fuzztime $(FUZZTIME) ./mockserver
 	go test -run '^$$' -fuzz '^FuzzResponse$$' -fuzztime $(FUZZTIME) ./testsuite
